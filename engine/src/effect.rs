@@ -1,0 +1,149 @@
+//! What a state machine asks its body to do, as plain data in the caller's outbox.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::id::{ClientToken, Lsn, NodeId, RequestId, Slot, Version};
+use crate::message::Message;
+use crate::request::{Key, Outcome};
+use crate::view::View;
+
+/// One thing to do outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send a message to a peer. It may be dropped when the peer's queue is full: whoever sent it repeats it.
+    Send {
+        /// The receiver; never this node.
+        to: NodeId,
+        /// What to say.
+        message: Message,
+        /// It may leave only when the log has been synced that far.
+        after: Option<Lsn>,
+    },
+    /// Answer a client, once.
+    Reply {
+        /// The client, by the token it came with.
+        client: ClientToken,
+        /// What it is told.
+        outcome: Outcome,
+        /// It may leave only when the log has been synced that far.
+        after: Option<Lsn>,
+    },
+    /// Route by this view from now on, and tell every shard.
+    Publish(Arc<View>),
+}
+
+/// Where effects are gathered: made once by the caller, filled under its lock, drained after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outbox {
+    /// What to do, in order.
+    pub effects: Vec<Effect>,
+    /// What happened, for whoever watches; empty unless [`Outbox::watched`].
+    pub events: Vec<Event>,
+    watched: bool,
+}
+
+/// Something that happened inside a node and that a person may want to see. Nothing is decided by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A write was applied here, as primary or as replica.
+    Applied {
+        /// The key.
+        key: Key,
+        /// Its version now.
+        version: Version,
+        /// True when the key has no value from this version on.
+        removed: bool,
+        /// True at the primary that gave the version.
+        primary: bool,
+    },
+    /// A change was refused because of what is known here.
+    Refused {
+        /// The key.
+        key: Key,
+        /// The version offered.
+        offered: Version,
+        /// The version or floor that is not below it.
+        held: Version,
+    },
+    /// An entry left the store by itself.
+    Dropped {
+        /// The key.
+        key: Key,
+        /// The version it had.
+        version: Version,
+        /// Why.
+        cause: Drop,
+    },
+    /// A read was answered from the store of this node.
+    Read {
+        /// The key.
+        key: Key,
+        /// The version found, or `None` for a miss.
+        version: Option<Version>,
+    },
+    /// A request was passed on to the primary.
+    Forwarded {
+        /// The request.
+        id: RequestId,
+        /// The slot.
+        slot: Slot,
+        /// The primary.
+        to: NodeId,
+    },
+    /// A member is no longer believed alive.
+    Suspected {
+        /// The member.
+        member: NodeId,
+    },
+    /// A member answers again.
+    Alive {
+        /// The member.
+        member: NodeId,
+    },
+}
+
+/// Why an entry left the store by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Drop {
+    /// Its deadline passed.
+    Expired,
+    /// The limit of entries was reached, and it was the least recently used.
+    Entries,
+    /// The limit of bytes was reached, and it was the least recently used.
+    Bytes,
+}
+
+impl Outbox {
+    /// An empty outbox that keeps no events.
+    pub fn new() -> Outbox {
+        Outbox::default()
+    }
+
+    /// An empty outbox that keeps events.
+    pub fn watching() -> Outbox {
+        Outbox { watched: true, ..Outbox::default() }
+    }
+
+    /// Are events wanted?
+    pub fn watched(&self) -> bool {
+        self.watched
+    }
+
+    /// Sends as soon as may be.
+    pub fn send(&mut self, to: NodeId, message: Message) {
+        self.effects.push(Effect::Send { to, message, after: None });
+    }
+
+    /// Answers as soon as may be.
+    pub fn reply(&mut self, client: ClientToken, outcome: Outcome) {
+        self.effects.push(Effect::Reply { client, outcome, after: None });
+    }
+
+    /// Notes an event, which is built only when events are wanted.
+    pub fn event(&mut self, event: impl FnOnce() -> Event) {
+        if self.watched {
+            self.events.push(event());
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Every bound has its name here. What can grow is bounded by one of these, and says so when it is reached.
+
+use core::time::Duration;
+
+/// The longest key, in bytes.
+pub const MAX_KEY: usize = 65_535;
+/// The longest value that any configuration may allow, in bytes.
+pub const MAX_VALUE: usize = 512 << 20;
+/// The longest value by default, in bytes.
+pub const DEFAULT_MAX_VALUE: usize = 64 << 20;
+/// The longest media type kept with a value, in bytes.
+pub const MAX_MEDIA: usize = 255;
+/// Members of one cluster.
+pub const MAX_MEMBERS: usize = 1_024;
+/// Copies of one slot.
+pub const MAX_REPLICAS: usize = 8;
+/// Requests that one shard coordinates, forwards or replicates at the same time.
+pub const MAX_PENDING: usize = 16_384;
+/// Bytes of values that those requests may hold, so that slow replicas cannot fill the memory.
+pub const MAX_PENDING_BYTES: usize = 256 << 20;
+/// Answers to forwarded writes that one shard remembers, so that a repeated message is not a second write.
+pub const MAX_ANSWERED: usize = 65_536;
+/// How often a request may be passed on before the node that has it must say that it is not its primary.
+pub const MAX_HOPS: u8 = 1;
+/// The longest that a request may ask to be waited for.
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a request is waited for by default.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The furthest deadline from now: a hundred years. A TTL past it is a mistake, and an error.
+pub const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 86_400);

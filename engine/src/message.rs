@@ -1,0 +1,157 @@
+//! What peers say to each other. Plain data: [`crate::codec`] makes bytes of it, the simulator delays and loses it.
+//!
+//! Every message may be lost, repeated, delayed and overtaken; none of them relies on its neighbours.
+
+use core::time::Duration;
+
+use crate::id::{Epoch, NodeId, RequestId, Slot, Version};
+use crate::request::{Entry, Holding, Key, Outcome, Request};
+
+/// A message with its addresses and the map's epoch that its sender knew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The sender.
+    pub from: NodeId,
+    /// The receiver.
+    pub to: NodeId,
+    /// The sender's epoch.
+    pub epoch: Epoch,
+    /// What it says.
+    pub message: Message,
+}
+
+/// What one peer says to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// "You are the primary: do this." Answered by `Answer`; repeated with the same id until then.
+    Forward {
+        /// The coordinator's name for it; a write that was carried out is not carried out again under the same id.
+        id: RequestId,
+        /// How often it has been passed on, this time included. At most [`crate::limits::MAX_HOPS`].
+        hops: u8,
+        /// What the client asked; its timeout is what remains of it.
+        request: Request,
+    },
+    /// The answer to `Forward`.
+    Answer {
+        /// As in the `Forward`.
+        id: RequestId,
+        /// The slot of the request's key.
+        slot: Slot,
+        /// What the client is told.
+        outcome: Outcome,
+    },
+    /// "This key now has this state." Answered by `Replicated`; repeated until then.
+    Replicate {
+        /// The primary's name for the write.
+        id: RequestId,
+        /// The key.
+        key: Key,
+        /// What became of it.
+        change: Change,
+    },
+    /// The answer to `Replicate`.
+    Replicated {
+        /// As in the `Replicate`.
+        id: RequestId,
+        /// The slot of the key.
+        slot: Slot,
+        /// The version that was offered.
+        version: Version,
+        /// What the replica did with it.
+        verdict: Verdict,
+    },
+    /// "What do you hold for this key?" Answered by `Fetched`.
+    Fetch {
+        /// The coordinator's name for the read.
+        id: RequestId,
+        /// The key.
+        key: Key,
+        /// With the value, or only what is known about it.
+        body: bool,
+    },
+    /// The answer to `Fetch`.
+    Fetched {
+        /// As in the `Fetch`.
+        id: RequestId,
+        /// The slot of the key.
+        slot: Slot,
+        /// What is known about it.
+        holding: Holding,
+        /// The entry, when there is one and it was asked for.
+        entry: Option<Entry>,
+    },
+    /// "Are you there?" Answered by `Pong`.
+    Ping {
+        /// The sender's count: a `Pong` proves the round trip of that `Ping` only.
+        serial: u64,
+    },
+    /// "I am."
+    Pong {
+        /// As in the `Ping`.
+        serial: u64,
+    },
+}
+
+/// The state that a key has from a version on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It has this value.
+    Put(Entry),
+    /// It has none.
+    Remove {
+        /// From this version on.
+        version: Version,
+    },
+}
+
+/// What a replica did with a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has it, now or already.
+    Applied,
+    /// It knows of this version, which is not below the offered one, and changed nothing. The primary moves on above it.
+    Refused {
+        /// The version it holds, or the floor under which it has forgotten.
+        held: Version,
+    },
+}
+
+impl Message {
+    /// The slot that it is about; `None` for the control plane's messages.
+    pub fn slot(&self) -> Option<Slot> {
+        match self {
+            Message::Forward { request, .. } => Some(request.key.slot()),
+            Message::Replicate { key, .. } | Message::Fetch { key, .. } => Some(key.slot()),
+            Message::Answer { slot, .. } | Message::Replicated { slot, .. } | Message::Fetched { slot, .. } => Some(*slot),
+            Message::Ping { .. } | Message::Pong { .. } => None,
+        }
+    }
+
+    /// A name for logs, traces and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Message::Forward { .. } => "forward",
+            Message::Answer { .. } => "answer",
+            Message::Replicate { .. } => "replicate",
+            Message::Replicated { .. } => "replicated",
+            Message::Fetch { .. } => "fetch",
+            Message::Fetched { .. } => "fetched",
+            Message::Ping { .. } => "ping",
+            Message::Pong { .. } => "pong",
+        }
+    }
+}
+
+impl Change {
+    /// The version from which on it holds.
+    pub fn version(&self) -> Version {
+        match self {
+            Change::Put(entry) => entry.version,
+            Change::Remove { version } => *version,
+        }
+    }
+}
+
+/// How long the slowest answer to a repeated message is remembered after the request's own deadline.
+pub const ANSWER_MEMORY: Duration = Duration::from_secs(10);

@@ -1,0 +1,262 @@
+//! What clients ask, and what they are told: plain data, the same for every front end.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::error::Failure;
+use crate::id::{NodeId, Slot, Version};
+use crate::limits;
+use crate::time::UnixMs;
+
+/// One operation on one key, with how long its client waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The key.
+    pub key: Key,
+    /// What to do with it.
+    pub operation: Operation,
+    /// How long the client waits: then it gets a [`Failure`]. At most [`limits::MAX_TIMEOUT`].
+    pub timeout: Duration,
+}
+
+/// A key: 1 to 65,535 bytes, any bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Bytes);
+
+/// What to do with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Read the value.
+    Get {
+        /// Who may answer.
+        level: ReadLevel,
+    },
+    /// Write a value.
+    Set {
+        /// What to write.
+        value: Value,
+        /// When it expires; `None` is never. A deadline that has passed removes what was there.
+        deadline: Option<UnixMs>,
+        /// What must be there already.
+        condition: Condition,
+        /// Who must have it before the answer.
+        level: WriteLevel,
+    },
+    /// Remove the value.
+    Delete {
+        /// What must be there already.
+        condition: Condition,
+        /// Who must have removed it before the answer.
+        level: WriteLevel,
+    },
+    /// Ask each replica what it holds, for `explain`: no recency changes, no values travel.
+    Inspect,
+}
+
+/// A value and what is known about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Value {
+    /// The bytes, as the client sent them.
+    pub bytes: Bytes,
+    /// The client's media type (`Content-Type`), at most [`limits::MAX_MEDIA`] bytes; empty when it gave none.
+    pub media: Bytes,
+}
+
+/// A value as it is stored: with its version and deadline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What was written.
+    pub value: Value,
+    /// When, and by whom.
+    pub version: Version,
+    /// When it expires; `None` is never.
+    pub deadline: Option<UnixMs>,
+}
+
+/// What must be there for a write to happen; decided at the primary, atomically with the write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Anything or nothing.
+    #[default]
+    Always,
+    /// Nothing (NX, `If-None-Match: *`).
+    Absent,
+    /// Something (XX, `If-Match: *`).
+    Present,
+    /// Exactly this version (compare-and-set, `If-Match: "v"`).
+    Is(Version),
+    /// Nothing, or something older than this version: what a restored snapshot asks for.
+    OlderThan(Version),
+}
+
+/// Who must have a write before it is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WriteLevel {
+    /// The primary.
+    One,
+    /// Every replica believed alive.
+    #[default]
+    Live,
+    /// A strict majority of the slot's replicas.
+    Quorum,
+    /// All of the slot's replicas.
+    All,
+}
+
+/// Who may answer a read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReadLevel {
+    /// The slot's primary.
+    #[default]
+    Primary,
+    /// This node when it holds a replica of the slot, otherwise the primary.
+    One,
+    /// A majority; the highest version wins, and the replicas that had an older one are repaired.
+    Quorum,
+}
+
+/// What a client is told.
+pub type Outcome = Result<Answer, Failure>;
+
+/// A request that was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The value of a `Get`.
+    Found(Entry),
+    /// `Get` found nothing, or nothing whose currency is certain.
+    Missing,
+    /// `Set` was applied.
+    Stored {
+        /// The version that the value got.
+        version: Version,
+        /// Replicas that are known to have it, the primary included.
+        copies: u8,
+        /// Nothing was there before.
+        created: bool,
+    },
+    /// `Delete` was applied.
+    Deleted {
+        /// Replicas that are known to have removed it, the primary included.
+        copies: u8,
+        /// The primary had something to remove.
+        existed: bool,
+    },
+    /// The condition did not hold. Nothing was stored.
+    Unmet {
+        /// The version that is there; `None` when nothing is.
+        present: Option<Version>,
+    },
+    /// What each replica holds.
+    Inspected(Vec<Inspection>),
+}
+
+/// What one replica holds for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// The replica.
+    pub node: NodeId,
+    /// Its answer; `None` when it gave none in time.
+    pub held: Option<Holding>,
+}
+
+/// What a replica holds for a key, without the value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// The version it has, or `None` when it has nothing.
+    pub version: Option<Version>,
+    /// Its deadline.
+    pub deadline: Option<UnixMs>,
+    /// Accounted bytes, overhead included.
+    pub bytes: u64,
+    /// Entries that would be evicted before it; `None` past the first [`Holding::RANKED`] from the end.
+    pub rank: Option<u32>,
+    /// Versions up to this one are refused for keys of this slot that the replica does not hold.
+    pub floor: Version,
+}
+
+impl Holding {
+    /// How many entries from the next-evicted end are counted for a rank: bounded work under a lock.
+    pub const RANKED: u32 = 65_536;
+}
+
+impl Key {
+    /// Checks the length.
+    pub fn new(bytes: impl Into<Bytes>) -> Result<Key, KeyError> {
+        let bytes = bytes.into();
+        match bytes.len() {
+            0 => Err(KeyError::Empty),
+            length if length > limits::MAX_KEY => Err(KeyError::TooLong { length }),
+            _ => Ok(Key(bytes)),
+        }
+    }
+
+    /// The key's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The key's bytes, shared.
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    /// The slot that the key lives in.
+    pub fn slot(&self) -> Slot {
+        crate::hash::slot(&self.0)
+    }
+}
+
+/// Why bytes are not a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyError {
+    /// No bytes.
+    Empty,
+    /// More than [`limits::MAX_KEY`] bytes.
+    TooLong {
+        /// How many.
+        length: usize,
+    },
+}
+
+impl core::fmt::Display for KeyError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            KeyError::Empty => write!(f, "the key is empty; a key has 1 to {} bytes", limits::MAX_KEY),
+            KeyError::TooLong { length } => {
+                write!(f, "the key has {length} bytes; a key has 1 to {} bytes", limits::MAX_KEY)
+            }
+        }
+    }
+}
+
+impl core::error::Error for KeyError {}
+
+impl Operation {
+    /// True when it may change what is stored.
+    pub fn writes(&self) -> bool {
+        matches!(self, Operation::Set { .. } | Operation::Delete { .. })
+    }
+
+    /// Bytes of key-independent payload that holding the operation keeps in memory.
+    pub fn payload(&self) -> usize {
+        match self {
+            Operation::Set { value, .. } => value.bytes.len() + value.media.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl Condition {
+    /// Does it hold, with that version present?
+    pub fn holds(self, present: Option<Version>) -> bool {
+        match self {
+            Condition::Always => true,
+            Condition::Absent => present.is_none(),
+            Condition::Present => present.is_some(),
+            Condition::Is(version) => present == Some(version),
+            Condition::OlderThan(version) => present.is_none_or(|present| present < version),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The Vitrine server as a library: a server that a test can start in-process.

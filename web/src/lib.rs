@@ -1,0 +1,1 @@
+//! The Vitrine simulator for the browser.
