@@ -21,5 +21,8 @@ pub mod limits;
 // rank 2
 pub mod message;
 pub mod request;
+// rank 3
+pub mod ring;
+pub mod view;
 // rank 4
 pub mod effect;
