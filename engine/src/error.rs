@@ -61,7 +61,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Busy { limit } => write!(f, "the node is busy ({limit} reached); nothing was stored, try again later"),
+            Failure::Busy { limit } => {
+                write!(f, "the node is busy ({limit} reached); nothing was stored, try again later")
+            }
             Failure::Unavailable { needed, alive } => {
                 write!(f, "the level needs {needed} copies and {alive} replicas are alive; nothing was stored")
             }
@@ -73,7 +75,9 @@ impl fmt::Display for Failure {
                 write!(f, "the entry takes {bytes} bytes and the limit is {limit}; nothing was stored")
             }
             Failure::NotPrimary { primary: Some(node) } => write!(f, "not the primary of this slot; {node} is"),
-            Failure::NotPrimary { primary: None } => f.write_str("not the primary of this slot, and no replica is alive"),
+            Failure::NotPrimary { primary: None } => {
+                f.write_str("not the primary of this slot, and no replica is alive")
+            }
             Failure::Stopping => f.write_str("the node is stopping; nothing was stored"),
         }
     }

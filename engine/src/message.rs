@@ -123,7 +123,9 @@ impl Message {
         match self {
             Message::Forward { request, .. } => Some(request.key.slot()),
             Message::Replicate { key, .. } | Message::Fetch { key, .. } => Some(key.slot()),
-            Message::Answer { slot, .. } | Message::Replicated { slot, .. } | Message::Fetched { slot, .. } => Some(*slot),
+            Message::Answer { slot, .. } | Message::Replicated { slot, .. } | Message::Fetched { slot, .. } => {
+                Some(*slot)
+            }
             Message::Ping { .. } | Message::Pong { .. } => None,
         }
     }
