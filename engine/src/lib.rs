@@ -21,6 +21,7 @@ pub mod limits;
 // rank 2
 pub mod message;
 pub mod request;
+pub mod trace;
 // rank 3
 pub mod ring;
 pub mod view;

@@ -28,3 +28,5 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The furthest deadline from now: a hundred years. A TTL past it is a mistake, and an error.
 pub const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 86_400);
+/// The longest line of a request trace, in bytes: room for a key of doubled quotes and every other field.
+pub const MAX_TRACE_LINE: usize = 256 << 10;
