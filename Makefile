@@ -1,0 +1,29 @@
+# Each target sets up what it needs first; scripts/ has the steps, which can be run by themselves.
+
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: ## set up, build, and start a demo cluster of three nodes with its page at http://localhost:8000/ui/
+	@scripts/setup run
+	@scripts/run
+
+test: ## set up, then run every test: Rust, WebAssembly under Node and in a browser, the page, style
+	@scripts/setup test
+	@scripts/test
+
+fmt: ## format the Rust code and the page's
+	@cargo fmt --all
+	@if [ -f www/package.json ]; then cd www && npm run --silent format; fi
+
+lint: ## check formatting and lints without running tests
+	@scripts/setup test
+	@scripts/test fmt clippy page-check
+
+setup: ## install what building and testing need: compiler targets, tools, packages, a browser
+	@scripts/setup test
+
+site: ## build the playground as a static site in www/dist
+	@scripts/setup run
+	@scripts/build-www
+
+.PHONY: help run test fmt lint setup site
