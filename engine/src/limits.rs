@@ -12,6 +12,10 @@ pub const DEFAULT_MAX_VALUE: usize = 64 << 20;
 pub const MAX_MEDIA: usize = 255;
 /// Members of one cluster.
 pub const MAX_MEMBERS: usize = 1_024;
+/// Points on the ring for a member of weight 1, by default: `docs/ring.md` has the curve that it was chosen from.
+pub const DEFAULT_VIRTUAL_NODES: u16 = 512;
+/// Points on the ring, of all members together: more would slow its building and place nobody better.
+pub const MAX_POINTS: usize = 1 << 18;
 /// Copies of one slot.
 pub const MAX_REPLICAS: usize = 8;
 /// Requests that one shard coordinates, forwards or replicates at the same time.
