@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::id::{ClientToken, Lsn, NodeId, RequestId, Slot, Version};
 use crate::message::Message;
 use crate::request::{Key, Outcome};
+use crate::store::Cause;
 use crate::view::View;
 
 /// One thing to do outside.
@@ -73,7 +74,7 @@ pub enum Event {
         /// The version it had.
         version: Version,
         /// Why.
-        cause: Drop,
+        cause: Cause,
     },
     /// A read was answered from the store of this node.
     Read {
@@ -101,17 +102,6 @@ pub enum Event {
         /// The member.
         member: NodeId,
     },
-}
-
-/// Why an entry left the store by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Drop {
-    /// Its deadline passed.
-    Expired,
-    /// The limit of entries was reached, and it was the least recently used.
-    Entries,
-    /// The limit of bytes was reached, and it was the least recently used.
-    Bytes,
 }
 
 impl Outbox {

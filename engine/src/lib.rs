@@ -24,6 +24,7 @@ pub mod request;
 pub mod trace;
 // rank 3
 pub mod ring;
+pub mod store;
 pub mod view;
 // rank 4
 pub mod effect;
