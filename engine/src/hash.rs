@@ -125,8 +125,8 @@ mod tests {
 
     #[test]
     fn table_hashes_follow_the_reference() {
-        // SipHash-1-3 of "" and of the bytes 00..0e under the key 00..0f: computed by a second implementation that gives
-        // the paper's value for SipHash-2-4 of the same input.
+        // SipHash-1-3 of "" and of the bytes 00..0e under the key 00..0f: computed by a second implementation that
+        // gives the paper's value for SipHash-2-4 of the same input.
         let seed = (0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908);
         let input: [u8; 15] = core::array::from_fn(|index| index as u8);
         assert_ne!(KeyHasher::new(seed).hash(b""), KeyHasher::new((0, 0)).hash(b""));

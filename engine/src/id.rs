@@ -32,11 +32,13 @@ pub struct RequestId {
     pub serial: u64,
 }
 
-/// Who asked, as the body of the node knows it: the front end's own number for a waiting client. Never sent, never stored.
+/// Who asked, as the body of the node knows it: the front end's own number for a waiting client. Never sent, never
+/// stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientToken(pub u64);
 
-/// When a value was written, on a hybrid logical clock: 48 bits of Unix milliseconds, 16 of counter, ties broken by node.
+/// When a value was written, on a hybrid logical clock: 48 bits of Unix milliseconds, 16 of counter, ties broken by
+/// node.
 ///
 /// The higher version wins, everywhere. Zero is before every write. (Kulkarni et al., "Logical Physical Clocks", 2014.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

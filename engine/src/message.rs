@@ -110,7 +110,8 @@ pub enum Change {
 pub enum Verdict {
     /// It has it, now or already.
     Applied,
-    /// It knows of this version, which is not below the offered one, and changed nothing. The primary moves on above it.
+    /// It knows of this version, which is not below the offered one, and changed nothing. The primary moves on above
+    /// it.
     Refused {
         /// The version it holds, or the floor under which it has forgotten.
         held: Version,

@@ -1,13 +1,13 @@
 //! Consistent hashing of 16,384 slots over weighted members, with a bound on the load of each.
 //!
-//! The circle has 2^32 positions. A member stands on it at as many points as its weight times the virtual nodes, and the
-//! slots stand evenly around it. A slot belongs to the members met first on the walk clockwise from it. Nothing but the
-//! members' names and weights decides: not their ids, not the order of the seats, not the platform.
+//! The circle has 2^32 positions. A member stands on it at as many points as its weight times the virtual nodes, and
+//! the slots stand evenly around it. A slot belongs to the members met first on the walk clockwise from it. Nothing but
+//! the members' names and weights decides: not their ids, not the order of the seats, not the platform.
 //!
-//! Loads are bounded (Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads", 2016): pairs of a slot and
-//! a point are taken by the distance between them, nearest first, and a member that has its share and five percent takes
-//! no more. The slots that a full member refuses are so those furthest behind its points, which a joiner's points would
-//! take first: a change of the members moves what it must and little else. `docs/ring.md` has the figures.
+//! Loads are bounded (Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads", 2016): pairs of a slot
+//! and a point are taken by the distance between them, nearest first, and a member that has its share and five percent
+//! takes no more. The slots that a full member refuses are so those furthest behind its points, which a joiner's points
+//! would take first: a change of the members moves what it must and little else. `docs/ring.md` has the figures.
 
 use alloc::collections::BinaryHeap;
 use alloc::vec;
@@ -49,15 +49,15 @@ pub struct Point {
 impl Ring {
     /// Places every slot, the fullest member within [`BOUND`] of its fair share.
     ///
-    /// There are as many owners a slot as `replicas`, or as there are seats when those are fewer. A weight or a number of
-    /// virtual nodes of zero counts as one; where [`limits::MAX_POINTS`] would be passed, everybody has proportionally
-    /// fewer points, and at least one.
+    /// There are as many owners a slot as `replicas`, or as there are seats when those are fewer. A weight or a number
+    /// of virtual nodes of zero counts as one; where [`limits::MAX_POINTS`] would be passed, everybody has
+    /// proportionally fewer points, and at least one.
     pub fn build(seats: &[Seat<'_>], virtual_nodes: u16, replicas: u8) -> Ring {
         Ring::build_bounded(seats, virtual_nodes, replicas, BOUND)
     }
 
-    /// The same with another bound, in thousandths of the fair share: what the curve in `docs/ring.md` is measured with.
-    /// A bound below 1,000 counts as 1,000; one of `u32::MAX` never refuses.
+    /// The same with another bound, in thousandths of the fair share: what the curve in `docs/ring.md` is measured
+    /// with. A bound below 1,000 counts as 1,000; one of `u32::MAX` never refuses.
     pub fn build_bounded(seats: &[Seat<'_>], virtual_nodes: u16, replicas: u8, bound: u32) -> Ring {
         let width = usize::from(replicas).min(seats.len());
         let mut seats = seats.to_vec();
@@ -100,8 +100,8 @@ pub fn position(slot: Slot) -> u32 {
     u32::from(slot.number()) * (u32::MAX / u32::from(SLOTS) + 1)
 }
 
-/// How many slots a member may have as their primary, in thousandths of its fair share; rounded down to whole slots, yet
-/// never below the fair share rounded up.
+/// How many slots a member may have as their primary, in thousandths of its fair share; rounded down to whole slots,
+/// yet never below the fair share rounded up.
 pub const BOUND: u32 = 1_050;
 
 /// A point and the rank of its member among the names, in one number that sorts by position, then name.
@@ -148,9 +148,10 @@ fn split_mix(state: &mut u64) -> u64 {
 
 /// For each slot the rank of its primary, nearest pairs first.
 ///
-/// Found without sorting the pairs: each slot walks clockwise until a member takes it, and a full member takes a slot that
-/// is nearer than its furthest one, which then walks on (deferred acceptance: Gale, Shapley, 1962). As both sides rank
-/// pairs by distance, there is one stable result, whatever the order of asking, and it is that of nearest pairs first.
+/// Found without sorting the pairs: each slot walks clockwise until a member takes it, and a full member takes a slot
+/// that is nearer than its furthest one, which then walks on (deferred acceptance: Gale, Shapley, 1962). As both sides
+/// rank pairs by distance, there is one stable result, whatever the order of asking, and it is that of nearest pairs
+/// first.
 fn settle(seats: &[Seat<'_>], stands: &[Stand], bound: u32) -> Vec<u32> {
     if seats.is_empty() {
         return Vec::new();

@@ -163,8 +163,8 @@ fn points_stand_where_the_owners_say() {
 
 #[test]
 fn primaries_are_the_nearest_pairs_first() {
-    // The definition, taken literally: all pairs of a slot and a point by distance; a pair is skipped when the slot has a
-    // primary or the member is full. The walks of `build` must come to the same.
+    // The definition, taken literally: all pairs of a slot and a point by distance; a pair is skipped when the slot has
+    // a primary or the member is full. The walks of `build` must come to the same.
     let check = |members: Members, virtual_nodes, bound| {
         let ring = Ring::build_bounded(&seats(&members), virtual_nodes, 1, bound);
         let pair = |slot, point: &Point| (point.position.wrapping_sub(position(slot)), slot, point.node);

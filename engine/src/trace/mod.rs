@@ -2,8 +2,8 @@
 //!
 //! The same parser reads a file of the `replay` command and a file dropped on the playground. It holds one line of the
 //! trace and nothing else, knows nothing of compression, and never guesses: a line that it does not understand ends the
-//! trace with an error that names the line, and everything before it has been delivered. It may depend on `limits` and on
-//! the rules for keys.
+//! trace with an error that names the line, and everything before it has been delivered. It may depend on `limits` and
+//! on the rules for keys.
 
 mod csv;
 mod detect;
@@ -21,16 +21,16 @@ pub use error::{Place, Problem, TraceError};
 pub enum Format {
     /// A key a line. Empty lines are passed over.
     Lines,
-    /// Comma-separated values under a header line. A column `key` (or `obj_id`, `id`, `key_id`) is needed; `time`, `size`
-    /// (or `value_size`, `obj_size`), `op` and `ttl` (whole seconds, 0 for none) are taken when they are there, and other
-    /// columns are passed over. Fields may be quoted (RFC 4180), but end on their line.
+    /// Comma-separated values under a header line. A column `key` (or `obj_id`, `id`, `key_id`) is needed; `time`,
+    /// `size` (or `value_size`, `obj_size`), `op` and `ttl` (whole seconds, 0 for none) are taken when they are there,
+    /// and other columns are passed over. Fields may be quoted (RFC 4180), but end on their line.
     Csv,
-    /// libCacheSim's oracleGeneral: packed little-endian records of a 32-bit time, a 64-bit object, a 32-bit size and the
-    /// signed 64-bit number of the object's next request. The object becomes its decimal text, so that the same trace as
-    /// CSV has the same keys.
+    /// libCacheSim's oracleGeneral: packed little-endian records of a 32-bit time, a 64-bit object, a 32-bit size and
+    /// the signed 64-bit number of the object's next request. The object becomes its decimal text, so that the same
+    /// trace as CSV has the same keys.
     OracleGeneral,
-    /// Twitter's cache traces, without a header: `timestamp,key,key size,value size,client,operation,TTL`. The published
-    /// files have keys with commas in them: the fields are counted from both ends.
+    /// Twitter's cache traces, without a header: `timestamp,key,key size,value size,client,operation,TTL`. The
+    /// published files have keys with commas in them: the fields are counted from both ends.
     Twitter,
 }
 
@@ -96,8 +96,8 @@ impl Format {
         }
     }
 
-    /// The format of a trace, by its file name and its first bytes after decompression ([`Format::HEAD`] of them, or all
-    /// when there are fewer). `None` when they fit no format for certain.
+    /// The format of a trace, by its file name and its first bytes after decompression ([`Format::HEAD`] of them, or
+    /// all when there are fewer). `None` when they fit no format for certain.
     pub fn detect(name: &str, head: &[u8]) -> Option<Format> {
         detect::detect(name, head)
     }

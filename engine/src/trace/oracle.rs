@@ -61,8 +61,8 @@ impl Records {
     }
 }
 
-/// Could this record begin a trace? Its object is asked for again later (a positive number), or never (-1, or the largest
-/// number there is, as several converters write it); and it has a size.
+/// Could this record begin a trace? Its object is asked for again later (a positive number), or never (-1, or the
+/// largest number there is, as several converters write it); and it has a size.
 pub(super) fn plausible_first(record: &[u8; RECORD]) -> bool {
     let next = u64_at(record, 16) as i64;
     u32_at(record, 12) > 0 && (next == -1 || next == i64::MAX || (1..1 << 48).contains(&next))

@@ -114,10 +114,8 @@ fn csv_with_a_header() {
     check(
         Format::Csv,
         "key,op\na,frob\u{1b}\n",
-        &[
-            "line 2: the operation is \"frob\\u{1b}\"; it is one of get, gets, read, set, put, write, add, replace, cas, \
-         append, prepend, incr, decr, delete, del, remove",
-        ],
+        &["line 2: the operation is \"frob\\u{1b}\"; it is one of get, gets, read, set, put, write, add, replace, \
+         cas, append, prepend, incr, decr, delete, del, remove"],
     );
     check(Format::Csv, "key,size,size\n", &["line 1: the header has the column \"size\" twice"]);
     let none = "line 1: the header has no key column (it is \"\"); it names one of key, obj_id, id, key_id";
@@ -216,7 +214,10 @@ fn near_traces() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn pieces_do_not_matter(trace in near_traces(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20)) {
+    fn pieces_do_not_matter(
+        trace in near_traces(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
+    ) {
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(trace.len() + 1)).collect();
         cuts.extend([0, trace.len()]);
         cuts.sort_unstable();
@@ -238,7 +239,8 @@ proptest! {
     fn a_written_csv_reads_back(keys in prop::collection::vec("[a-z\",:é ]{1,12}", 0..20)) {
         let rows = keys.iter().map(|key| format!("\"{}\",1\n", key.replace('"', "\"\"")));
         let trace = "key,time\n".to_owned() + &rows.collect::<String>();
-        let expected: Vec<String> = keys.iter().map(|key| format!("{} time=1", key.as_bytes().escape_ascii())).collect();
+        let expected = keys.iter().map(|key| format!("{} time=1", key.as_bytes().escape_ascii()));
+        let expected: Vec<String> = expected.collect();
         prop_assert_eq!(read(Format::Csv, trace.as_bytes()), expected);
     }
 }
