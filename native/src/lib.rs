@@ -1,1 +1,3 @@
 //! The Vitrine server as a library: a server that a test can start in-process.
+
+pub mod load;

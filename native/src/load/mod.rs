@@ -1,0 +1,9 @@
+//! What asks: the one HTTP client of the commands, and what measures how a server answers.
+//!
+//! It may depend on tokio and hyper's client side, and on nothing of the server: it speaks to a server as anybody would.
+
+pub mod client;
+pub mod latency;
+
+pub use client::{Client, ClientError, Origin, Response};
+pub use latency::Latency;
