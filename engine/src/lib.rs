@@ -23,6 +23,7 @@ pub mod message;
 pub mod request;
 pub mod trace;
 // rank 3
+pub mod codec;
 pub mod ring;
 pub mod store;
 pub mod view;

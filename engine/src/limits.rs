@@ -10,6 +10,8 @@ pub const MAX_VALUE: usize = 512 << 20;
 pub const DEFAULT_MAX_VALUE: usize = 64 << 20;
 /// The longest media type kept with a value, in bytes.
 pub const MAX_MEDIA: usize = 255;
+/// The longest frame between peers, in bytes: a key, a value, its media type, and what stands around them.
+pub const MAX_FRAME: usize = MAX_VALUE + MAX_KEY + MAX_MEDIA + 256;
 /// Members of one cluster.
 pub const MAX_MEMBERS: usize = 1_024;
 /// Points on the ring for a member of weight 1, by default: `docs/ring.md` has the curve that it was chosen from.
@@ -34,3 +36,11 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 pub const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// The longest line of a request trace, in bytes: room for a key of doubled quotes and every other field.
 pub const MAX_TRACE_LINE: usize = 256 << 10;
+
+/// The bounds whose names a full node answers with, in [`Failure::Busy`](crate::error::Failure::Busy).
+pub const REACHED: [&str; 3] = ["MAX_PENDING", "MAX_PENDING_BYTES", "MAX_ANSWERED"];
+
+/// The name as it stands in [`REACHED`], or "a limit of the peer" for one that does not.
+pub fn reached(name: &str) -> &'static str {
+    REACHED.into_iter().find(|known| *known == name).unwrap_or("a limit of the peer")
+}

@@ -1,0 +1,158 @@
+//! The parts that messages and records share, in bytes.
+
+use bytes::Bytes;
+
+use super::bytes::{DecodeError, Reader, Sink, Wire};
+use crate::id::{NodeId, RequestId, SLOTS, Slot, Version};
+use crate::limits;
+use crate::request::{Condition, Entry, Holding, Key, Value};
+use crate::time::UnixMs;
+
+impl Wire for NodeId {
+    fn put(&self, out: &mut impl Sink) {
+        self.0.put(out);
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        Ok(NodeId(from.take(field)?))
+    }
+}
+
+impl Wire for Slot {
+    fn put(&self, out: &mut impl Sink) {
+        self.number().put(out);
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        let number: u16 = from.take(field)?;
+        let limit = u64::from(SLOTS) - 1;
+        Slot::new(number).ok_or(DecodeError::Limit { field, value: u64::from(number), limit })
+    }
+}
+
+impl Wire for UnixMs {
+    fn put(&self, out: &mut impl Sink) {
+        self.0.put(out);
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        Ok(UnixMs(from.take(field)?))
+    }
+}
+
+impl Wire for RequestId {
+    fn put(&self, out: &mut impl Sink) {
+        self.node.put(out);
+        self.serial.put(out);
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        Ok(RequestId { node: from.take(field)?, serial: from.take(field)? })
+    }
+}
+
+impl Wire for Version {
+    fn put(&self, out: &mut impl Sink) {
+        self.stamp.put(out);
+        self.node.put(out);
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        Ok(Version { stamp: from.take(field)?, node: from.take(field)? })
+    }
+}
+
+/// The length, 16 bits, then the bytes.
+impl Wire for Key {
+    fn put(&self, out: &mut impl Sink) {
+        u16::try_from(self.as_bytes().len()).expect("a key has at most 65,535 bytes").put(out);
+        out.put(self.as_bytes());
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        let length: u16 = from.take(field)?;
+        Key::new(from.bytes(usize::from(length), field)?).map_err(|_| DecodeError::EmptyKey)
+    }
+}
+
+/// The media type: its length, 8 bits, and it; then the value: its length, 32 bits, and it.
+impl Wire for Value {
+    fn put(&self, out: &mut impl Sink) {
+        u8::try_from(self.media.len()).expect("a media type has at most 255 bytes").put(out);
+        out.put(&self.media);
+        u32::try_from(self.bytes.len()).expect("a value has at most 512 MiB").put(out);
+        out.put_shared(&self.bytes);
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        let length: u8 = from.take("media type")?;
+        let media: Bytes = from.bytes(usize::from(length), "media type")?;
+        let length: u32 = from.take(field)?;
+        if length as usize > limits::MAX_VALUE {
+            return Err(DecodeError::Limit { field, value: u64::from(length), limit: limits::MAX_VALUE as u64 });
+        }
+        Ok(Value { bytes: from.bytes(length as usize, field)?, media })
+    }
+}
+
+impl Wire for Entry {
+    fn put(&self, out: &mut impl Sink) {
+        self.version.put(out);
+        self.deadline.put(out);
+        self.value.put(out);
+    }
+
+    fn take(from: &mut Reader, _: &'static str) -> Result<Self, DecodeError> {
+        let (version, deadline) = (from.take("version")?, from.take("deadline")?);
+        Ok(Entry { value: from.take("value")?, version, deadline })
+    }
+}
+
+impl Wire for Condition {
+    fn put(&self, out: &mut impl Sink) {
+        match self {
+            Condition::Always => 0_u8.put(out),
+            Condition::Absent => 1_u8.put(out),
+            Condition::Present => 2_u8.put(out),
+            Condition::Is(version) => {
+                3_u8.put(out);
+                version.put(out);
+            }
+            Condition::OlderThan(version) => {
+                4_u8.put(out);
+                version.put(out);
+            }
+        }
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        Ok(match from.take(field)? {
+            0_u8 => Condition::Always,
+            1 => Condition::Absent,
+            2 => Condition::Present,
+            3 => Condition::Is(from.take("version")?),
+            4 => Condition::OlderThan(from.take("version")?),
+            tag => return Err(DecodeError::Tag { field, tag }),
+        })
+    }
+}
+
+impl Wire for Holding {
+    fn put(&self, out: &mut impl Sink) {
+        self.version.put(out);
+        self.deadline.put(out);
+        self.bytes.put(out);
+        self.rank.put(out);
+        self.floor.put(out);
+    }
+
+    fn take(from: &mut Reader, _: &'static str) -> Result<Self, DecodeError> {
+        Ok(Holding {
+            version: from.take("version")?,
+            deadline: from.take("deadline")?,
+            bytes: from.take("bytes held")?,
+            rank: from.take("rank")?,
+            floor: from.take("floor")?,
+        })
+    }
+}

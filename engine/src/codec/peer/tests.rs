@@ -1,0 +1,444 @@
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use proptest::collection::vec as many;
+use proptest::prelude::*;
+
+use super::super::bytes::Length;
+use super::*;
+use crate::error::Failure;
+use crate::id::{NodeId, RequestId, SLOTS, Slot, Version};
+use crate::request::{
+    Answer, Condition, Entry, Holding, Inspection, Key, Operation, ReadLevel, Request, Value, WriteLevel,
+};
+use crate::time::UnixMs;
+
+const CLUSTER: ClusterTag = ClusterTag(0x1122_3344_5566_7788);
+
+fn bytes_of(envelope: &Envelope) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode(envelope, CLUSTER, &mut out);
+    out
+}
+
+fn decoded(frame: &[u8]) -> Result<Envelope, DecodeError> {
+    decode(Bytes::copy_from_slice(frame), CLUSTER)
+}
+
+fn id() -> impl Strategy<Value = RequestId> {
+    (any::<u16>(), any::<u64>()).prop_map(|(node, serial)| RequestId { node: NodeId(node), serial })
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    (any::<u64>(), any::<u16>()).prop_map(|(stamp, node)| Version { stamp, node: NodeId(node) })
+}
+
+fn deadline() -> impl Strategy<Value = Option<UnixMs>> {
+    any::<Option<u64>>().prop_map(|deadline| deadline.map(UnixMs))
+}
+
+fn slot() -> impl Strategy<Value = Slot> {
+    (0..SLOTS).prop_map(|number| Slot::new(number).unwrap())
+}
+
+fn key() -> impl Strategy<Value = Key> {
+    let length = prop_oneof![40 => 1_usize..40, 1 => Just(limits::MAX_KEY)];
+    length.prop_flat_map(|length| many(any::<u8>(), length)).prop_map(|bytes| Key::new(bytes).unwrap())
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    (many(any::<u8>(), 0..200), many(any::<u8>(), 0..=limits::MAX_MEDIA))
+        .prop_map(|(bytes, media)| Value { bytes: bytes.into(), media: media.into() })
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    (value(), version(), deadline()).prop_map(|(value, version, deadline)| Entry { value, version, deadline })
+}
+
+fn holding() -> impl Strategy<Value = Holding> {
+    (any::<Option<(u64, u16)>>(), deadline(), any::<u64>(), any::<Option<u32>>(), version()).prop_map(
+        |(held, deadline, bytes, rank, floor)| {
+            let version = held.map(|(stamp, node)| Version { stamp, node: NodeId(node) });
+            Holding { version, deadline, bytes, rank, floor }
+        },
+    )
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    prop_oneof![
+        Just(Condition::Always),
+        Just(Condition::Absent),
+        Just(Condition::Present),
+        version().prop_map(Condition::Is),
+        version().prop_map(Condition::OlderThan),
+    ]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let read = prop::sample::select(vec![ReadLevel::Primary, ReadLevel::One, ReadLevel::Quorum]);
+    let write = || prop::sample::select(vec![WriteLevel::One, WriteLevel::Live, WriteLevel::Quorum, WriteLevel::All]);
+    prop_oneof![
+        read.prop_map(|level| Operation::Get { level }),
+        (value(), deadline(), condition(), write()).prop_map(|(value, deadline, condition, level)| Operation::Set {
+            value,
+            deadline,
+            condition,
+            level
+        }),
+        (condition(), write()).prop_map(|(condition, level)| Operation::Delete { condition, level }),
+        Just(Operation::Inspect),
+    ]
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    (key(), operation(), 0..=60_000_000_u64).prop_map(|(key, operation, micros)| Request {
+        key,
+        operation,
+        timeout: Duration::from_micros(micros),
+    })
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    prop_oneof![
+        prop::sample::select(limits::REACHED.to_vec()).prop_map(|limit| Failure::Busy { limit }),
+        any::<(u8, u8)>().prop_map(|(needed, alive)| Failure::Unavailable { needed, alive }),
+        Just(Failure::Timeout),
+        any::<u8>().prop_map(|copies| Failure::Indeterminate { copies }),
+        any::<(u64, u64)>().prop_map(|(bytes, limit)| Failure::TooLarge { bytes, limit }),
+        any::<Option<u16>>().prop_map(|node| Failure::NotPrimary { primary: node.map(NodeId) }),
+        Just(Failure::Stopping),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let inspection =
+        (any::<u16>(), prop::option::of(holding())).prop_map(|(node, held)| Inspection { node: NodeId(node), held });
+    prop_oneof![
+        entry().prop_map(Answer::Found),
+        Just(Answer::Missing),
+        (version(), any::<u8>(), any::<bool>()).prop_map(|(version, copies, created)| Answer::Stored {
+            version,
+            copies,
+            created
+        }),
+        any::<(u8, bool)>().prop_map(|(copies, existed)| Answer::Deleted { copies, existed }),
+        prop::option::of(version()).prop_map(|present| Answer::Unmet { present }),
+        many(inspection, 0..9).prop_map(Answer::Inspected),
+    ]
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let outcome = prop_oneof![answer().prop_map(Ok), failure().prop_map(Err)];
+    let change = prop_oneof![entry().prop_map(Change::Put), version().prop_map(|version| Change::Remove { version })];
+    let verdict = prop_oneof![Just(Verdict::Applied), version().prop_map(|held| Verdict::Refused { held })];
+    prop_oneof![
+        (id(), any::<u8>(), request()).prop_map(|(id, hops, request)| Message::Forward { id, hops, request }),
+        (id(), slot(), outcome).prop_map(|(id, slot, outcome)| Message::Answer { id, slot, outcome }),
+        (id(), key(), change).prop_map(|(id, key, change)| Message::Replicate { id, key, change }),
+        (id(), slot(), version(), verdict).prop_map(|(id, slot, version, verdict)| Message::Replicated {
+            id,
+            slot,
+            version,
+            verdict
+        }),
+        (id(), key(), any::<bool>()).prop_map(|(id, key, body)| Message::Fetch { id, key, body }),
+        (id(), slot(), holding(), prop::option::of(entry())).prop_map(|(id, slot, holding, entry)| Message::Fetched {
+            id,
+            slot,
+            holding,
+            entry
+        }),
+        any::<u64>().prop_map(|serial| Message::Ping { serial }),
+        any::<u64>().prop_map(|serial| Message::Pong { serial }),
+    ]
+}
+
+fn envelope() -> impl Strategy<Value = Envelope> {
+    (any::<(u16, u16, u64)>(), message()).prop_map(|((from, to, epoch), message)| Envelope {
+        from: NodeId(from),
+        to: NodeId(to),
+        epoch: Epoch(epoch),
+        message,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn what_was_encoded_is_decoded(envelope in envelope()) {
+        let frame = bytes_of(&envelope);
+        let mut length = Length::default();
+        encode(&envelope, CLUSTER, &mut length);
+        prop_assert_eq!(length.0, frame.len());
+        prop_assert_eq!(decoded(&frame), Ok(envelope));
+    }
+
+    #[test]
+    fn a_cut_frame_is_too_short_wherever_it_is_cut(envelope in envelope(), cut in any::<prop::sample::Index>()) {
+        let frame = bytes_of(&envelope);
+        let cut = cut.index(frame.len());
+        prop_assert!(matches!(decoded(&frame[..cut]), Err(DecodeError::TooShort { .. })), "{:?}", decoded(&frame[..cut]));
+    }
+
+    #[test]
+    fn a_longer_frame_is_refused(envelope in envelope(), more in many(any::<u8>(), 1..9)) {
+        let mut frame = bytes_of(&envelope);
+        frame.extend(&more);
+        prop_assert_eq!(decoded(&frame), Err(DecodeError::Trailing { bytes: more.len() }));
+    }
+
+    #[test]
+    fn a_mutated_frame_is_refused_or_says_what_it_says(
+        envelope in envelope(),
+        changes in many((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut frame = bytes_of(&envelope);
+        for (at, byte) in changes {
+            let at = at.index(frame.len());
+            frame[at] = byte;
+        }
+        assert_canonical(&frame)?;
+    }
+
+    #[test]
+    fn any_bytes_behind_a_header_are_refused_or_say_what_they_say(kind in 0_u8..10, body in many(any::<u8>(), 0..120)) {
+        let mut frame = vec![FORMAT, kind];
+        frame.extend(CLUSTER.0.to_le_bytes());
+        frame.extend([1, 0, 2, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+        frame.extend(body);
+        assert_canonical(&frame)?;
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_say_what_they_say(frame in many(any::<u8>(), 0..200)) {
+        assert_canonical(&frame)?;
+    }
+}
+
+/// What decodes encodes to the same bytes; only the name of an unknown bound is not kept.
+fn assert_canonical(frame: &[u8]) -> Result<(), TestCaseError> {
+    let Ok(envelope) = decoded(frame) else { return Ok(()) };
+    let again = bytes_of(&envelope);
+    prop_assert_eq!(decoded(&again), Ok(envelope.clone()));
+    let renamed = matches!(&envelope.message, Message::Answer { outcome: Err(Failure::Busy { .. }), .. });
+    prop_assert!(renamed || again == frame);
+    Ok(())
+}
+
+#[test]
+fn golden_frames() {
+    let check = |message: Message, expected: &str| {
+        let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message };
+        let frame = bytes_of(&envelope);
+        let kind = format!("{:02x}", frame[1]);
+        let header = format!("01{kind}8877665544332211010002000700000000000000");
+        let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected: String = expected.split_whitespace().collect();
+        assert_eq!(text, header + &expected, "{}", envelope.message.kind());
+        assert_eq!(decoded(&frame), Ok(envelope));
+    };
+    let id = RequestId { node: NodeId(1), serial: 0x0a0b };
+    let version = Version::new(UnixMs(1_700_000_000_123), 7, NodeId(3));
+    let key = Key::new("k1").unwrap();
+    let slot = Slot::new(12_182).unwrap();
+    let value = Value { bytes: "hello".into(), media: "text/a".into() };
+    let entry = Entry { value: value.clone(), version, deadline: Some(UnixMs(0x0102_0304)) };
+    let timeout = Duration::from_millis(2_000);
+    let forward =
+        |operation| Message::Forward { id, hops: 1, request: Request { key: key.clone(), operation, timeout } };
+    let answer = |outcome| Message::Answer { id, slot, outcome };
+    let holding = Holding { version: Some(version), deadline: None, bytes: 99, rank: Some(4), floor: Version::ZERO };
+    // The parts, by hand.
+    const ID: &str = "0100 0b0a000000000000";
+    const VERSION: &str = "07007b68e5cf8b01 0300";
+    const VALUE: &str = "06 746578742f61 05000000 68656c6c6f";
+    const DEADLINE: &str = "01 0403020100000000";
+    const HOLDING: &str = "01 07007b68e5cf8b01 0300  00  6300000000000000  01 04000000  0000000000000000 0000";
+    let row = |message, parts: &[&str]| check(message, &parts.concat());
+
+    let asked = &[ID, "01", "80841e00", "0200 6b31"].concat();
+    row(forward(Operation::Get { level: ReadLevel::Primary }), &[asked, "01 01"]);
+    row(forward(Operation::Get { level: ReadLevel::One }), &[asked, "01 02"]);
+    row(forward(Operation::Get { level: ReadLevel::Quorum }), &[asked, "01 03"]);
+    let set = |deadline, condition, level| forward(Operation::Set { value: value.clone(), deadline, condition, level });
+    let deadline = Some(UnixMs(0x0102_0304));
+    row(set(deadline, Condition::Always, WriteLevel::One), &[asked, "02 01 00", DEADLINE, VALUE]);
+    row(set(None, Condition::Absent, WriteLevel::Live), &[asked, "02 02 01 00", VALUE]);
+    row(set(None, Condition::Present, WriteLevel::Quorum), &[asked, "02 03 02 00", VALUE]);
+    row(set(None, Condition::Is(version), WriteLevel::All), &[asked, "02 04 03", VERSION, "00", VALUE]);
+    let delete = Operation::Delete { condition: Condition::OlderThan(version), level: WriteLevel::Live };
+    row(forward(delete), &[asked, "03 02 04", VERSION]);
+    row(forward(Operation::Inspect), &[asked, "04"]);
+
+    let told = &[ID, "962f"].concat();
+    row(answer(Ok(Answer::Found(entry.clone()))), &[told, "01", VERSION, DEADLINE, VALUE]);
+    row(answer(Ok(Answer::Missing)), &[told, "02"]);
+    row(answer(Ok(Answer::Stored { version, copies: 2, created: true })), &[told, "03", VERSION, "02 01"]);
+    row(answer(Ok(Answer::Deleted { copies: 3, existed: false })), &[told, "04 03 00"]);
+    row(answer(Ok(Answer::Unmet { present: Some(version) })), &[told, "05 01", VERSION]);
+    row(answer(Ok(Answer::Unmet { present: None })), &[told, "05 00"]);
+    let inspections =
+        vec![Inspection { node: NodeId(3), held: Some(holding) }, Inspection { node: NodeId(4), held: None }];
+    row(answer(Ok(Answer::Inspected(inspections))), &[told, "06 0200 0300 01", HOLDING, "0400 00"]);
+    let name = "4d41585f50454e44494e47"; // MAX_PENDING
+    row(answer(Err(Failure::Busy { limit: "MAX_PENDING" })), &[told, "81 0b", name]);
+    row(answer(Err(Failure::Unavailable { needed: 2, alive: 1 })), &[told, "82 02 01"]);
+    row(answer(Err(Failure::Timeout)), &[told, "83"]);
+    row(answer(Err(Failure::Indeterminate { copies: 1 })), &[told, "84 01"]);
+    let large = Failure::TooLarge { bytes: 0x0403, limit: 0x0201 };
+    row(answer(Err(large)), &[told, "85 0304000000000000 0102000000000000"]);
+    row(answer(Err(Failure::NotPrimary { primary: Some(NodeId(9)) })), &[told, "86 01 0900"]);
+    row(answer(Err(Failure::NotPrimary { primary: None })), &[told, "86 00"]);
+    row(answer(Err(Failure::Stopping)), &[told, "87"]);
+
+    let named = &[ID, "0200 6b31"].concat();
+    let replicate = |change| Message::Replicate { id, key: key.clone(), change };
+    row(replicate(Change::Put(entry.clone())), &[named, "01", VERSION, DEADLINE, VALUE]);
+    row(replicate(Change::Remove { version }), &[named, "02", VERSION]);
+    let replicated = |verdict| Message::Replicated { id, slot, version, verdict };
+    row(replicated(Verdict::Applied), &[told, VERSION, "01"]);
+    row(replicated(Verdict::Refused { held: version }), &[told, VERSION, "02", VERSION]);
+    row(Message::Fetch { id, key: key.clone(), body: true }, &[named, "01"]);
+    let fetched = |entry| Message::Fetched { id, slot, holding, entry };
+    row(fetched(Some(entry.clone())), &[told, HOLDING, "01", VERSION, DEADLINE, VALUE]);
+    row(fetched(None), &[told, HOLDING, "00"]);
+    row(Message::Ping { serial: 5 }, &["0500000000000000"]);
+    row(Message::Pong { serial: 6 }, &["0600000000000000"]);
+}
+
+#[test]
+fn hostile_frames_are_refused_by_name() {
+    let ping =
+        bytes_of(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message: Message::Ping { serial: 5 } });
+    // A frame of that kind with the header of `ping` and that body.
+    let framed = |kind: u8, body: &[&[u8]]| {
+        let mut frame = ping[..22].to_vec();
+        frame[1] = kind;
+        frame.extend(body.concat());
+        frame
+    };
+    let check = |frame: &[u8], expected: DecodeError, text: &str| {
+        assert_eq!(decoded(frame), Err(expected));
+        assert_eq!(format!("{expected}"), text);
+    };
+    let short = |field, needed, left| DecodeError::TooShort { field, needed, left };
+    let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
+
+    check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
+    let newer = [&[2], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 2, known: 1 }, "format version 2; version 1 is known");
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 1 }, "format version 71; version 1 is known");
+    let mut stranger = ping.clone();
+    stranger[2] ^= 0xff;
+    let tag = CLUSTER.0 ^ 0xff;
+    check(&stranger, DecodeError::Cluster { tag }, "from a node of another cluster (tag 1122334455667777)");
+    let kindless = framed(9, &[&[0; 8]]);
+    check(&kindless, DecodeError::Tag { field: "kind", tag: 9 }, "9 is no kind");
+    let long = [&ping[..], &[0, 0]].concat();
+    check(&long, DecodeError::Trailing { bytes: 2 }, "2 bytes after the end of the message");
+    check(&ping[..25], short("serial", 8, 3), "serial takes 8 bytes and the frame has 3 left");
+
+    // Fetch: a key without bytes, one that is longer than the frame, a flag with a reserved bit.
+    check(&framed(5, &[&id, &[0, 0, 1]]), DecodeError::EmptyKey, "the key is empty");
+    let beyond = framed(5, &[&id, &[0xff, 0xff, b'k', 1]]);
+    check(&beyond, short("key", 65_535, 2), "key takes 65535 bytes and the frame has 2 left");
+    let flag = DecodeError::Flag { field: "body wanted", flag: 3 };
+    check(&framed(5, &[&id, &[1, 0, b'k', 3]]), flag, "the flag of body wanted is 3; it is 0 or 1");
+
+    // Forward: a timeout past the longest, an unknown operation and level.
+    let micros = 60_000_001_u32.to_le_bytes();
+    let limit = DecodeError::Limit { field: "timeout", value: 60_000_001, limit: 60_000_000 };
+    check(&framed(1, &[&id, &[1], &micros]), limit, "timeout is 60000001; it is at most 60000000");
+    let forward = |rest: &[u8]| framed(1, &[&id, &[1], &[0; 4], &[1, 0, b'k'], rest]);
+    check(&forward(&[5]), DecodeError::Tag { field: "operation", tag: 5 }, "5 is no operation");
+    check(&forward(&[1, 0]), DecodeError::Tag { field: "read level", tag: 0 }, "0 is no read level");
+    check(&forward(&[3, 9]), DecodeError::Tag { field: "write level", tag: 9 }, "9 is no write level");
+    check(&forward(&[3, 1, 5]), DecodeError::Tag { field: "condition", tag: 5 }, "5 is no condition");
+    // A value that says it has 4 GiB: past any limit; and one of 512 MiB: not in the frame. Neither is allocated.
+    let set = |length: u32| forward(&[&[2, 1, 0, 0, 0], &length.to_le_bytes()[..], b"xyz"].concat());
+    let limit = DecodeError::Limit { field: "value", value: u64::from(u32::MAX), limit: 512 << 20 };
+    check(&set(u32::MAX), limit, "value is 4294967295; it is at most 536870912");
+    check(&set(512 << 20), short("value", 512 << 20, 3), "value takes 536870912 bytes and the frame has 3 left");
+
+    // Answer: a slot past the last, an unknown outcome, more inspections than members, more than the frame holds.
+    let slot = DecodeError::Limit { field: "slot", value: 16_384, limit: 16_383 };
+    check(&framed(2, &[&id, &[0, 0x40, 2]]), slot, "slot is 16384; it is at most 16383");
+    let answer = |rest: &[u8]| framed(2, &[&id, &[0, 0], rest]);
+    check(&answer(&[128]), DecodeError::Tag { field: "outcome", tag: 128 }, "128 is no outcome");
+    let many = DecodeError::Limit { field: "inspections", value: 65_535, limit: 1_024 };
+    check(&answer(&[6, 0xff, 0xff]), many, "inspections is 65535; it is at most 1024");
+    check(&answer(&[6, 0, 4]), short("replica", 2, 0), "replica takes 2 bytes and the frame has 0 left");
+}
+
+#[test]
+fn an_unknown_bound_keeps_its_meaning() {
+    let answer = |limit| Envelope {
+        from: NodeId(1),
+        to: NodeId(2),
+        epoch: Epoch(7),
+        message: Message::Answer {
+            id: RequestId::default(),
+            slot: Slot::default(),
+            outcome: Err(Failure::Busy { limit }),
+        },
+    };
+    let mut frame = bytes_of(&answer("MAX_PENDING"));
+    let last = frame.len() - 1;
+    frame[last] = 0xff;
+    assert_eq!(decoded(&frame), Ok(answer("a limit of the peer")));
+    assert_eq!(decoded(&bytes_of(&answer("of another version"))), Ok(answer("a limit of the peer")));
+}
+
+#[test]
+fn the_largest_message_fits_into_a_frame() {
+    // Counted, not built: the value alone has 512 MiB. `Found` in an answer has no key, so `Replicate` is the longest.
+    let version = Version { stamp: u64::MAX, node: NodeId(u16::MAX) };
+    let value = Value { bytes: Bytes::new(), media: vec![b'm'; limits::MAX_MEDIA].into() };
+    let key = Key::new(vec![b'k'; limits::MAX_KEY]).unwrap();
+    let timeout = limits::MAX_TIMEOUT;
+    let condition = Condition::OlderThan(version);
+    let set = Operation::Set { value: value.clone(), deadline: Some(UnixMs(1)), condition, level: WriteLevel::All };
+    let request = Request { key: key.clone(), operation: set, timeout };
+    let change = Change::Put(Entry { value, version, deadline: Some(UnixMs(1)) });
+    for message in [
+        Message::Forward { id: RequestId::default(), hops: 1, request },
+        Message::Replicate { id: RequestId::default(), key, change },
+    ] {
+        let mut length = Length(limits::MAX_VALUE);
+        encode(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message }, CLUSTER, &mut length);
+        assert!(length.0 <= limits::MAX_FRAME, "{length:?}");
+    }
+    let holding = Holding { version: Some(version), deadline: Some(UnixMs(1)), rank: Some(1), ..Holding::default() };
+    let inspections = vec![Inspection { node: NodeId(1), held: Some(holding) }; limits::MAX_MEMBERS];
+    let outcome = Ok(Answer::Inspected(inspections));
+    let message = Message::Answer { id: RequestId::default(), slot: Slot::default(), outcome };
+    let mut length = Length::default();
+    encode(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message }, CLUSTER, &mut length);
+    assert!(length.0 <= limits::MAX_FRAME, "{length:?}");
+}
+
+#[test]
+fn a_decoded_value_shares_the_frame() {
+    let value = Value { bytes: vec![7; 1_000].into(), media: Bytes::new() };
+    let entry = Entry { value, version: Version::ZERO, deadline: None };
+    let change = Change::Put(entry);
+    let message = Message::Replicate { id: RequestId::default(), key: Key::new("k").unwrap(), change };
+    let frame = Bytes::from(bytes_of(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message }));
+    let inside = frame.as_ptr_range();
+    let Ok(Envelope { message: Message::Replicate { change: Change::Put(entry), .. }, .. }) =
+        decode(frame.clone(), CLUSTER)
+    else {
+        panic!("not what was encoded")
+    };
+    assert!(inside.contains(&entry.value.bytes.as_ptr()));
+}
+
+#[test]
+fn cluster_tags_are_pinned() {
+    assert_eq!(ClusterTag::of("vitrine"), ClusterTag(0x184c_4cb4_af5f_d5b7));
+    assert_ne!(ClusterTag::of("vitrine"), ClusterTag::of("vitrine2"));
+}
