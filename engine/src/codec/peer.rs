@@ -92,6 +92,9 @@ pub fn decode(frame: Bytes, cluster: ClusterTag) -> Result<Envelope, DecodeError
 /// The only version of the format so far. Another one is refused: nodes of both are then told apart at once.
 pub const FORMAT: u8 = 1;
 
+/// Bytes that stand before a message: format, kind, cluster tag, sender, receiver, epoch.
+pub const HEADER: usize = 1 + 1 + 8 + 2 + 2 + 8;
+
 fn kind(message: &Message) -> u8 {
     match message {
         Message::Forward { .. } => 1,

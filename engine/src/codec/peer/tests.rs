@@ -316,7 +316,7 @@ fn hostile_frames_are_refused_by_name() {
         bytes_of(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message: Message::Ping { serial: 5 } });
     // A frame of that kind with the header of `ping` and that body.
     let framed = |kind: u8, body: &[&[u8]]| {
-        let mut frame = ping[..22].to_vec();
+        let mut frame = ping[..HEADER].to_vec();
         frame[1] = kind;
         frame.extend(body.concat());
         frame
