@@ -1,3 +1,7 @@
 //! The `vitrine` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(vitrine::cli::run())
+}

@@ -77,7 +77,8 @@ impl Client {
         self.request(Method::GET, &entry_path(key, query), HeaderMap::new(), Bytes::new()).await
     }
 
-    /// `PUT /v1/entries/{key}`, with the query (`ttl=60s&write=live`) and headers (`content-type`, `if-match`) as given.
+    /// `PUT /v1/entries/{key}`, with the query (`ttl=60s&write=live`) and headers (`content-type`, `if-match`) as they
+    /// stand.
     pub async fn put(
         &mut self,
         key: &[u8],

@@ -1,9 +1,11 @@
 //! What asks: the one HTTP client of the commands, and what measures how a server answers.
 //!
-//! It may depend on tokio and hyper's client side, and on nothing of the server: it speaks to a server as anybody would.
+//! It may depend on tokio and hyper's client side, and on nothing of the server: it speaks to one as anybody would.
 
 pub mod client;
 pub mod latency;
+pub mod stopwatch;
 
 pub use client::{Client, ClientError, Origin, Response};
 pub use latency::Latency;
+pub use stopwatch::Stopwatch;
