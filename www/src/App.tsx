@@ -1,0 +1,53 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { ClusterPanel } from './panels/ClusterPanel.tsx';
+import { CommandPanel } from './panels/CommandPanel.tsx';
+import { KeyPanel } from './panels/KeyPanel.tsx';
+import { Keys, press } from './panels/Keys.tsx';
+import { Log } from './panels/Log.tsx';
+import { Stores } from './panels/Stores.tsx';
+import { TopBar } from './panels/TopBar.tsx';
+import { DropTarget, TracePanel } from './panels/TracePanel.tsx';
+import { Transport } from './panels/Transport.tsx';
+import { WorkloadPanel } from './panels/WorkloadPanel.tsx';
+import { Scene } from './scene/Scene.tsx';
+import { SessionContext } from './state/context.ts';
+import type { Session } from './state/session.ts';
+
+export function App({ session }: { session: Session }) {
+  const keys = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const showKeys = () => keys.current?.showModal();
+    const listen = (event: KeyboardEvent) => {
+      if (press(event, session, showKeys)) event.preventDefault();
+    };
+    addEventListener('keydown', listen);
+    let asked = requestAnimationFrame(function next(at) {
+      session.tick(at);
+      asked = requestAnimationFrame(next);
+    });
+    return () => {
+      removeEventListener('keydown', listen);
+      cancelAnimationFrame(asked);
+    };
+  }, [session]);
+  return (
+    <SessionContext.Provider value={session}>
+      <TopBar onKeys={() => keys.current?.showModal()} />
+      <main>
+        <Scene />
+        <Stores />
+        <Transport />
+        <Log />
+        <div class="panels">
+          <CommandPanel />
+          <KeyPanel />
+          <WorkloadPanel />
+          <ClusterPanel />
+          <TracePanel />
+        </div>
+      </main>
+      <Keys dialog={keys} />
+      <DropTarget />
+    </SessionContext.Provider>
+  );
+}

@@ -1,0 +1,144 @@
+// What the page draws: the cluster at one moment of simulated time. Plain data; the worker fills it, nothing here decides.
+
+/** A place that sends or receives: a node by its number, or `CLIENTS`. */
+export type Place = number;
+
+/** Where requests come from and answers go to. */
+export const CLIENTS: Place = -1;
+
+export const MESSAGE_KINDS = [
+  'request',
+  'reply',
+  'forward',
+  'answer',
+  'replicate',
+  'replicated',
+  'fetch',
+  'fetched',
+  'ping',
+  'pong',
+] as const;
+export type MessageKind = (typeof MESSAGE_KINDS)[number];
+
+/** A message under way. Times in simulated microseconds. */
+export interface Flight {
+  readonly id: number;
+  readonly from: Place;
+  readonly to: Place;
+  readonly kind: MessageKind;
+  /** -1 when it is about no slot. */
+  readonly slot: number;
+  readonly sentAt: number;
+  readonly arrivesAt: number;
+  /** The key; empty when it has none, or when too many messages fly to be read. */
+  readonly label: string;
+}
+
+/** What changes at every drawn frame. */
+export interface Motion {
+  /** Simulated microseconds. */
+  readonly now: number;
+  readonly flights: readonly Flight[];
+  /** More fly than are in `flights`. */
+  readonly inFlight: number;
+}
+
+export interface Entry {
+  readonly key: string;
+  readonly version: string;
+  /** Milliseconds until it expires, by its node's clock; null when it never does. */
+  readonly expiresIn: number | null;
+  readonly bytes: number;
+  /** 0 is the most recently used. */
+  readonly rank: number;
+}
+
+export interface NodeView {
+  readonly id: Place;
+  readonly up: boolean;
+  readonly entries: number;
+  /** 0 when entries are not limited. */
+  readonly entryLimit: number;
+  readonly bytes: number;
+  /** 0 when bytes are not limited. */
+  readonly byteLimit: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly evictions: number;
+  readonly expirations: number;
+  /** Slots that it answers for now. */
+  readonly primarySlots: number;
+  /** Members that this node does not believe alive. */
+  readonly suspects: readonly Place[];
+  /** The most recently used first, then a gap when `entries` is more than there is room for, then the next to go. */
+  readonly rows: readonly Entry[];
+}
+
+export interface LogRow {
+  readonly seq: number;
+  /** Simulated microseconds. */
+  readonly at: number;
+  readonly place: Place;
+  readonly kind: string;
+  readonly key: string;
+  readonly text: string;
+}
+
+/** A link that does not carry messages, one way. */
+export interface Cut {
+  readonly from: Place;
+  readonly to: Place;
+}
+
+/** Where a key lives. */
+export interface Explained {
+  readonly key: string;
+  readonly slot: number;
+  /** Who answers for it now; null when no replica is up. */
+  readonly primary: Place | null;
+  readonly replicas: readonly {
+    readonly node: Place;
+    readonly up: boolean;
+    readonly version: string | null;
+    readonly expiresIn: number | null;
+    readonly rank: number | null;
+  }[];
+}
+
+/** Everything else, some ten times a second. */
+export interface Snapshot {
+  /** Counts worlds: a new one starts a new history. */
+  readonly world: number;
+  readonly now: number;
+  /** Events carried out. */
+  readonly steps: number;
+  readonly nodes: readonly NodeView[];
+  readonly cuts: readonly Cut[];
+  readonly fingerprint: string;
+  /** Rows since the last snapshot, oldest first. */
+  readonly log: readonly LogRow[];
+  readonly explained: Explained | null;
+  readonly replay: Replay | null;
+  /** The workload runs. */
+  readonly busy: boolean;
+}
+
+export interface Replay {
+  readonly name: string;
+  readonly requests: number;
+  readonly done: number;
+  readonly hits: number;
+  readonly misses: number;
+}
+
+/** Who owns which slot: `copies` owners a slot, the preferred primary first. Sent when it changes. */
+export interface Placement {
+  readonly copies: number;
+  readonly owners: Int16Array;
+  /** For each slot the node that answers for it now, or -1. */
+  readonly primaries: Int16Array;
+}
+
+export const SLOTS = 16_384;
+
+export const nameOf = (place: Place): string => (place === CLIENTS ? 'client' : `n${place}`);

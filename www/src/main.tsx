@@ -1,0 +1,27 @@
+import { render } from 'preact';
+import './style/base.css';
+import './style/layout.css';
+import './style/scene.css';
+import './style/panels.css';
+import { App } from './App.tsx';
+import { apply, stored } from './panels/TopBar.tsx';
+import { type Port, Session } from './state/session.ts';
+import type { FromWorker } from './worker/protocol.ts';
+
+apply(stored());
+
+const worker = new Worker(new URL('./worker/worker.ts', import.meta.url), { type: 'module', name: 'vitrine' });
+const port: Port = {
+  post: (message) => worker.postMessage(message),
+  listen: (receive) => {
+    worker.onmessage = (event: MessageEvent<FromWorker>) => receive(event.data);
+    worker.onerror = (event) =>
+      receive({
+        type: 'problem',
+        about: 'start',
+        text: `The engine stopped: ${event.message || 'the worker did not start'}. Reload the page.`,
+      });
+  },
+};
+const root = document.getElementById('app');
+if (root) render(<App session={new Session(port)} />, root);

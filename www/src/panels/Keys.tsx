@@ -1,0 +1,80 @@
+import type { RefObject } from 'preact';
+import type { Session } from '../state/session.ts';
+
+const KEYS: readonly (readonly [string, string])[] = [
+  ['Space', 'play or pause'],
+  ['.', 'one event on'],
+  [',', 'one event back'],
+  ['+ −', 'faster, slower'],
+  ['1 … 9', 'crash or restart that node'],
+  ['/', 'type a command'],
+  ['Esc', 'let go of the chosen key or node'],
+  ['?', 'this list'],
+];
+
+/** The list of keys. */
+export function Keys({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }) {
+  return (
+    <dialog ref={dialog} class="keys" aria-labelledby="keys-title">
+      <h2 id="keys-title">Keys</h2>
+      <dl>
+        {KEYS.map(([key, does]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{does}</dd>
+          </div>
+        ))}
+      </dl>
+      <form method="dialog">
+        <button type="submit" class="primary">
+          Close
+        </button>
+      </form>
+    </dialog>
+  );
+}
+
+/** What a key does anywhere on the page; false when it does nothing. Keys typed into a field stay there. */
+export function press(event: KeyboardEvent, session: Session, showKeys: () => void): boolean {
+  const target = event.target as HTMLElement | null;
+  if (event.ctrlKey || event.metaKey || event.altKey) return false;
+  if (target?.closest('input:not([type=range]), textarea, select, dialog[open]')) return false;
+  // A focused button or link keeps its own Space.
+  if (event.key === ' ' && target?.closest('button, a, summary, [role=button]')) return false;
+  switch (event.key) {
+    case ' ':
+      session.togglePlay();
+      return true;
+    case '.':
+      session.step(1);
+      return true;
+    case ',':
+      session.step(-1);
+      return true;
+    case '+':
+    case '=':
+      session.faster(1);
+      return true;
+    case '-':
+      session.faster(-1);
+      return true;
+    case '/':
+      document.querySelector<HTMLInputElement>('.command input')?.focus();
+      return true;
+    case '?':
+      showKeys();
+      return true;
+    case 'Escape':
+      session.select(null);
+      session.selectedNode.value = null;
+      return true;
+  }
+  if (/^[1-9]$/.test(event.key)) {
+    const node = session.snapshot.value?.nodes[Number(event.key) - 1];
+    if (node) session.toggleNode(node.id);
+    return node !== undefined;
+  }
+  return false;
+}

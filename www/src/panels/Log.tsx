@@ -1,0 +1,79 @@
+// What happened, newest first, as a table that a person can filter and read with any tool.
+
+import { useComputed, useSignal } from '@preact/signals';
+import { type LogRow, nameOf } from '../frame.ts';
+import { hue } from '../scene/palette.ts';
+import { useSession } from '../state/context.ts';
+import { moment } from '../state/format.ts';
+
+/** Rows in the document: more than anyone reads, few enough to draw ten times a second. */
+const SHOWN = 80;
+
+export function Log() {
+  const session = useSession();
+  const filter = useSignal('');
+  const rows = useComputed(() => {
+    const wanted = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const shown: LogRow[] = [];
+    const log = session.log.value;
+    for (let i = log.length - 1; i >= 0 && shown.length < SHOWN; i -= 1) {
+      const row = log[i] as LogRow;
+      const text = `${nameOf(row.place)} ${row.kind} ${row.key} ${row.text}`.toLowerCase();
+      if (wanted.every((word) => text.includes(word))) shown.push(row);
+    }
+    return shown;
+  });
+  return (
+    <section class="log" aria-labelledby="log-title">
+      <header>
+        <h2 id="log-title">Log</h2>
+        <input
+          type="search"
+          aria-label="Filter the log"
+          placeholder="Filter: n2 replicate k7"
+          value={filter.value}
+          onInput={(event) => {
+            filter.value = event.currentTarget.value;
+          }}
+        />
+      </header>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
+      <div class="scroll" tabIndex={0} role="region" aria-label="Log, newest first">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">ms</th>
+              <th scope="col">Where</th>
+              <th scope="col">What</th>
+              <th scope="col">Key</th>
+              <th scope="col">In words</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.value.map((row) => (
+              <tr key={row.seq} data-kind={row.kind}>
+                <td class="number">{moment(row.at)}</td>
+                <td>
+                  <span class="chip" style={{ '--owner': hue(row.place) }} aria-hidden="true" />
+                  {nameOf(row.place)}
+                </td>
+                <td>{row.kind}</td>
+                <td>
+                  {row.key && (
+                    <button type="button" class="link" onClick={() => session.select(row.key)}>
+                      {row.key}
+                    </button>
+                  )}
+                </td>
+                <td class="words">{row.text}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        {rows.value.length === 0 && (
+          <p class="empty">{filter.value ? 'Nothing in the log is like that.' : 'Nothing yet.'}</p>
+        )}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,63 @@
+import { useSignal } from '@preact/signals';
+import { useSession } from '../state/context.ts';
+import { FIRST_WORKLOAD } from '../state/session.ts';
+import type { Workload } from '../worker/protocol.ts';
+import { ChoiceField, NumberField } from './fields.tsx';
+
+const KINDS: Readonly<Record<Workload['kind'], string>> = {
+  zipf: 'Zipf: a few keys are popular',
+  uniform: 'Uniform: every key alike',
+  scan: 'Scan: one key after the other',
+  hotkey: 'Hot key: one takes half',
+};
+
+/** Clients that ask by themselves. */
+export function WorkloadPanel() {
+  const session = useSession();
+  const draft = useSignal<Workload>(FIRST_WORKLOAD);
+  const runs = session.snapshot.value?.busy ?? false;
+  const change = (part: Partial<Workload>) => {
+    draft.value = { ...draft.value, ...part };
+    // A workload that runs follows what is set.
+    if (runs) session.run(draft.value);
+  };
+  const { kind, keys, rate, writePercent, ttl } = draft.value;
+  return (
+    <section class="panel" aria-labelledby="workload-title">
+      <h2 id="workload-title">
+        Workload
+        <button type="button" class="small" onClick={() => session.run(runs ? null : draft.value)}>
+          {runs ? 'Stop' : 'Run'}
+        </button>
+      </h2>
+      <ChoiceField label="Keys are asked for" value={kind} choices={KINDS} onChange={(kind) => change({ kind })} />
+      <div class="pair">
+        <NumberField label="Keys" value={keys} min={1} max={1_000_000} onChange={(keys) => change({ keys })} />
+        <NumberField
+          label="Requests"
+          unit="a second"
+          value={rate}
+          min={1}
+          max={100_000}
+          onChange={(rate) => change({ rate })}
+        />
+        <NumberField
+          label="Writes"
+          unit="%"
+          value={writePercent}
+          min={0}
+          max={100}
+          onChange={(writePercent) => change({ writePercent })}
+        />
+        <NumberField
+          label="TTL"
+          unit="ms, 0 = none"
+          value={ttl}
+          min={0}
+          max={86_400_000}
+          onChange={(ttl) => change({ ttl })}
+        />
+      </div>
+    </section>
+  );
+}

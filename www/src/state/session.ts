@@ -1,0 +1,210 @@
+// What the page knows, and what a person can do: signals fed by the worker, and actions that ask it. Draws nothing.
+
+import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import {
+  type Explained,
+  type LogRow,
+  type Motion,
+  nameOf,
+  type Place,
+  type Placement,
+  type Snapshot,
+} from '../frame.ts';
+import type { FromWorker, Settings, ToWorker, Trace, Workload } from '../worker/protocol.ts';
+import { SPEEDS } from './format.ts';
+
+/** The other side: a worker, or a test. */
+export interface Port {
+  post(message: ToWorker): void;
+  listen(receive: (message: FromWorker) => void): void;
+}
+
+export const FIRST: Settings = {
+  seed: '7',
+  nodes: 3,
+  replicas: 2,
+  capacity: 24,
+  virtualNodes: 64,
+  writeLevel: 'live',
+  readLevel: 'primary',
+  lossPerMille: 0,
+};
+
+export const FIRST_WORKLOAD: Workload = { kind: 'zipf', keys: 60, rate: 1_500, writePercent: 35, ttl: 0 };
+export const FIRST_SPEED = SPEEDS.indexOf(1 / 500);
+
+/** Rows of the log that are kept. */
+export const LOG_ROWS = 400;
+
+/** A running log: what a person filters by, and the rows. */
+export class Session {
+  readonly started: Signal<boolean> = signal(false);
+  readonly playing: Signal<boolean> = signal(true);
+  /** An index into `SPEEDS`. */
+  readonly speed: Signal<number> = signal(FIRST_SPEED);
+  readonly snapshot: Signal<Snapshot | null> = signal(null);
+  readonly placement: Signal<Placement | null> = signal(null);
+  readonly settings: Signal<Settings> = signal(FIRST);
+  readonly workload: Signal<Workload> = signal(FIRST_WORKLOAD);
+  readonly log: Signal<readonly LogRow[]> = signal([]);
+  readonly trace: Signal<Trace | null> = signal(null);
+  readonly problem: Signal<string | null> = signal(null);
+  readonly selectedKey: Signal<string | null> = signal(null);
+  readonly selectedNode: Signal<Place | null> = signal(null);
+
+  readonly explained: ReadonlySignal<Explained | null> = computed(() => {
+    const explained = this.snapshot.value?.explained ?? null;
+    return explained?.key === this.selectedKey.value ? explained : null;
+  });
+  readonly allUp: ReadonlySignal<boolean> = computed(() => this.snapshot.value?.nodes.every((n) => n.up) ?? true);
+
+  /** Not a signal: it changes with every drawn frame, and only the canvas and the clock read it. */
+  motion: Motion = { now: 0, flights: [], inFlight: 0 };
+  private readonly onMotion = new Set<(motion: Motion) => void>();
+  private waiting = false;
+  private lastFrame = 0;
+
+  constructor(private readonly port: Port) {
+    port.listen((message) => this.receive(message));
+  }
+
+  /** Asks for the frame after `real` milliseconds of the person's clock. At most one is asked for at a time. */
+  tick(real: number): void {
+    const elapsed = Math.min(100, Math.max(0, real - this.lastFrame));
+    if (this.waiting || !this.started.value) return;
+    this.lastFrame = real;
+    this.waiting = true;
+    const speed = SPEEDS[this.speed.value] ?? null;
+    const advance = !this.playing.value ? 0 : speed === null ? null : elapsed * 1_000 * speed;
+    this.port.post({ type: 'frame', advance });
+  }
+
+  watchMotion(watcher: (motion: Motion) => void): () => void {
+    this.onMotion.add(watcher);
+    return () => this.onMotion.delete(watcher);
+  }
+
+  togglePlay(): void {
+    this.playing.value = !this.playing.value;
+  }
+
+  step(by: 1 | -1): void {
+    this.playing.value = false;
+    this.port.post({ type: 'step', by });
+  }
+
+  /** By steps of the slider; it ends at its ends. */
+  faster(by: number): void {
+    this.speed.value = Math.max(0, Math.min(SPEEDS.length - 1, this.speed.value + by));
+  }
+
+  /** One line of a script, such as `c1 set k v` or `n2 crash`. */
+  command(text: string): void {
+    this.problem.value = null;
+    this.port.post({ type: 'command', text: this.withLevels(text) });
+  }
+
+  /** The chosen levels are those of lines that name none. */
+  private withLevels(line: string): string {
+    const { writeLevel, readLevel } = this.settings.value;
+    if (/^c\d+(@n\d+)?\s+(set|del)\s/.test(line) && writeLevel !== 'live' && !/\swrite=/.test(line)) {
+      return `${line} write=${writeLevel}`;
+    }
+    if (/^c\d+(@n\d+)?\s+get\s/.test(line) && readLevel !== 'primary' && !/\sread=/.test(line)) {
+      return `${line} read=${readLevel}`;
+    }
+    return line;
+  }
+
+  toggleNode(place: Place): void {
+    const node = this.snapshot.value?.nodes.find((n) => n.id === place);
+    this.command(`${nameOf(place)} ${node?.up === false ? 'restart' : 'crash'}`);
+  }
+
+  isCut(a: Place, b: Place): boolean {
+    return this.snapshot.value?.cuts.some((c) => (c.from === a && c.to === b) || (c.from === b && c.to === a)) ?? false;
+  }
+
+  toggleLink(a: Place, b: Place): void {
+    this.command(`${this.isCut(a, b) ? 'heal' : 'cut'} ${nameOf(a)} ${nameOf(b)}`);
+  }
+
+  build(settings: Settings): void {
+    batch(() => {
+      this.settings.value = settings;
+      this.problem.value = null;
+      this.log.value = [];
+      this.selectedNode.value = null;
+    });
+    this.port.post({ type: 'build', settings, workload: this.workload.value });
+  }
+
+  run(workload: Workload | null): void {
+    batch(() => {
+      this.problem.value = null;
+      if (workload) this.workload.value = workload;
+      if (workload) this.playing.value = true;
+    });
+    this.port.post({ type: 'workload', workload });
+  }
+
+  select(key: string | null): void {
+    this.selectedKey.value = key;
+    this.port.post({ type: 'explain', key });
+  }
+
+  open(file: File): void {
+    this.problem.value = null;
+    this.port.post({ type: 'trace', file });
+  }
+
+  /** Feeds the trace to a new cluster: read a key, and on a miss write it. */
+  replay(settings: Settings): void {
+    batch(() => {
+      this.settings.value = settings;
+      this.problem.value = null;
+      this.log.value = [];
+      this.speed.value = SPEEDS.length - 1;
+      this.playing.value = true;
+      this.selectedNode.value = null;
+    });
+    this.port.post({ type: 'replay', settings });
+  }
+
+  private receive(message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        this.started.value = true;
+        this.build(this.settings.value);
+        break;
+      case 'frame':
+        this.waiting = false;
+        this.motion = message.motion;
+        batch(() => {
+          if (message.placement) this.placement.value = message.placement;
+          if (message.snapshot) this.take(message.snapshot);
+        });
+        for (const watcher of this.onMotion) watcher(message.motion);
+        break;
+      case 'trace':
+        this.trace.value = message.trace;
+        break;
+      case 'problem':
+        this.problem.value = message.text;
+        if (message.about === 'trace') this.trace.value = null;
+        break;
+    }
+  }
+
+  private take(snapshot: Snapshot): void {
+    const before = this.snapshot.value;
+    // Stepping back takes back what the log said since.
+    const kept = before?.world === snapshot.world ? this.log.value.filter((row) => row.at <= snapshot.now) : [];
+    this.snapshot.value = snapshot;
+    const last = kept.at(-1)?.seq ?? -1;
+    const fresh = snapshot.log.filter((row) => row.seq > last);
+    if (fresh.length > 0 || kept.length !== this.log.value.length) {
+      this.log.value = [...kept, ...fresh].slice(-LOG_ROWS);
+    }
+  }
+}

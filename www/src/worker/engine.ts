@@ -1,0 +1,238 @@
+// The simulator as the runner sees it: flat arrays from the wasm become frames. Each array is a copy outside of the wasm's
+// memory, which may move when it grows.
+
+import {
+  type Entry,
+  type Explained,
+  type Flight,
+  type LogRow,
+  MESSAGE_KINDS,
+  type Motion,
+  type NodeView,
+  type Placement,
+  type Replay,
+  SLOTS,
+} from '../frame.ts';
+import init, { Playground, Settings as WasmSettings } from '../wasm/vitrine_web.js';
+import wasmUrl from '../wasm/vitrine_web_bg.wasm?url';
+import type { Settings, Workload } from './protocol.ts';
+import type { Engine } from './runner.ts';
+
+/** Rows of a store that are sent: the most recent, and the next to go. */
+const HEAD = 14;
+const TAIL = 3;
+
+export async function load(): Promise<Engine> {
+  await init({ module_or_path: wasmUrl });
+  return new Simulator();
+}
+
+class Simulator implements Engine {
+  private playground = new Playground(new WasmSettings());
+  private logged = 0;
+  private placed = -1;
+
+  build(settings: Settings): void {
+    const wanted = new WasmSettings();
+    wanted.seed = BigInt(settings.seed);
+    wanted.nodes = settings.nodes;
+    wanted.replicas = settings.replicas;
+    wanted.capacity = settings.capacity;
+    wanted.virtual_nodes = settings.virtualNodes;
+    wanted.loss_per_mille = settings.lossPerMille;
+    this.playground.build(wanted, settings.writeLevel, settings.readLevel);
+    this.logged = 0;
+    this.placed = -1;
+  }
+
+  now(): number {
+    return this.playground.now();
+  }
+
+  run(until: number, most: number): number {
+    return this.playground.run(until, most);
+  }
+
+  stepForward(): boolean {
+    return this.playground.step_forward();
+  }
+
+  stepBack(): boolean {
+    const moved = this.playground.step_back();
+    // What the log said since then is said again.
+    this.logged = Math.min(this.logged, this.playground.latest());
+    return moved;
+  }
+
+  command(text: string): void {
+    this.playground.command(text);
+  }
+
+  workload(workload: Workload | null): void {
+    if (workload === null) {
+      this.playground.stop_workload();
+      return;
+    }
+    const { kind, keys, rate, writePercent, ttl } = workload;
+    this.playground.workload(kind, keys, rate, writePercent, ttl);
+  }
+
+  motion(): Motion {
+    const flat = this.playground.flights();
+    const labels = this.playground.flight_labels();
+    const flights: Flight[] = [];
+    for (let at = 2, index = 0; at + 7 <= flat.length; at += 7, index += 1) {
+      const [id = 0, from = 0, to = 0, kind = 0, slot = -1, sentAt = 0, arrivesAt = 0] = flat.subarray(at, at + 7);
+      const name = MESSAGE_KINDS[kind] ?? 'request';
+      flights.push({ id, from, to, kind: name, slot, sentAt, arrivesAt, label: labels[index] ?? '' });
+    }
+    return { now: flat[0] ?? 0, inFlight: flat[1] ?? 0, flights };
+  }
+
+  snapshot(explain: string | null) {
+    const replayed = this.replayed();
+    return {
+      now: this.now(),
+      steps: this.playground.steps(),
+      nodes: this.nodes(),
+      cuts: this.cuts(),
+      fingerprint: this.playground.fingerprint(),
+      log: this.log(),
+      explained: explain === null ? null : this.explain(explain),
+      replay: replayed,
+      busy: this.playground.busy(),
+    };
+  }
+
+  placement(): Placement | null {
+    const edition = this.playground.placement_edition();
+    if (edition === this.placed) return null;
+    this.placed = edition;
+    const owners = this.playground.owners();
+    return { copies: owners.length / SLOTS, owners, primaries: this.playground.primaries() };
+  }
+
+  startTrace(name: string): void {
+    this.playground.trace_start(name);
+  }
+
+  feedTrace(bytes: Uint8Array): number {
+    return this.playground.trace_feed(bytes);
+  }
+
+  finishTrace(): number {
+    return this.playground.trace_finish();
+  }
+
+  replay(): void {
+    this.playground.replay();
+  }
+
+  replayed(): Replay | null {
+    const [requests, done = 0, hits = 0, misses = 0] = this.playground.replayed();
+    return requests === undefined ? null : { name: '', requests, done, hits, misses };
+  }
+
+  private nodes(): NodeView[] {
+    const rows = this.rows();
+    const flat = this.playground.nodes();
+    const nodes: NodeView[] = [];
+    for (let at = 0; at + NODE <= flat.length; at += NODE) {
+      const n = flat.subarray(at, at + NODE);
+      const [id = 0, up, entries = 0, entryLimit = 0, bytes = 0, byteLimit = 0] = n;
+      const [hits = 0, misses = 0, evictions = 0, expirations = 0, primarySlots = 0, suspected = 0] = n.subarray(6);
+      nodes.push({
+        id,
+        up: up === 1,
+        entries,
+        entryLimit,
+        bytes,
+        byteLimit,
+        hits,
+        misses,
+        evictions,
+        expirations,
+        primarySlots,
+        suspects: members(suspected),
+        rows: rows.get(id) ?? [],
+      });
+    }
+    return nodes;
+  }
+
+  private rows(): Map<number, Entry[]> {
+    const flat = this.playground.rows(HEAD, TAIL);
+    const keys = this.playground.row_keys(HEAD, TAIL);
+    const rows = new Map<number, Entry[]>();
+    for (let at = 0, index = 0; at + ROW <= flat.length; at += ROW, index += 1) {
+      const [node = 0, rank = 0, expiresIn = Number.NaN, bytes = 0, unix = 0, counter = 0, by = 0] = flat.subarray(
+        at,
+        at + ROW,
+      );
+      const of = rows.get(node) ?? [];
+      rows.set(node, of);
+      of.push({
+        key: keys[index] ?? '',
+        rank,
+        expiresIn: orNull(expiresIn),
+        bytes,
+        version: version(unix, counter, by),
+      });
+    }
+    return rows;
+  }
+
+  private cuts() {
+    const flat = this.playground.cuts();
+    return Array.from({ length: flat.length / 2 }, (_, i) => ({ from: flat[2 * i] ?? 0, to: flat[2 * i + 1] ?? 0 }));
+  }
+
+  private log(): LogRow[] {
+    const flat = this.playground.log(this.logged);
+    const words = this.playground.log_words(this.logged);
+    const rows: LogRow[] = [];
+    for (let index = 0; index * 3 + 3 <= flat.length; index += 1) {
+      const [seq = 0, at = 0, place = 0] = flat.subarray(index * 3, index * 3 + 3);
+      const [kind = '', key = '', text = ''] = words.slice(index * 3, index * 3 + 3);
+      rows.push({ seq, at, place, kind, key, text });
+    }
+    this.logged = this.playground.latest();
+    return rows;
+  }
+
+  private explain(key: string): Explained | null {
+    const flat = this.playground.explain(key);
+    if (flat.length < 2) return null;
+    const [slot = 0, primary = -1] = flat;
+    const replicas = [];
+    for (let at = 2; at + REPLICA <= flat.length; at += REPLICA) {
+      const [node = 0, up, held, unix = 0, counter = 0, by = 0, expiresIn = Number.NaN, rank = Number.NaN] =
+        flat.subarray(at, at + REPLICA);
+      const has = held === 1;
+      replicas.push({
+        node,
+        up: up === 1,
+        version: has ? version(unix, counter, by) : null,
+        expiresIn: has ? orNull(expiresIn) : null,
+        rank: has ? orNull(rank) : null,
+      });
+    }
+    return { key, slot, primary: primary < 0 ? null : primary, replicas };
+  }
+}
+
+/** Numbers that a node, a row and a replica take in their arrays; `web/src/picture.rs` lists them. */
+const NODE = 12;
+const ROW = 7;
+const REPLICA = 8;
+
+const orNull = (n: number) => (Number.isNaN(n) ? null : n);
+
+/** As an `ETag` of the cache prints it. */
+const version = (unix: number, counter: number, node: number) =>
+  [unix, counter, node].map((part) => part.toString(16)).join('-');
+
+/** The members in a set of bits, the lowest being n1. */
+function members(bits: number): number[] {
+  return Array.from({ length: 32 }, (_, i) => i + 1).filter((id) => Math.floor(bits / 2 ** (id - 1)) % 2 === 1);
+}

@@ -1,0 +1,64 @@
+// What the page and its worker say to each other.
+
+import type { Motion, Placement, Snapshot } from '../frame.ts';
+
+export type WriteLevel = 'one' | 'live' | 'quorum' | 'all';
+export type ReadLevel = 'primary' | 'one' | 'quorum';
+
+/** A cluster to build. */
+export interface Settings {
+  /** Decimal digits of an unsigned 64-bit number. */
+  readonly seed: string;
+  readonly nodes: number;
+  readonly replicas: number;
+  /** Entries a node may hold. */
+  readonly capacity: number;
+  readonly virtualNodes: number;
+  readonly writeLevel: WriteLevel;
+  readonly readLevel: ReadLevel;
+  /** Lost messages, of a thousand. */
+  readonly lossPerMille: number;
+}
+
+export const WORKLOADS = ['zipf', 'uniform', 'scan', 'hotkey'] as const;
+
+export interface Workload {
+  readonly kind: (typeof WORKLOADS)[number];
+  readonly keys: number;
+  /** Requests a simulated second. */
+  readonly rate: number;
+  readonly writePercent: number;
+  /** Milliseconds; 0 is for ever. */
+  readonly ttl: number;
+}
+
+export type ToWorker =
+  | { readonly type: 'build'; readonly settings: Settings; readonly workload: Workload | null }
+  /** Draw the next frame: simulated time moves on by `advance` microseconds, or as far as it can when it is `null`. */
+  | { readonly type: 'frame'; readonly advance: number | null }
+  | { readonly type: 'step'; readonly by: 1 | -1 }
+  | { readonly type: 'command'; readonly text: string }
+  | { readonly type: 'workload'; readonly workload: Workload | null }
+  | { readonly type: 'explain'; readonly key: string | null }
+  | { readonly type: 'trace'; readonly file: File }
+  | { readonly type: 'replay'; readonly settings: Settings };
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | {
+      readonly type: 'frame';
+      readonly motion: Motion;
+      readonly snapshot: Snapshot | null;
+      readonly placement: Placement | null;
+    }
+  | { readonly type: 'trace'; readonly trace: Trace }
+  | { readonly type: 'problem'; readonly about: ToWorker['type'] | 'start'; readonly text: string };
+
+/** A trace file being read, or read. */
+export interface Trace {
+  readonly name: string;
+  readonly requests: number;
+  readonly bytesRead: number;
+  readonly bytes: number;
+  readonly whole: boolean;
+}

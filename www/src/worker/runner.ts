@@ -1,0 +1,158 @@
+// Runs the simulator in slices and answers the page's frames. Knows no wasm and no worker: both come in as interfaces.
+
+import type { Explained, Motion, Placement, Replay, Snapshot } from '../frame.ts';
+import type { FromWorker, Settings, ToWorker, Workload } from './protocol.ts';
+
+/** One simulated cluster. Every call that can be wrong throws an `Error` whose message is for the person. */
+export interface Engine {
+  build(settings: Settings): void;
+  /** Simulated microseconds. */
+  now(): number;
+  /** Carries out events up to a moment, at most `most` of them, and says how many. */
+  run(until: number, most: number): number;
+  stepForward(): boolean;
+  stepBack(): boolean;
+  command(text: string): void;
+  workload(workload: Workload | null): void;
+  motion(): Motion;
+  snapshot(explain: string | null): Omit<Snapshot, 'world'> & { readonly explained: Explained | null };
+  /** Null when it is the one given last. */
+  placement(): Placement | null;
+  /** Takes the lines of a trace in; ends with `finishTrace`. */
+  startTrace(name: string): void;
+  feedTrace(bytes: Uint8Array): number;
+  finishTrace(): number;
+  replay(): void;
+  replayed(): Replay | null;
+}
+
+export interface Host {
+  post(message: FromWorker): void;
+  /** Milliseconds. */
+  clock(): number;
+  /** The bytes of a file, unpacked. */
+  unpack(file: File, chunk: (bytes: Uint8Array, read: number) => Promise<void>): Promise<void>;
+}
+
+/** A slice never holds the worker longer than this, in milliseconds. */
+export const SLICE = 12;
+/** Events between looks at the clock. */
+export const BATCH = 200;
+/** Milliseconds between snapshots while it plays. */
+export const SNAPSHOT_EVERY = 90;
+/** Microseconds that one unbounded call may go ahead: the engine's own bound on events ends it sooner. */
+const FAR = 3_600_000_000;
+
+export class Runner {
+  private world = 0;
+  private selected: string | null = null;
+  private lastSnapshot = Number.NEGATIVE_INFINITY;
+  private name = '';
+  private reading = 0;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly host: Host,
+  ) {}
+
+  async receive(message: ToWorker): Promise<void> {
+    try {
+      await this.act(message);
+    } catch (problem) {
+      this.host.post({ type: 'problem', about: message.type, text: words(problem) });
+      // The page waits for the frame that it asked for.
+      if (message.type === 'frame') this.answer();
+    }
+  }
+
+  private async act(message: ToWorker): Promise<void> {
+    switch (message.type) {
+      case 'build':
+        this.engine.build(message.settings);
+        this.world += 1;
+        this.engine.workload(message.workload);
+        break;
+      case 'frame':
+        this.advance(message.advance);
+        this.answer();
+        return;
+      case 'step':
+        if (message.by === 1) this.engine.stepForward();
+        else this.engine.stepBack();
+        break;
+      case 'command':
+        this.engine.command(message.text);
+        break;
+      case 'workload':
+        this.engine.workload(message.workload);
+        break;
+      case 'explain':
+        this.selected = message.key;
+        break;
+      case 'trace':
+        await this.read(message.file);
+        return;
+      case 'replay':
+        this.engine.build(message.settings);
+        this.world += 1;
+        this.engine.replay();
+        break;
+    }
+    this.lastSnapshot = Number.NEGATIVE_INFINITY;
+  }
+
+  private advance(by: number | null): void {
+    if (by === 0) return;
+    const started = this.host.clock();
+    const until = this.engine.now() + (by ?? FAR);
+    while (this.engine.now() < until) {
+      const carried = this.engine.run(until, BATCH);
+      if (carried < BATCH || this.host.clock() - started >= SLICE) break;
+    }
+  }
+
+  private answer(): void {
+    const clock = this.host.clock();
+    const due = clock - this.lastSnapshot >= SNAPSHOT_EVERY;
+    if (due) this.lastSnapshot = clock;
+    const snapshot = due ? { ...this.engine.snapshot(this.selected), world: this.world } : null;
+    const replay = snapshot?.replay ? { ...snapshot.replay, name: this.name } : null;
+    this.host.post({
+      type: 'frame',
+      motion: this.engine.motion(),
+      snapshot: snapshot && { ...snapshot, replay },
+      placement: this.engine.placement(),
+    });
+  }
+
+  private async read(file: File): Promise<void> {
+    this.reading += 1;
+    const mine = this.reading;
+    const tell = (requests: number, bytesRead: number, whole: boolean) =>
+      this.host.post({
+        type: 'trace',
+        trace: { name: file.name, requests, bytesRead, bytes: file.size, whole },
+      });
+    this.engine.startTrace(file.name);
+    tell(0, 0, false);
+    let told = this.host.clock();
+    let superseded = false;
+    await this.host.unpack(file, async (bytes, read) => {
+      superseded ||= mine !== this.reading;
+      if (superseded) return;
+      const requests = this.engine.feedTrace(bytes);
+      if (this.host.clock() - told > SNAPSHOT_EVERY) {
+        told = this.host.clock();
+        tell(requests, read, false);
+      }
+    });
+    if (superseded || mine !== this.reading) return;
+    const requests = this.engine.finishTrace();
+    this.name = file.name;
+    tell(requests, file.size, true);
+  }
+}
+
+function words(problem: unknown): string {
+  return problem instanceof Error ? problem.message : String(problem);
+}
