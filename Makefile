@@ -11,6 +11,10 @@ test: ## set up, then run every test: Rust, WebAssembly under Node and in a brow
 	@scripts/setup test
 	@scripts/test
 
+docker-test: ## build the image and prove it and compose.yaml, in an engine of its own where none answers
+	@scripts/setup docker
+	@scripts/docker-test
+
 fmt: ## format the Rust code and the page's
 	@cargo fmt --all
 	@if [ -f www/package.json ]; then cd www && npm run --silent format; fi
@@ -26,4 +30,4 @@ site: ## build the playground as a static site in www/dist
 	@scripts/setup run
 	@scripts/build-www
 
-.PHONY: help run test fmt lint setup site
+.PHONY: help run test docker-test fmt lint setup site
