@@ -29,3 +29,11 @@ pub mod store;
 pub mod view;
 // rank 4
 pub mod effect;
+// rank 5
+pub mod clock;
+pub mod cluster;
+pub mod shard;
+// rank 6
+pub mod node;
+// rank 7
+pub mod sim;

@@ -260,3 +260,42 @@ impl Condition {
         }
     }
 }
+
+impl WriteLevel {
+    /// Every level, the least demanding first.
+    pub const ALL: [WriteLevel; 4] = [WriteLevel::One, WriteLevel::Live, WriteLevel::Quorum, WriteLevel::All];
+
+    /// Its name in every front end.
+    pub fn name(self) -> &'static str {
+        match self {
+            WriteLevel::One => "one",
+            WriteLevel::Live => "live",
+            WriteLevel::Quorum => "quorum",
+            WriteLevel::All => "all",
+        }
+    }
+
+    /// The level of that name.
+    pub fn named(name: &str) -> Option<WriteLevel> {
+        WriteLevel::ALL.into_iter().find(|level| level.name() == name)
+    }
+}
+
+impl ReadLevel {
+    /// Every level.
+    pub const ALL: [ReadLevel; 3] = [ReadLevel::Primary, ReadLevel::One, ReadLevel::Quorum];
+
+    /// Its name in every front end.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReadLevel::Primary => "primary",
+            ReadLevel::One => "one",
+            ReadLevel::Quorum => "quorum",
+        }
+    }
+
+    /// The level of that name.
+    pub fn named(name: &str) -> Option<ReadLevel> {
+        ReadLevel::ALL.into_iter().find(|level| level.name() == name)
+    }
+}

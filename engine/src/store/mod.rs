@@ -172,6 +172,13 @@ impl Store {
         version
     }
 
+    /// Removes the entry of a key, and reports it, when its deadline has passed. Any other stays as it is.
+    pub fn purge(&mut self, now: UnixMs, hash: u64, key: &[u8], removed: &mut impl FnMut(Removal<'_>)) {
+        if let Some(id) = self.find(hash, key).filter(|id| self.expired(*id, now)) {
+            self.discard(id, Cause::Expired, removed);
+        }
+    }
+
     /// Changes the version of a key in place, and nothing else. False when the key is not there.
     pub fn restamp(&mut self, hash: u64, key: &[u8], version: Version) -> bool {
         let Some(id) = self.find(hash, key) else { return false };

@@ -1,0 +1,61 @@
+//! The hybrid logical clock that gives versions.
+
+use core::time::Duration;
+
+use crate::id::{NodeId, Version};
+use crate::time::UnixMs;
+
+/// Gives versions that grow: above the wall clock, above every version given before, above every version seen.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    node: NodeId,
+    last: u64,
+}
+
+impl Clock {
+    /// The clock of a node that has just started and remembers nothing of the versions it gave before.
+    ///
+    /// Its earlier self may have run ahead of its wall clock by as much as clocks differ (`skew`), so the first version
+    /// lies that far ahead: a version must not be given twice.
+    pub fn new(node: NodeId, now: UnixMs, skew: Duration) -> Clock {
+        let ahead = now.checked_add(skew).unwrap_or(now);
+        Clock { node, last: Version::new(ahead, 0, node).stamp }
+    }
+
+    /// The next version, above `held` as well.
+    pub fn next(&mut self, now: UnixMs, held: Version) -> Version {
+        let stamp = Version::new(now, 0, self.node).stamp;
+        self.last = stamp.max(self.last.saturating_add(1)).max(held.stamp.saturating_add(1));
+        Version { stamp: self.last, node: self.node }
+    }
+
+    /// Takes note of a version that somebody else gave.
+    pub fn observe(&mut self, version: Version) {
+        self.last = self.last.max(version.stamp);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_grow_whatever_the_wall_clock_does() {
+        let mut clock = Clock::new(NodeId(1), UnixMs(1_000), Duration::from_millis(500));
+        let mut last = clock.next(UnixMs(1_000), Version::ZERO);
+        assert!(
+            last > Version::new(UnixMs(1_500), 0, NodeId(9)),
+            "a new boot starts above what the last one may have given"
+        );
+        for now in [1_000, 5_000, 5_000, 10, 5_001] {
+            let next = clock.next(UnixMs(now), Version::ZERO);
+            assert!(next > last, "{next} after {last}");
+            last = next;
+        }
+        let seen = Version::new(UnixMs(9_000), 3, NodeId(2));
+        clock.observe(seen);
+        assert!(clock.next(UnixMs(5_002), Version::ZERO) > seen);
+        let held = Version::new(UnixMs(12_000), 0, NodeId(2));
+        assert!(clock.next(UnixMs(5_003), held) > held);
+    }
+}

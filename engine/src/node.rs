@@ -1,0 +1,132 @@
+//! One whole node on one thread: the control plane and the stripes of the data plane, put together.
+//!
+//! The simulator runs this; the native server puts the same parts together with locks and tasks instead. A test holds the
+//! two to the same answers.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::cluster::{Cluster, Heartbeat};
+use crate::effect::{Effect, Outbox};
+use crate::id::{ClientToken, NodeId};
+use crate::message::Message;
+use crate::request::Request;
+use crate::shard::{Counters, Shard, ShardConfig, stripe_of};
+use crate::time::{Instant, Time};
+use crate::view::{Map, View};
+
+/// A node without a body.
+#[derive(Clone, Debug)]
+pub struct Node {
+    cluster: Cluster,
+    shards: Vec<Shard>,
+}
+
+/// How a node is made.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Each of its stripes; the seed is varied from one to the next, and the limits are each stripe's own.
+    pub shard: ShardConfig,
+    /// How many stripes.
+    pub stripes: u16,
+    /// How liveness is found out.
+    pub heartbeat: Heartbeat,
+}
+
+/// What happens to a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A client asks.
+    Client {
+        /// Who is answered.
+        client: ClientToken,
+        /// What it asks.
+        request: Request,
+    },
+    /// A peer says something.
+    Peer {
+        /// The peer.
+        from: NodeId,
+        /// What it says.
+        message: Message,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+impl Node {
+    /// A node that has just started, with nothing in its store.
+    pub fn new(config: &NodeConfig, map: Arc<Map>, now: Time) -> Node {
+        let me = config.shard.me;
+        let seeded = |stripe: u16| ShardConfig {
+            seed: config.shard.seed.wrapping_add(u64::from(stripe)),
+            ..config.shard.clone()
+        };
+        Node {
+            cluster: Cluster::new(me, map, config.heartbeat, config.shard.seed, now),
+            shards: (0..config.stripes.max(1)).map(|stripe| Shard::new(seeded(stripe), now)).collect(),
+        }
+    }
+
+    /// Takes one input; what must happen is in the outbox.
+    pub fn handle(&mut self, time: Time, input: Input, out: &mut Outbox) {
+        let view = Arc::clone(self.cluster.view());
+        match input {
+            Input::Client { client, request } => {
+                let shard = self.shard(request.key.slot());
+                shard.submit(time, &view, client, request, out);
+            }
+            Input::Peer { from, message } if view.member(from).is_some() && from != view.me => match message.slot() {
+                Some(slot) => self.shard(slot).receive(time, &view, from, message, out),
+                None => self.cluster.receive(time, from, &message, out),
+            },
+            // A stranger is not answered.
+            Input::Peer { .. } => {}
+            Input::Tick => {
+                self.cluster.tick(time, out);
+                let view = Arc::clone(self.cluster.view());
+                for shard in &mut self.shards {
+                    shard.tick(time, &view, out);
+                }
+            }
+        }
+        self.publish(time, out);
+    }
+
+    /// When [`Input::Tick`] has something to do next.
+    pub fn next_wake(&self) -> Instant {
+        self.shards.iter().filter_map(Shard::next_wake).fold(self.cluster.next_wake(), Instant::min)
+    }
+
+    /// What this node routes by.
+    pub fn view(&self) -> &Arc<View> {
+        self.cluster.view()
+    }
+
+    /// Its stripes.
+    pub fn shards(&self) -> &[Shard] {
+        &self.shards
+    }
+
+    /// The totals of its stripes.
+    pub fn counters(&self) -> Counters {
+        self.shards.iter().fold(Counters::default(), |sum, shard| sum.plus(*shard.counters()))
+    }
+
+    fn shard(&mut self, slot: crate::id::Slot) -> &mut Shard {
+        let stripe = stripe_of(slot, self.shards.len() as u16);
+        &mut self.shards[usize::from(stripe)]
+    }
+
+    /// Tells every stripe of a view that the control plane has published. The views stay inside: nobody else routes.
+    fn publish(&mut self, time: Time, out: &mut Outbox) {
+        if !out.effects.iter().any(|effect| matches!(effect, Effect::Publish(_))) {
+            return;
+        }
+        out.effects.retain(|effect| !matches!(effect, Effect::Publish(_)));
+        let view = Arc::clone(self.cluster.view());
+        for shard in &mut self.shards {
+            shard.view_changed(time, &view, out);
+        }
+    }
+}

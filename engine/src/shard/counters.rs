@@ -1,0 +1,63 @@
+//! What a shard counts, for metrics and for the page. Nothing is decided by it.
+
+use crate::store::Cause;
+
+/// Totals since the shard began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Reads answered from this store with a value.
+    pub hits: u64,
+    /// Reads answered from this store with a miss.
+    pub misses: u64,
+    /// Values written here as primary.
+    pub sets: u64,
+    /// Keys deleted here as primary.
+    pub deletes: u64,
+    /// Changes applied here as replica.
+    pub replicated: u64,
+    /// Changes refused here because something newer was known.
+    pub refused: u64,
+    /// Requests passed on to another primary.
+    pub forwarded: u64,
+    /// Messages repeated because nobody answered.
+    pub retries: u64,
+    /// Requests that ended at their deadline.
+    pub timeouts: u64,
+    /// Requests turned away because a limit was reached.
+    pub busy: u64,
+    /// Entries evicted because there were too many.
+    pub evicted_entries: u64,
+    /// Entries evicted because they took too many bytes.
+    pub evicted_bytes: u64,
+    /// Entries that expired.
+    pub expired: u64,
+}
+
+impl Counters {
+    pub(super) fn removal(&mut self, cause: Cause) {
+        match cause {
+            Cause::Expired => self.expired += 1,
+            Cause::Entries => self.evicted_entries += 1,
+            Cause::Bytes => self.evicted_bytes += 1,
+        }
+    }
+
+    /// The sum of two.
+    pub fn plus(self, other: Counters) -> Counters {
+        Counters {
+            hits: self.hits + other.hits,
+            misses: self.misses + other.misses,
+            sets: self.sets + other.sets,
+            deletes: self.deletes + other.deletes,
+            replicated: self.replicated + other.replicated,
+            refused: self.refused + other.refused,
+            forwarded: self.forwarded + other.forwarded,
+            retries: self.retries + other.retries,
+            timeouts: self.timeouts + other.timeouts,
+            busy: self.busy + other.busy,
+            evicted_entries: self.evicted_entries + other.evicted_entries,
+            evicted_bytes: self.evicted_bytes + other.evicted_bytes,
+            expired: self.expired + other.expired,
+        }
+    }
+}

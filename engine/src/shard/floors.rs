@@ -1,0 +1,56 @@
+//! What a shard has forgotten: for each slot, the highest version that was removed from it.
+//!
+//! A change that arrives late, repeated or overtaken must not bring back what was deleted, overwritten or expired since.
+//! Instead of remembering every removed key, a slot remembers the highest version it has removed, and refuses changes at or
+//! below it for keys that it does not hold. The price is a refusal now and then for a change that would have been welcome;
+//! the primary then moves on above the floor. Memory is bounded by the number of slots.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::id::{SLOTS, Slot, Version};
+
+/// The floors of all slots, in chunks that exist once they are needed.
+#[derive(Clone, Debug)]
+pub(super) struct Floors {
+    chunks: Vec<Option<Box<[Version; CHUNK]>>>,
+}
+
+const CHUNK: usize = 64;
+
+impl Floors {
+    pub(super) fn new() -> Floors {
+        Floors { chunks: (0..usize::from(SLOTS) / CHUNK).map(|_| None).collect() }
+    }
+
+    /// The floor of a slot: [`Version::ZERO`] while nothing was removed from it.
+    pub(super) fn floor(&self, slot: Slot) -> Version {
+        let number = usize::from(slot.number());
+        self.chunks[number / CHUNK].as_ref().map_or(Version::ZERO, |chunk| chunk[number % CHUNK])
+    }
+
+    /// Something of that version was removed from the slot.
+    pub(super) fn raise(&mut self, slot: Slot, version: Version) {
+        let number = usize::from(slot.number());
+        let chunk = self.chunks[number / CHUNK].get_or_insert_with(|| Box::new([Version::ZERO; CHUNK]));
+        let floor = &mut chunk[number % CHUNK];
+        *floor = (*floor).max(version);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::NodeId;
+
+    #[test]
+    fn a_floor_only_rises_and_is_the_slots_own() {
+        let mut floors = Floors::new();
+        let (slot, next) = (Slot::of_hash(63), Slot::of_hash(64));
+        let version = |stamp| Version { stamp, node: NodeId(1) };
+        floors.raise(slot, version(5));
+        floors.raise(slot, version(3));
+        assert_eq!(floors.floor(slot), version(5));
+        assert_eq!(floors.floor(next), Version::ZERO);
+    }
+}

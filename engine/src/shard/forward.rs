@@ -1,0 +1,144 @@
+//! Requests that another node must carry out: passed on, repeated, and answered.
+
+use super::{Asker, Pending, Shard, Work};
+use crate::effect::{Event, Outbox};
+use crate::error::Failure;
+use crate::id::{NodeId, RequestId};
+use crate::limits;
+use crate::message::Message;
+use crate::request::{Answer, Outcome, Request};
+use crate::time::{Instant, Time};
+use crate::view::View;
+
+/// A request that was passed on.
+#[derive(Clone, Debug)]
+pub(super) struct Forwarding {
+    asker: Asker,
+    request: Request,
+    /// Where it was last sent. `None` after that node has said that it did not carry it out.
+    sent: Option<NodeId>,
+}
+
+impl Shard {
+    /// Passes a client's request on to the primary.
+    pub(super) fn pass_on(
+        &mut self,
+        time: Time,
+        view: &View,
+        asker: Asker,
+        deadline: Instant,
+        request: Request,
+        out: &mut Outbox,
+    ) {
+        let slot = request.key.slot();
+        if view.primary(slot).is_none() {
+            let failure = Failure::Unavailable { needed: 1, alive: 0 };
+            return self.reply(asker, slot, Err(failure), out);
+        }
+        let bytes = request.operation.payload();
+        if let Err(failure) = self.room(bytes) {
+            return self.reply(asker, slot, Err(failure), out);
+        }
+        let work = Work::Forward(Forwarding { asker, request, sent: None });
+        let serial = self.hold(time.instant, deadline, bytes, work);
+        self.counters.forwarded += 1;
+        self.send_forward(time, view, serial, out);
+    }
+
+    /// The primary has answered.
+    pub(super) fn answer(
+        &mut self,
+        time: Time,
+        view: &View,
+        from: NodeId,
+        id: RequestId,
+        outcome: Outcome,
+        out: &mut Outbox,
+    ) {
+        let Some(Pending { work: Work::Forward(forwarding), .. }) = self.pending.get_mut(&id.serial) else { return };
+        if id.node != self.me || forwarding.sent != Some(from) {
+            return;
+        }
+        if let Err(Failure::NotPrimary { .. }) = outcome {
+            // Views differ for a moment. The request was not carried out there: it may go elsewhere, after a wait.
+            forwarding.sent = None;
+            if view.primary(forwarding.request.key.slot()) == Some(self.me) {
+                self.take_back(time, view, id.serial, out);
+            }
+            return;
+        }
+        let outcome = match outcome {
+            // The deadline may have passed on the way.
+            Ok(Answer::Found(entry)) if entry.deadline.is_some_and(|deadline| deadline <= time.unix) => {
+                Ok(Answer::Missing)
+            }
+            outcome => outcome,
+        };
+        self.end_forward(id.serial, outcome, out);
+    }
+
+    /// The view has changed under a request that was passed on.
+    pub(super) fn reroute(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+        let Some(Pending { work: Work::Forward(forwarding), .. }) = self.pending.get_mut(&serial) else { return };
+        let primary = view.primary(forwarding.request.key.slot());
+        match forwarding.sent {
+            Some(sent) if primary == Some(sent) => return,
+            // It may have been carried out there, and a write must not be carried out twice.
+            Some(_) if forwarding.request.operation.writes() => {
+                return self.end_forward(serial, Err(Failure::Indeterminate { copies: 0 }), out);
+            }
+            _ => forwarding.sent = None,
+        }
+        match primary {
+            None => self.end_forward(serial, Err(Failure::Unavailable { needed: 1, alive: 0 }), out),
+            Some(node) if node == self.me => self.take_back(time, view, serial, out),
+            Some(_) => self.send_forward(time, view, serial, out),
+        }
+    }
+
+    /// Nobody has answered in time: repeat, or give up.
+    pub(super) fn forward_due(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+        let Some(Pending { deadline, work: Work::Forward(forwarding), .. }) = self.pending.get(&serial) else { return };
+        if *deadline <= time.instant {
+            self.counters.timeouts += 1;
+            let failure = match forwarding.request.operation.writes() {
+                true => Failure::Indeterminate { copies: 0 },
+                false => Failure::Timeout,
+            };
+            return self.end_forward(serial, Err(failure), out);
+        }
+        self.again(time.instant, serial);
+        self.send_forward(time, view, serial, out);
+    }
+
+    /// Sends to the node that may have it already, or to the primary when none has.
+    fn send_forward(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+        let me = self.me;
+        let Some(Pending { deadline, work: Work::Forward(forwarding), .. }) = self.pending.get_mut(&serial) else {
+            return;
+        };
+        let slot = forwarding.request.key.slot();
+        let Some(to) = forwarding.sent.or(view.primary(slot)) else { return };
+        if to == me {
+            return self.take_back(time, view, serial, out);
+        }
+        forwarding.sent = Some(to);
+        let id = RequestId { node: me, serial };
+        let request = Request { timeout: deadline.since(time.instant), ..forwarding.request.clone() };
+        out.event(|| Event::Forwarded { id, slot, to });
+        out.send(to, Message::Forward { id, hops: limits::MAX_HOPS, request });
+    }
+
+    /// This node has become the primary itself.
+    fn take_back(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+        let Some(Pending { deadline, work: Work::Forward(forwarding), .. }) = self.release(serial) else { return };
+        let request = Request { timeout: deadline.since(time.instant), ..forwarding.request };
+        self.begin(time, view, forwarding.asker, request, out);
+    }
+
+    fn end_forward(&mut self, serial: u64, outcome: Outcome, out: &mut Outbox) {
+        let Some(Pending { work: Work::Forward(forwarding), .. }) = self.release(serial) else { return };
+        let slot = forwarding.request.key.slot();
+        self.reply(forwarding.asker, slot, outcome, out);
+    }
+}

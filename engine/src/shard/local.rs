@@ -1,0 +1,163 @@
+//! What is read and changed in this stripe's own store, with the floors and counters that go with it.
+
+use bytes::Bytes;
+
+use super::{Counters, Floors, Shard};
+use crate::effect::{Event, Outbox};
+use crate::id::Version;
+use crate::request::{Answer, Entry, Key, Outcome, ReadLevel, Value};
+use crate::store::{EntryRef, Removal};
+use crate::time::{Time, UnixMs};
+use crate::view::View;
+
+/// What the hot path found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Local<'a> {
+    /// The entry, to be copied out while the stripe is locked.
+    Found(EntryRef<'a>),
+    /// This node may answer, and there is nothing.
+    Missing,
+    /// This node may not answer alone: [`Shard::submit`] the request.
+    Elsewhere,
+}
+
+/// What became of an entry that was put in.
+pub(super) enum Put {
+    /// It is there.
+    Stored,
+    /// Its deadline had passed: what was there before is gone.
+    Expired,
+    /// It does not fit even alone: nothing was changed.
+    TooLarge {
+        /// Bytes that it would take.
+        bytes: u64,
+    },
+}
+
+/// Takes down what leaves the store: floors rise, counters count, watchers see it.
+pub(super) struct Noted<'a> {
+    floors: &'a mut Floors,
+    counters: &'a mut Counters,
+    out: Option<&'a mut Outbox>,
+}
+
+impl<'a> Noted<'a> {
+    pub(super) fn new(floors: &'a mut Floors, counters: &'a mut Counters, out: &'a mut Outbox) -> Noted<'a> {
+        Noted { floors, counters, out: Some(out) }
+    }
+
+    pub(super) fn removal(&mut self, removal: &Removal<'_>) {
+        self.floors.raise(crate::hash::slot(removal.key), removal.version);
+        self.counters.removal(removal.cause);
+        if let Some(out) = &mut self.out {
+            out.event(|| Event::Dropped {
+                key: Key::new(Bytes::copy_from_slice(removal.key)).expect("a stored key has a key's length"),
+                version: removal.version,
+                cause: removal.cause,
+            });
+        }
+    }
+}
+
+impl Shard {
+    /// The hot path of a read that this node may answer alone: no outbox, no allocation.
+    ///
+    /// `hash` is the store's ([`crate::store::Store::hash`]).
+    pub fn read_local(&mut self, time: Time, view: &View, hash: u64, key: &[u8], level: ReadLevel) -> Local<'_> {
+        let slot = crate::hash::slot(key);
+        let here = match level {
+            ReadLevel::Primary => view.is_primary(slot),
+            ReadLevel::One => view.is_replica(slot),
+            ReadLevel::Quorum => false,
+        };
+        if !here {
+            return Local::Elsewhere;
+        }
+        self.seen = time;
+        let mut noted = Noted { floors: &mut self.floors, counters: &mut self.counters, out: None };
+        let found = self.store.get(time.unix, hash, key, &mut |removal| noted.removal(&removal));
+        match found {
+            Some(entry) => {
+                self.counters.hits += 1;
+                Local::Found(entry)
+            }
+            None => {
+                self.counters.misses += 1;
+                Local::Missing
+            }
+        }
+    }
+
+    /// Reads from this store, as primary or as replica.
+    pub(super) fn read(&mut self, now: UnixMs, key: &Key, out: &mut Outbox) -> Outcome {
+        let entry = self.take(now, key, out);
+        match entry {
+            Some(_) => self.counters.hits += 1,
+            None => self.counters.misses += 1,
+        }
+        out.event(|| Event::Read { key: key.clone(), version: entry.as_ref().map(|entry| entry.version) });
+        Ok(entry.map_or(Answer::Missing, Answer::Found))
+    }
+
+    /// A copy of what is stored; it becomes the most recently used.
+    pub(super) fn take(&mut self, now: UnixMs, key: &Key, out: &mut Outbox) -> Option<Entry> {
+        let hash = self.store.hash(key.as_bytes());
+        let mut noted = Noted::new(&mut self.floors, &mut self.counters, out);
+        self.store.get(now, hash, key.as_bytes(), &mut |removal| noted.removal(&removal)).map(|entry| owned(&entry))
+    }
+
+    /// What is stored, as it is: no recency changes.
+    pub(super) fn peek(&self, now: UnixMs, key: &Key) -> Option<EntryRef<'_>> {
+        self.store.peek(now, self.store.hash(key.as_bytes()), key.as_bytes())
+    }
+
+    /// The version that a change must be above: that of the entry, or what the slot has forgotten.
+    pub(super) fn held(&mut self, now: UnixMs, key: &Key, out: &mut Outbox) -> Version {
+        self.purge(now, key, out);
+        match self.peek(now, key) {
+            Some(entry) => entry.version,
+            None => self.floors.floor(key.slot()),
+        }
+    }
+
+    /// Puts an entry in, which is known to belong there.
+    pub(super) fn put(&mut self, now: UnixMs, key: &Key, entry: &Entry, out: &mut Outbox) -> Put {
+        if entry.deadline.is_some_and(|deadline| deadline <= now) {
+            self.remove(now, key, entry.version, out);
+            return Put::Expired;
+        }
+        let hash = self.store.hash(key.as_bytes());
+        let mut noted = Noted::new(&mut self.floors, &mut self.counters, out);
+        let entry = EntryRef {
+            value: &entry.value.bytes,
+            media: &entry.value.media,
+            version: entry.version,
+            deadline: entry.deadline,
+        };
+        let done = self.store.set(now, hash, key.as_bytes(), entry, &mut |removal| noted.removal(&removal));
+        done.map_or_else(|too_large| Put::TooLarge { bytes: too_large.bytes }, |_| Put::Stored)
+    }
+
+    /// The key has no value from that version on. True when it had one.
+    pub(super) fn remove(&mut self, now: UnixMs, key: &Key, version: Version, out: &mut Outbox) -> bool {
+        self.purge(now, key, out);
+        self.floors.raise(key.slot(), version);
+        let hash = self.store.hash(key.as_bytes());
+        self.store.remove(now, hash, key.as_bytes()).is_some()
+    }
+
+    /// An entry whose deadline has passed leaves now, and its version is remembered, before anything is decided.
+    fn purge(&mut self, now: UnixMs, key: &Key, out: &mut Outbox) {
+        let hash = self.store.hash(key.as_bytes());
+        let mut noted = Noted::new(&mut self.floors, &mut self.counters, out);
+        self.store.purge(now, hash, key.as_bytes(), &mut |removal| noted.removal(&removal));
+    }
+}
+
+pub(super) fn owned(entry: &EntryRef<'_>) -> Entry {
+    Entry {
+        value: Value { bytes: Bytes::copy_from_slice(entry.value), media: Bytes::copy_from_slice(entry.media) },
+        version: entry.version,
+        deadline: entry.deadline,
+    }
+}

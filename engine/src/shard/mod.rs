@@ -1,0 +1,354 @@
+//! The data plane: one stripe of the store, and the replication of the slots that fall into it.
+//!
+//! A shard takes requests of this node's clients ([`Shard::submit`]) and messages of peers ([`Shard::receive`]), and puts what
+//! must happen into the caller's [`Outbox`]. It routes by the [`View`] it is handed, and never waits for the control plane.
+//! It holds no socket, no clock and no thread: under which lock it lives is its body's affair.
+//!
+//! What never happens here: a value is not held twice, a queue does not grow without a bound, a write is not acknowledged
+//! below its level, and what was removed does not come back by a late message.
+
+mod answered;
+mod counters;
+mod floors;
+mod forward;
+mod gather;
+mod local;
+mod replica;
+mod write;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
+
+use crate::clock::Clock;
+use crate::effect::{Effect, Outbox};
+use crate::error::Failure;
+use crate::id::{ClientToken, NodeId, RequestId, Slot};
+use crate::limits;
+use crate::message::{ANSWER_MEMORY, Message};
+use crate::request::{Operation, Outcome, ReadLevel, Request};
+use crate::rng::Rng;
+use crate::store::{Limits, Store};
+use crate::time::{Instant, Time, UnixMs};
+use crate::view::View;
+use answered::{Answered, Known};
+pub use counters::Counters;
+use floors::Floors;
+pub use local::Local;
+
+/// One stripe of a node.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    me: NodeId,
+    retry: Retry,
+    store: Store,
+    clock: Clock,
+    floors: Floors,
+    counters: Counters,
+    rng: Rng,
+    /// The name of the next request; it starts at random so that no boot repeats another's.
+    serial: u64,
+    pending: BTreeMap<u64, Pending>,
+    pending_bytes: usize,
+    /// When each pending request is next looked at.
+    timers: BTreeSet<(Instant, u64)>,
+    answered: Answered,
+    /// Both clocks as they were last seen, to place a wall-clock expiry on the monotonic clock.
+    seen: Time,
+    generation: u64,
+}
+
+/// How a shard is made.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// The node it belongs to.
+    pub me: NodeId,
+    /// What its store may hold.
+    pub limits: Limits,
+    /// Seeds its generator: names of requests, jitter.
+    pub seed: u64,
+    /// The secret of its table's hash.
+    pub hash_seed: (u64, u64),
+    /// When unanswered messages are repeated.
+    pub retry: Retry,
+    /// How far two nodes' wall clocks may be apart.
+    pub clock_skew: Duration,
+}
+
+/// When unanswered messages are repeated: exponential backoff, with jitter of up to half a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// The first wait.
+    pub first: Duration,
+    /// The longest wait.
+    pub most: Duration,
+}
+
+/// Something begun and not ended.
+#[derive(Clone, Debug)]
+struct Pending {
+    /// When it is next looked at: its entry in the timers.
+    wake: Instant,
+    /// When whoever asked stops waiting.
+    deadline: Instant,
+    /// How often its messages have been repeated.
+    attempt: u32,
+    /// Bytes of values that it holds.
+    bytes: usize,
+    work: Work,
+}
+
+#[derive(Clone, Debug)]
+enum Work {
+    Forward(forward::Forwarding),
+    Write(write::Writing),
+    Gather(gather::Gathering),
+}
+
+/// Who waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    Client(ClientToken),
+    Peer(RequestId),
+}
+
+/// Frees at most so many expired entries in one go, so that a lock is held for a bounded time.
+const EXPIRY_BATCH: u32 = 256;
+
+impl Default for Retry {
+    /// A peer on the same network answers within milliseconds; 100 ms without an answer is a lost message.
+    fn default() -> Retry {
+        Retry { first: Duration::from_millis(100), most: Duration::from_secs(2) }
+    }
+}
+
+/// The stripe, of so many, in which a slot lives.
+pub fn stripe_of(slot: Slot, stripes: u16) -> u16 {
+    slot.number() % stripes.max(1)
+}
+
+impl Shard {
+    /// An empty shard.
+    pub fn new(config: ShardConfig, now: Time) -> Shard {
+        let mut rng = Rng::new(config.seed, "shard");
+        Shard {
+            me: config.me,
+            retry: config.retry,
+            store: Store::new(config.limits, crate::hash::KeyHasher::new(config.hash_seed)),
+            clock: Clock::new(config.me, now.unix, config.clock_skew),
+            floors: Floors::new(),
+            counters: Counters::default(),
+            serial: rng.u64() >> 1,
+            rng,
+            pending: BTreeMap::new(),
+            pending_bytes: 0,
+            timers: BTreeSet::new(),
+            answered: Answered::default(),
+            seen: now,
+            generation: 0,
+        }
+    }
+
+    /// A client of this node asks. Its reply is in the outbox, now or later, exactly once.
+    pub fn submit(&mut self, time: Time, view: &View, client: ClientToken, request: Request, out: &mut Outbox) {
+        self.see(time, view);
+        self.begin(time, view, Asker::Client(client), request, out);
+    }
+
+    /// A peer says something about a slot of this stripe.
+    pub fn receive(&mut self, time: Time, view: &View, from: NodeId, message: Message, out: &mut Outbox) {
+        self.see(time, view);
+        match message {
+            // A request is passed on once, so its coordinator is who sends it.
+            Message::Forward { id, hops, request } if id.node == from => {
+                self.forwarded(time, view, id, hops, request, out);
+            }
+            Message::Forward { .. } => {}
+            Message::Answer { id, outcome, .. } => self.answer(time, view, from, id, outcome, out),
+            Message::Replicate { id, key, change } => self.replicate(time, from, id, &key, change, out),
+            Message::Replicated { id, version, verdict, .. } => {
+                self.replicated(time, view, from, id, version, verdict, out);
+            }
+            Message::Fetch { id, key, body } => self.fetch(time, from, id, &key, body, out),
+            Message::Fetched { id, holding, entry, .. } => {
+                self.fetched(time, view, from, id, gather::Found { holding, entry }, out);
+            }
+            // The control plane's: never routed here. A peer that sends one anyway is not worth an abort.
+            Message::Ping { .. } | Message::Pong { .. } => {}
+        }
+    }
+
+    /// The control plane has published another view: what waits for a member that is gone waits no longer.
+    pub fn view_changed(&mut self, time: Time, view: &View, out: &mut Outbox) {
+        self.see(time, view);
+        let serials: alloc::vec::Vec<u64> = self.pending.keys().copied().collect();
+        for serial in serials {
+            match self.pending.get(&serial).map(|pending| &pending.work) {
+                Some(Work::Forward(_)) => self.reroute(time, view, serial, out),
+                Some(Work::Write(_)) => self.settle_write(view, serial, out),
+                Some(Work::Gather(_)) => self.settle_gather(time, view, serial, false, out),
+                None => {}
+            }
+        }
+    }
+
+    /// Does what is due: repeats messages, ends requests, frees expired entries. Late or repeated calls do no harm.
+    pub fn tick(&mut self, time: Time, view: &View, out: &mut Outbox) {
+        self.see(time, view);
+        while let Some((_, serial)) = self.timers.first().copied().filter(|(wake, _)| *wake <= time.instant) {
+            let pending = self.pending.get(&serial).expect("every timer has its request");
+            match pending.work {
+                Work::Forward(_) => self.forward_due(time, view, serial, out),
+                Work::Write(_) => self.write_due(time, view, serial, out),
+                Work::Gather(_) => self.gather_due(time, view, serial, out),
+            }
+        }
+        self.answered.forget(time.instant);
+        self.expire(time.unix, out);
+    }
+
+    /// When [`Shard::tick`] has something to do next; the body should call it then, or a little later.
+    pub fn next_wake(&self) -> Option<Instant> {
+        let expiry = self.store.next_expiry().map(|unix| self.seen.instant + unix.since(self.seen.unix));
+        [self.timers.first().map(|(wake, _)| *wake), self.answered.next_wake(), expiry].into_iter().flatten().min()
+    }
+
+    /// What it stores.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What it has counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How many requests are begun and not ended.
+    pub fn in_flight(&self) -> u32 {
+        self.pending.len() as u32
+    }
+
+    fn see(&mut self, time: Time, view: &View) {
+        debug_assert!(view.generation >= self.generation, "a shard never goes back to an older view");
+        self.generation = view.generation;
+        self.seen = time;
+    }
+
+    /// Carries a request out, or passes it on.
+    fn begin(&mut self, time: Time, view: &View, asker: Asker, request: Request, out: &mut Outbox) {
+        let slot = request.key.slot();
+        let here = match request.operation {
+            Operation::Get { level: ReadLevel::One } => view.is_replica(slot),
+            Operation::Get { level: ReadLevel::Quorum } | Operation::Inspect => true,
+            _ => view.is_primary(slot),
+        };
+        let deadline = time.instant + request.timeout.min(limits::MAX_TIMEOUT);
+        match request.operation {
+            _ if !here => self.pass_on(time, view, asker, deadline, request, out),
+            Operation::Get { level: ReadLevel::Quorum } => {
+                self.gather(time, view, asker, deadline, request.key, gather::Purpose::Read, out);
+            }
+            Operation::Inspect => {
+                self.gather(time, view, asker, deadline, request.key, gather::Purpose::Inspect, out);
+            }
+            Operation::Get { .. } => {
+                let outcome = self.read(time.unix, &request.key, out);
+                self.reply(asker, slot, outcome, out);
+            }
+            Operation::Set { .. } | Operation::Delete { .. } => self.write(time, view, asker, deadline, request, out),
+        }
+    }
+
+    /// A peer says that this node is the primary.
+    fn forwarded(&mut self, time: Time, view: &View, id: RequestId, hops: u8, request: Request, out: &mut Outbox) {
+        let asker = Asker::Peer(id);
+        let slot = request.key.slot();
+        let writes = request.operation.writes();
+        if writes {
+            match self.answered.ask(id) {
+                Known::New if self.answered.is_full() => {
+                    self.counters.busy += 1;
+                    return self.reply(asker, slot, Err(Failure::Busy { limit: "MAX_ANSWERED" }), out);
+                }
+                Known::New => {}
+                Known::Running => return,
+                Known::Done(outcome) => return self.reply(asker, slot, outcome, out),
+            }
+        }
+        let reads_here = matches!(request.operation, Operation::Get { level: ReadLevel::One }) && view.is_replica(slot);
+        if hops > limits::MAX_HOPS || !(view.is_primary(slot) || reads_here) {
+            let primary = view.primary(slot);
+            return self.reply(asker, slot, Err(Failure::NotPrimary { primary }), out);
+        }
+        if writes {
+            let timeout = request.timeout.min(limits::MAX_TIMEOUT);
+            self.answered.begin(id, time.instant + timeout + ANSWER_MEMORY);
+        }
+        self.begin(time, view, asker, request, out);
+    }
+
+    fn reply(&mut self, asker: Asker, slot: Slot, outcome: Outcome, out: &mut Outbox) {
+        match asker {
+            Asker::Client(client) => out.effects.push(Effect::Reply { client, outcome, after: None }),
+            Asker::Peer(id) => {
+                self.answered.end(id, &outcome);
+                out.send(id.node, Message::Answer { id, slot, outcome });
+            }
+        }
+    }
+
+    /// Room for one more pending request of that size?
+    fn room(&mut self, bytes: usize) -> Result<(), Failure> {
+        let limit = match () {
+            () if self.pending.len() >= limits::MAX_PENDING => "MAX_PENDING",
+            () if self.pending_bytes.saturating_add(bytes) > limits::MAX_PENDING_BYTES => "MAX_PENDING_BYTES",
+            () => return Ok(()),
+        };
+        self.counters.busy += 1;
+        Err(Failure::Busy { limit })
+    }
+
+    fn hold(&mut self, now: Instant, deadline: Instant, bytes: usize, work: Work) -> u64 {
+        let serial = self.next_serial();
+        let wake = self.backoff(now, 0).min(deadline);
+        self.timers.insert((wake, serial));
+        self.pending_bytes += bytes;
+        self.pending.insert(serial, Pending { wake, deadline, attempt: 0, bytes, work });
+        serial
+    }
+
+    fn release(&mut self, serial: u64) -> Option<Pending> {
+        let pending = self.pending.remove(&serial)?;
+        self.timers.remove(&(pending.wake, serial));
+        self.pending_bytes -= pending.bytes;
+        Some(pending)
+    }
+
+    /// Looks at a pending request again after the next step of its backoff, and at its deadline at the latest.
+    fn again(&mut self, now: Instant, serial: u64) {
+        let Some(attempt) = self.pending.get(&serial).map(|pending| pending.attempt) else { return };
+        let wake = self.backoff(now, attempt + 1);
+        let pending = self.pending.get_mut(&serial).expect("looked up above");
+        self.timers.remove(&(pending.wake, serial));
+        pending.attempt += 1;
+        // Past its deadline only the replication of a write is left, which has none.
+        pending.wake = if pending.deadline > now { wake.min(pending.deadline) } else { wake };
+        self.timers.insert((pending.wake, serial));
+        self.counters.retries += 1;
+    }
+
+    fn backoff(&mut self, now: Instant, attempt: u32) -> Instant {
+        let step = self.retry.first.saturating_mul(1 << attempt.min(10)).min(self.retry.most);
+        let jitter = self.rng.below(crate::time::micros(step) / 2 + 1);
+        now + step + Duration::from_micros(jitter)
+    }
+
+    fn next_serial(&mut self) -> u64 {
+        self.serial = self.serial.wrapping_add(1);
+        self.serial
+    }
+
+    fn expire(&mut self, now: UnixMs, out: &mut Outbox) {
+        let mut noted = local::Noted::new(&mut self.floors, &mut self.counters, out);
+        self.store.expire(now, EXPIRY_BATCH, &mut |removal| noted.removal(&removal));
+    }
+}

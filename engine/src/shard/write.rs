@@ -1,0 +1,291 @@
+//! Writes at their primary: decided, versioned, applied, replicated, and acknowledged when their level is met.
+//!
+//! A write outlives its answer: it is repeated to every replica believed alive until that replica has it, so that a later
+//! primary does not serve what an acknowledged write has replaced.
+
+use alloc::vec::Vec;
+
+use super::local::{self, Put};
+use super::{Asker, Pending, Shard, Work};
+use crate::effect::{Event, Outbox};
+use crate::error::Failure;
+use crate::id::{NodeId, RequestId, Version};
+use crate::message::{Change, Message, Verdict};
+use crate::request::{Answer, Condition, Entry, Key, Operation, Request, WriteLevel};
+use crate::time::{Instant, Time, UnixMs};
+use crate::view::View;
+
+/// A write that replicas have yet to confirm.
+#[derive(Clone, Debug)]
+pub(super) struct Writing {
+    /// Who waits for the answer; `None` once it has been given.
+    asker: Option<Asker>,
+    key: Key,
+    level: WriteLevel,
+    /// The version that the write has: what its answer says.
+    version: Version,
+    /// The key's version when it was last sent, this write's or that of a later one: what a confirmation must be about.
+    sent: Version,
+    /// What the answer says was there before.
+    existed: bool,
+    removes: bool,
+    /// Replicas that have not confirmed.
+    waiting: Vec<NodeId>,
+    /// Replicas that have, this node included.
+    copies: u8,
+}
+
+impl Shard {
+    /// Carries a write out, as the slot's primary.
+    pub(super) fn write(
+        &mut self,
+        time: Time,
+        view: &View,
+        asker: Asker,
+        deadline: Instant,
+        request: Request,
+        out: &mut Outbox,
+    ) {
+        let slot = request.key.slot();
+        let key = request.key;
+        let (level, condition, put) = match request.operation {
+            Operation::Set { value, deadline, condition, level } => (level, condition, Some((value, deadline))),
+            Operation::Delete { condition, level } => (level, condition, None),
+            Operation::Get { .. } | Operation::Inspect => unreachable!("only writes are written"),
+        };
+        let refusal = self.refusal(view, &key, level, condition, time.unix, out);
+        if let Some(outcome) = refusal {
+            return self.reply(asker, slot, outcome, out);
+        }
+        let present = self.peek(time.unix, &key).map(|entry| entry.version);
+        let held = self.held(time.unix, &key, out);
+        let version = self.clock.next(time.unix, held);
+        let change = match put {
+            Some((value, deadline)) => Change::Put(Entry { value, version, deadline }),
+            None => Change::Remove { version },
+        };
+        let removes = matches!(change, Change::Remove { .. });
+        let removed = match &change {
+            Change::Put(entry) => match self.put(time.unix, &key, entry, out) {
+                Put::Stored => false,
+                Put::Expired => true,
+                Put::TooLarge { bytes } => {
+                    let limit = self.store.limits().bytes.unwrap_or(u64::MAX);
+                    return self.reply(asker, slot, Err(Failure::TooLarge { bytes, limit }), out);
+                }
+            },
+            Change::Remove { .. } => {
+                self.remove(time.unix, &key, version, out);
+                true
+            }
+        };
+        if removes {
+            self.counters.deletes += 1;
+        } else {
+            self.counters.sets += 1;
+        }
+        out.event(|| Event::Applied { key: key.clone(), version, removed, primary: true });
+        let waiting = others(view, &key);
+        let mut writing = Writing {
+            asker: Some(asker),
+            key,
+            level,
+            version,
+            sent: version,
+            existed: present.is_some(),
+            removes,
+            waiting,
+            copies: 1,
+        };
+        if writing.waiting.is_empty() {
+            let outcome = Ok(writing.answer());
+            return self.reply(asker, slot, outcome, out);
+        }
+        if level == WriteLevel::One {
+            let outcome = Ok(writing.answer());
+            writing.asker = None;
+            self.reply(asker, slot, outcome, out);
+        }
+        let (key, targets) = (writing.key.clone(), writing.waiting.clone());
+        let serial = self.hold(time.instant, deadline, 0, Work::Write(writing));
+        let id = RequestId { node: self.me, serial };
+        for to in targets {
+            out.send(to, Message::Replicate { id, key: key.clone(), change: change.clone() });
+        }
+    }
+
+    /// A replica says what it did with a change.
+    #[expect(clippy::too_many_arguments, reason = "the message's fields and the state machine's own three")]
+    pub(super) fn replicated(
+        &mut self,
+        time: Time,
+        view: &View,
+        from: NodeId,
+        id: RequestId,
+        version: Version,
+        verdict: Verdict,
+        out: &mut Outbox,
+    ) {
+        let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&id.serial) else { return };
+        if id.node != self.me || version != writing.sent {
+            return;
+        }
+        let Some(place) = writing.waiting.iter().position(|node| *node == from) else { return };
+        match verdict {
+            Verdict::Applied => {
+                writing.waiting.swap_remove(place);
+                writing.copies += 1;
+                self.settle_write(view, id.serial, out);
+            }
+            Verdict::Refused { held } => self.move_on(time, view, id.serial, from, held, out),
+        }
+    }
+
+    /// A replica knows of a version that is not below this write's.
+    fn move_on(&mut self, time: Time, view: &View, serial: u64, from: NodeId, held: Version, out: &mut Outbox) {
+        self.clock.observe(held);
+        let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get(&serial) else { return };
+        let (key, own) = (writing.key.clone(), writing.version);
+        let current = self.peek(time.unix, &key).map(|entry| entry.version);
+        let next = match (current, writing.removes) {
+            // The value here is newer than what the replica holds: it must have it, under this write's name.
+            (Some(current), _) if current > held => current,
+            // The value here, or its absence, was decided later than what the replica holds, by a clock that was behind.
+            (Some(current), _) => {
+                let version = self.clock.next(time.unix, current.max(held));
+                let hash = self.store.hash(key.as_bytes());
+                self.store.restamp(hash, key.as_bytes(), version);
+                version
+            }
+            (None, true) => {
+                let version = self.clock.next(time.unix, held);
+                self.floors.raise(key.slot(), version);
+                version
+            }
+            // The value is gone from here, and the replica knows of something newer: there is nothing to tell it.
+            (None, false) => {
+                if let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) {
+                    writing.waiting.retain(|node| *node != from);
+                }
+                return self.settle_write(view, serial, out);
+            }
+        };
+        let targets = others(view, &key);
+        if let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) {
+            if writing.removes || current == Some(own) {
+                writing.version = next;
+            }
+            writing.sent = next;
+            writing.copies = 1;
+            writing.waiting = targets;
+        }
+        self.send_write(time.unix, serial, out);
+        self.settle_write(view, serial, out);
+    }
+
+    /// Answers when the level is met or can no longer be; ends when no replica is waited for.
+    pub(super) fn settle_write(&mut self, view: &View, serial: u64, out: &mut Outbox) {
+        let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) else { return };
+        writing.waiting.retain(|node| view.is_alive(*node));
+        let slot = writing.key.slot();
+        let needed = needed(view, &writing.key, writing.level);
+        let met = match writing.level {
+            WriteLevel::One => true,
+            WriteLevel::Live => writing.waiting.is_empty(),
+            WriteLevel::Quorum | WriteLevel::All => writing.copies >= needed,
+        };
+        let hopeless = usize::from(writing.copies) + writing.waiting.len() < usize::from(needed);
+        let outcome = match (met, hopeless) {
+            (true, _) => Some(Ok(writing.answer())),
+            (false, true) => Some(Err(Failure::Indeterminate { copies: writing.copies })),
+            (false, false) => None,
+        };
+        let done = writing.waiting.is_empty();
+        let asker = outcome.is_some().then(|| writing.asker.take()).flatten();
+        if done {
+            self.release(serial);
+        }
+        if let (Some(asker), Some(outcome)) = (asker, outcome) {
+            self.reply(asker, slot, outcome, out);
+        }
+    }
+
+    /// Some replica has not confirmed in time: repeat, and tell whoever waits too long that the outcome is unknown.
+    pub(super) fn write_due(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+        let Some(Pending { deadline, work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) else { return };
+        if *deadline <= time.instant
+            && let Some(asker) = writing.asker.take()
+        {
+            let (slot, copies) = (writing.key.slot(), writing.copies);
+            self.counters.timeouts += 1;
+            self.reply(asker, slot, Err(Failure::Indeterminate { copies }), out);
+        }
+        self.settle_write(view, serial, out);
+        self.again(time.instant, serial);
+        self.send_write(time.unix, serial, out);
+    }
+
+    /// Sends the key's state as it is now: a later write under the same key makes an earlier one's value useless.
+    fn send_write(&mut self, now: UnixMs, serial: u64, out: &mut Outbox) {
+        let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get(&serial) else { return };
+        let (key, version) = (writing.key.clone(), writing.sent);
+        let change = match self.peek(now, &key).map(|entry| local::owned(&entry)) {
+            Some(entry) if entry.version >= version => Change::Put(entry),
+            _ => Change::Remove { version },
+        };
+        let sent = change.version();
+        let id = RequestId { node: self.me, serial };
+        let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) else { return };
+        writing.sent = sent;
+        for to in &writing.waiting {
+            out.send(*to, Message::Replicate { id, key: key.clone(), change: change.clone() });
+        }
+    }
+
+    /// Why a write is not carried out at all.
+    fn refusal(
+        &mut self,
+        view: &View,
+        key: &Key,
+        level: WriteLevel,
+        condition: Condition,
+        now: UnixMs,
+        out: &mut Outbox,
+    ) -> Option<crate::request::Outcome> {
+        let (needed, alive) = (needed(view, key, level), view.alive_replicas(key.slot()));
+        if alive < needed {
+            return Some(Err(Failure::Unavailable { needed, alive }));
+        }
+        if let Err(failure) = self.room(0) {
+            return Some(Err(failure));
+        }
+        self.held(now, key, out);
+        let present = self.peek(now, key).map(|entry| entry.version);
+        (!condition.holds(present)).then_some(Ok(Answer::Unmet { present }))
+    }
+}
+
+impl Writing {
+    fn answer(&self) -> Answer {
+        match self.removes {
+            true => Answer::Deleted { copies: self.copies, existed: self.existed },
+            false => Answer::Stored { version: self.version, copies: self.copies, created: !self.existed },
+        }
+    }
+}
+
+/// The replicas that are to confirm: all that are believed alive, but this node.
+fn others(view: &View, key: &Key) -> Vec<NodeId> {
+    let replicas = view.replicas(key.slot()).iter().copied();
+    replicas.filter(|node| *node != view.me && view.is_alive(*node)).collect()
+}
+
+/// Copies without which the level cannot be met.
+fn needed(view: &View, key: &Key, level: WriteLevel) -> u8 {
+    let replicas = view.replicas(key.slot()).len() as u8;
+    match level {
+        WriteLevel::One | WriteLevel::Live => 1,
+        WriteLevel::Quorum => replicas / 2 + 1,
+        WriteLevel::All => replicas,
+    }
+}

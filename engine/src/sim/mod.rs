@@ -1,0 +1,28 @@
+//! A whole cluster in one thread: many nodes, one seed, no I/O.
+//!
+//! [`World`] runs the nodes that the server ships over an imagined network, with imagined clocks, clients and faults. The same
+//! configuration, seed and commands give the same run, event for event, on every platform: [`World::fingerprint`] says so in
+//! one number.
+
+mod check;
+mod client;
+mod clock;
+mod command;
+mod fault;
+mod network;
+mod replay;
+mod script;
+mod trace;
+mod workload;
+mod world;
+
+pub use check::{Checks, Promise, Violation};
+pub use client::{Ask, Reply, Told};
+pub use command::{Command, CommandError};
+pub use fault::Faults;
+pub use network::{Cargo, Flight, Links, Network, Place};
+pub use replay::Replay;
+pub use script::{Script, ScriptError};
+pub use trace::{Dropped, Trace, TraceEvent, What};
+pub use workload::{Shape, Workload};
+pub use world::{Machine, World, WorldConfig};

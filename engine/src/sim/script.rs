@@ -1,0 +1,116 @@
+//! Scripts: a world and what happens in it, as a text that a person can read.
+//!
+//! ```text
+//! # the replica serves when the primary is gone
+//! cluster nodes=3 replicas=2 seed=7 entries=100
+//! c1 set k v
+//! settle
+//! n1 crash
+//! run 2s
+//! c2 get k
+//! settle
+//! ```
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use super::command::{CommandError, duration, number, wrong};
+use super::world::{World, WorldConfig};
+use crate::limits;
+
+/// A script that has been read, but not yet run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// The world it begins with.
+    pub config: WorldConfig,
+    /// Its lines, with their numbers.
+    lines: Vec<(u32, String)>,
+}
+
+/// A line that is not understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptError {
+    /// The line, from 1.
+    pub line: u32,
+    /// What was wrong with it, and what is accepted.
+    pub error: CommandError,
+}
+
+impl fmt::Display for ScriptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.error)
+    }
+}
+
+impl core::error::Error for ScriptError {}
+
+impl Script {
+    /// Reads a script: its first command may be `cluster`, which makes the world.
+    pub fn parse(text: &str) -> Result<Script, ScriptError> {
+        let numbered = (1..).zip(text.lines()).map(|(line, text)| (line, text.split('#').next().unwrap_or("").trim()));
+        let mut lines: Vec<(u32, String)> =
+            numbered.filter(|(_, text)| !text.is_empty()).map(|(line, text)| (line, text.to_string())).collect();
+        let mut config = WorldConfig::default();
+        if let Some((line, options)) =
+            lines.first().and_then(|(line, text)| Some((*line, text.strip_prefix("cluster")?)))
+        {
+            config = options
+                .split_whitespace()
+                .try_fold(config, cluster_option)
+                .map_err(|error| ScriptError { line, error })?;
+            lines.remove(0);
+        }
+        Ok(Script { config, lines })
+    }
+
+    /// Runs it in a new world, to its end.
+    pub fn run(&self) -> Result<World, ScriptError> {
+        let mut world = World::new(self.config.clone());
+        for (line, text) in &self.lines {
+            perform(&mut world, text).map_err(|error| ScriptError { line: *line, error })?;
+        }
+        Ok(world)
+    }
+}
+
+/// `run 5s` lets time pass, `settle` lets every client be answered; any other line is a command for the world.
+fn perform(world: &mut World, line: &str) -> Result<(), CommandError> {
+    match line.split_whitespace().collect::<Vec<_>>()[..] {
+        ["run", span] => {
+            world.run_for(duration(span)?);
+            Ok(())
+        }
+        ["settle"] => match world.settle(limits::MAX_TIMEOUT) {
+            true => Ok(()),
+            false => Err(wrong("some client still waits after a minute", "a script whose requests end")),
+        },
+        ["peace"] => {
+            world.peace();
+            Ok(())
+        }
+        _ => world.command(line),
+    }
+}
+
+fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, CommandError> {
+    let (name, value) =
+        option.split_once('=').ok_or_else(|| wrong(&format!("{option:?} has no value"), "name=value"))?;
+    match name {
+        "nodes" => config.nodes = number(name, value, 1, 32)? as u16,
+        "replicas" => config.replicas = number(name, value, 1, limits::MAX_REPLICAS as u64)? as u8,
+        "seed" => config.seed = number(name, value, 0, u64::MAX)?,
+        "entries" => config.limits.entries = Some(number(name, value, 1, u64::from(u32::MAX))? as u32),
+        "bytes" => config.limits.bytes = Some(number(name, value, 1, u64::MAX)?),
+        "vnodes" => config.virtual_nodes = number(name, value, 1, 1_024)? as u16,
+        "skew" => config.clock_skew = duration(value)?,
+        "timeout" => config.timeout = duration(value)?.clamp(Duration::from_millis(1), limits::MAX_TIMEOUT),
+        _ => {
+            let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout";
+            return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
+        }
+    }
+    Ok(config)
+}

@@ -1,0 +1,288 @@
+//! What happened in a world, in words and in order: what a person reads and a script's golden file holds.
+
+use alloc::collections::VecDeque;
+use core::fmt;
+
+use super::check::Violation;
+use super::client::{Ask, Reply, Verb};
+use super::network::Place;
+use crate::effect::Event;
+use crate::id::NodeId;
+use crate::request::{Answer, Condition, Key, ReadLevel, WriteLevel};
+use crate::store::Cause;
+use crate::time::Instant;
+
+/// The latest events of a world; older ones are forgotten.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    events: VecDeque<TraceEvent>,
+    capacity: usize,
+    next: u64,
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceEvent {
+    /// Its number, from 1.
+    pub seq: u64,
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A client asked.
+    Asked(Ask),
+    /// A client was told.
+    Told {
+        /// The operation.
+        id: u64,
+        /// The client.
+        client: u16,
+        /// The node that answered.
+        node: NodeId,
+        /// The key it asked for.
+        key: Key,
+        /// What it was told.
+        reply: Reply,
+    },
+    /// A message arrived.
+    Delivered {
+        /// The sender.
+        from: NodeId,
+        /// The receiver.
+        to: NodeId,
+        /// Its kind.
+        kind: &'static str,
+        /// The key it is about, if it names one.
+        key: Option<Key>,
+    },
+    /// A message did not arrive.
+    Dropped {
+        /// The sender.
+        from: Place,
+        /// The receiver.
+        to: Place,
+        /// Its kind.
+        kind: &'static str,
+        /// Why.
+        why: Dropped,
+    },
+    /// Something happened inside a node.
+    Node {
+        /// The node.
+        node: NodeId,
+        /// What.
+        event: Event,
+    },
+    /// A node lost its memory and stopped.
+    Crashed(NodeId),
+    /// A node started with nothing.
+    Started(NodeId),
+    /// A way between nodes was cut.
+    Cut(NodeId, NodeId),
+    /// A way between nodes was mended.
+    Healed(NodeId, NodeId),
+    /// A wall clock is that far from the truth now, in milliseconds.
+    Clock(NodeId, i64),
+    /// A promise was broken.
+    Violated(Violation),
+}
+
+/// Why a message did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// The network lost it.
+    Lost,
+    /// The way was cut.
+    Cut,
+    /// Nobody was there.
+    Down,
+}
+
+impl Trace {
+    pub(super) fn new(capacity: usize) -> Trace {
+        Trace { events: VecDeque::new(), capacity, next: 0 }
+    }
+
+    /// Is anything kept?
+    pub fn is_on(&self) -> bool {
+        self.capacity > 0
+    }
+
+    /// The events that are still known, oldest first.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &TraceEvent> + ExactSizeIterator {
+        self.events.iter()
+    }
+
+    /// The known events with a number above `seq`, oldest first.
+    pub fn since(&self, seq: u64) -> impl Iterator<Item = &TraceEvent> {
+        let first = self.events.front().map_or(0, |event| event.seq);
+        let skip = (seq + 1).saturating_sub(first).min(self.events.len() as u64);
+        self.events.range(skip as usize..)
+    }
+
+    /// The number of the latest event; 0 before the first.
+    pub fn latest(&self) -> u64 {
+        self.next
+    }
+
+    pub(super) fn push(&mut self, at: Instant, what: What) {
+        self.next += 1;
+        if self.capacity == 0 {
+            return;
+        }
+        if self.events.len() == self.capacity {
+            self.events.pop_front();
+        }
+        self.events.push_back(TraceEvent { seq: self.next, at, what });
+    }
+}
+
+impl TraceEvent {
+    /// True for what only shows that nodes are there: pings and their answers.
+    pub fn is_heartbeat(&self) -> bool {
+        match &self.what {
+            What::Delivered { kind, .. } | What::Dropped { kind, .. } => matches!(*kind, "ping" | "pong"),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for TraceEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>6}.{:03}ms  {}", self.at.0 / 1_000, self.at.0 % 1_000, self.what)
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Asked(ask) => write!(f, "c{}@{} {}", ask.client, ask.node, Asked(ask)),
+            What::Told { client, node, key, reply, .. } => {
+                write!(f, "c{client}@{node} {} -> {}", Text(key.as_bytes()), Replied(reply))
+            }
+            What::Delivered { from, to, kind, key: Some(key) } => {
+                write!(f, "{from} -> {to} {kind} {}", Text(key.as_bytes()))
+            }
+            What::Delivered { from, to, kind, key: None } => write!(f, "{from} -> {to} {kind}"),
+            What::Dropped { from, to, kind, why } => {
+                let why = match why {
+                    Dropped::Lost => "lost",
+                    Dropped::Cut => "cut off",
+                    Dropped::Down => "nobody there",
+                };
+                write!(f, "{from} -x {to} {kind} ({why})")
+            }
+            What::Node { node, event } => write!(f, "{node} {}", Happened(event)),
+            What::Crashed(node) => write!(f, "{node} crashed"),
+            What::Started(node) => write!(f, "{node} started"),
+            What::Cut(from, to) => write!(f, "cut {from} > {to}"),
+            What::Healed(from, to) => write!(f, "healed {from} > {to}"),
+            What::Clock(node, offset) => write!(f, "{node} clock {offset:+}ms"),
+            What::Violated(violation) => write!(f, "VIOLATION {violation}"),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Node(node) => write!(f, "{node}"),
+            Place::Client(client) => write!(f, "c{client}"),
+        }
+    }
+}
+
+/// Bytes as a person reads them: what is not printable is escaped, what is long is cut.
+struct Text<'a>(&'a [u8]);
+
+struct Asked<'a>(&'a Ask);
+struct Replied<'a>(&'a Reply);
+struct Happened<'a>(&'a Event);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 40;
+        write!(f, "{}", self.0[..self.0.len().min(SHOWN)].escape_ascii())?;
+        if self.0.len() > SHOWN { write!(f, "… ({} bytes)", self.0.len()) } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = Text(self.0.key.as_bytes());
+        match &self.0.verb {
+            Verb::Get(ReadLevel::Primary) => write!(f, "get {key}"),
+            Verb::Get(level) => write!(f, "get {key} read={}", level.name()),
+            Verb::Delete(WriteLevel::Live) => write!(f, "del {key}"),
+            Verb::Delete(level) => write!(f, "del {key} write={}", level.name()),
+            Verb::Set { value, ttl, condition, level } => {
+                write!(f, "set {key} {}", Text(value))?;
+                if let Some(ttl) = ttl {
+                    write!(f, " ttl={}ms", ttl.as_millis())?;
+                }
+                match condition {
+                    Condition::Always => {}
+                    Condition::Absent => f.write_str(" if=absent")?,
+                    Condition::Present => f.write_str(" if=present")?,
+                    Condition::Is(version) => write!(f, " if={version}")?,
+                    Condition::OlderThan(version) => write!(f, " if=older:{version}")?,
+                }
+                if *level == WriteLevel::Live { Ok(()) } else { write!(f, " write={}", level.name()) }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Replied<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = self.0.word();
+        match self.0 {
+            Reply::Outcome(Ok(Answer::Found(entry))) => write!(f, "{word} {}", Text(&entry.value.bytes)),
+            Reply::Outcome(Ok(Answer::Stored { copies, .. } | Answer::Deleted { copies, .. })) => {
+                write!(f, "{word}, {copies} {}", if *copies == 1 { "copy" } else { "copies" })
+            }
+            Reply::Outcome(Err(failure)) => write!(f, "{word}: {failure}"),
+            Reply::Refused => write!(f, "{word}: nobody listens there"),
+            Reply::Lost => write!(f, "{word}: the connection broke, the outcome is unknown"),
+            Reply::Outcome(Ok(_)) => f.write_str(word),
+        }
+    }
+}
+
+impl fmt::Display for Happened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Event::Applied { key, removed, primary, .. } => {
+                let what = if *removed { "removed" } else { "stored" };
+                let role = if *primary { "primary" } else { "replica" };
+                write!(f, "{what} {} as {role}", Text(key.as_bytes()))
+            }
+            Event::Refused { key, .. } => write!(f, "refused {}: it knows of something newer", Text(key.as_bytes())),
+            Event::Dropped { key, cause, .. } => {
+                let why = match cause {
+                    Cause::Expired => "expired",
+                    Cause::Entries => "evicted (too many entries)",
+                    Cause::Bytes => "evicted (too many bytes)",
+                };
+                write!(f, "{why} {}", Text(key.as_bytes()))
+            }
+            Event::Read { key, version: Some(_) } => write!(f, "hit {}", Text(key.as_bytes())),
+            Event::Read { key, version: None } => write!(f, "miss {}", Text(key.as_bytes())),
+            Event::Forwarded { slot, to, .. } => write!(f, "forwarded slot {slot} to {to}"),
+            Event::Suspected { member } => write!(f, "suspects {member}"),
+            Event::Alive { member } => write!(f, "hears {member} again"),
+        }
+    }
+}
+
+/// The bytes that tell this message from every other, for fingerprints.
+pub(super) fn digest(flight: &super::Flight, message: &crate::message::Message, bytes: &mut alloc::vec::Vec<u8>) {
+    let (Place::Node(from), Place::Node(to)) = (flight.from, flight.to) else { return };
+    let envelope = crate::message::Envelope { from, to, epoch: crate::id::Epoch(1), message: message.clone() };
+    crate::codec::peer::encode(&envelope, crate::codec::peer::ClusterTag(0), bytes);
+}

@@ -1,0 +1,160 @@
+//! Imagined load: who asks for what, and how often.
+
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::client::Verb;
+use crate::request::{Condition, Key, ReadLevel, WriteLevel};
+use crate::rng::Rng;
+
+/// A load of independent clients: requests come at random moments at a steady rate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// Which keys are asked for.
+    pub shape: Shape,
+    /// How many keys there are.
+    pub keys: u32,
+    /// Requests a second, over all clients.
+    pub rate: u32,
+    /// Of a hundred requests, how many write. A hundred minus these read.
+    pub writes: u8,
+    /// Of a hundred requests, how many delete.
+    pub deletes: u8,
+    /// Of a hundred writes, how many ask for the key to be absent.
+    pub conditional: u8,
+    /// Of a hundred writes, how many have a time to live.
+    pub expiring: u8,
+    /// The longest time to live; the shortest is a tenth of it.
+    pub ttl: Duration,
+    /// The largest value, in bytes; the smallest is as long as its number.
+    pub value_bytes: u32,
+    /// How many clients; the first speaks to the first node, and so on around.
+    pub clients: u16,
+    /// Who must have a write; `None` is any level, at random.
+    pub write_level: Option<WriteLevel>,
+    /// Who answers a read; `None` is any level, at random.
+    pub read_level: Option<ReadLevel>,
+}
+
+/// Which keys are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The second most popular key half as often as the most popular, the third a third as often (Zipf, exponent 1).
+    Zipf,
+    /// All alike.
+    Uniform,
+    /// One after the other, round and round: what an LRU fears.
+    Scan,
+    /// One key half of the time, the others alike.
+    Hot,
+}
+
+impl Default for Workload {
+    fn default() -> Workload {
+        Workload {
+            shape: Shape::Zipf,
+            keys: 200,
+            rate: 200,
+            writes: 20,
+            deletes: 2,
+            conditional: 0,
+            expiring: 20,
+            ttl: Duration::from_secs(10),
+            value_bytes: 64,
+            clients: 6,
+            write_level: Some(WriteLevel::Live),
+            read_level: Some(ReadLevel::Primary),
+        }
+    }
+}
+
+/// A workload at work.
+#[derive(Clone, Debug)]
+pub(super) struct Load {
+    pub(super) workload: Workload,
+    /// Cumulative weights of the keys, for [`Shape::Zipf`]; shared by every copy of the world.
+    weights: Arc<Vec<u64>>,
+    position: u32,
+    rng: Rng,
+}
+
+impl Load {
+    pub(super) fn new(workload: Workload, seed: u64) -> Load {
+        let mut weights = Vec::new();
+        if workload.shape == Shape::Zipf {
+            let weight = |rank: u32| (1_u64 << 32) / (u64::from(rank) + 1);
+            weights.extend((0..workload.keys.max(1)).scan(0, |sum, rank| {
+                *sum += weight(rank);
+                Some(*sum)
+            }));
+        }
+        Load { workload, weights: Arc::new(weights), position: 0, rng: Rng::new(seed, "workload") }
+    }
+
+    /// How long until the next request.
+    pub(super) fn pause(&mut self) -> Duration {
+        let mean = 1_000_000 / u64::from(self.workload.rate.max(1));
+        self.rng.exponential(Duration::from_micros(mean)).max(Duration::from_micros(1))
+    }
+
+    /// Who asks next.
+    pub(super) fn client(&mut self) -> u16 {
+        self.rng.below(u64::from(self.workload.clients.max(1))) as u16 + 1
+    }
+
+    /// Which key it asks for.
+    pub(super) fn key(&mut self) -> Key {
+        let keys = u64::from(self.workload.keys.max(1));
+        let number = match self.workload.shape {
+            Shape::Uniform => self.rng.below(keys),
+            Shape::Hot if self.rng.chance(500_000) => 0,
+            Shape::Hot => self.rng.below(keys),
+            Shape::Scan => {
+                self.position = (self.position + 1) % self.workload.keys.max(1);
+                u64::from(self.position)
+            }
+            Shape::Zipf => {
+                let total = self.weights.last().copied().unwrap_or(1);
+                let point = self.rng.below(total);
+                self.weights.partition_point(|sum| *sum <= point) as u64
+            }
+        };
+        Key::new(format!("k{number}")).expect("a short key")
+    }
+
+    /// What it asks. `id` makes every written value different from all others.
+    pub(super) fn verb(&mut self, id: u64) -> Verb {
+        let (writes, deletes) = (u64::from(self.workload.writes), u64::from(self.workload.deletes));
+        let roll = self.rng.below(100);
+        if roll >= writes + deletes {
+            return Verb::Get(self.read_level());
+        }
+        let level = self.write_level();
+        if roll < deletes {
+            return Verb::Delete(level);
+        }
+        let conditional = self.rng.below(100) < u64::from(self.workload.conditional);
+        let expiring = self.rng.below(100) < u64::from(self.workload.expiring);
+        let longest = (self.workload.ttl.as_millis() as u64).max(1);
+        let ttl = expiring.then(|| Duration::from_millis(self.rng.between((longest / 10).max(1), longest)));
+        let condition = if conditional { Condition::Absent } else { Condition::Always };
+        let length = self.rng.below(u64::from(self.workload.value_bytes) + 1) as usize;
+        let mut value = format!("v{id}").into_bytes();
+        value.resize(value.len().max(length), b'.');
+        Verb::Set { value: Bytes::from(value), ttl, condition, level }
+    }
+
+    fn write_level(&mut self) -> WriteLevel {
+        const ANY: [WriteLevel; 4] = [WriteLevel::One, WriteLevel::Live, WriteLevel::Quorum, WriteLevel::All];
+        self.workload.write_level.unwrap_or_else(|| ANY[self.rng.below(4) as usize])
+    }
+
+    fn read_level(&mut self) -> ReadLevel {
+        const ANY: [ReadLevel; 3] = [ReadLevel::Primary, ReadLevel::One, ReadLevel::Quorum];
+        self.workload.read_level.unwrap_or_else(|| ANY[self.rng.below(3) as usize])
+    }
+}
