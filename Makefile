@@ -11,6 +11,10 @@ test: ## set up, then run every test: Rust, WebAssembly under Node and in a brow
 	@scripts/setup test
 	@scripts/test
 
+bench: ## measure the store, HTTP, a cluster, the simulator, the page: tables, and target/bench.json
+	@scripts/setup run
+	@scripts/bench
+
 docker-test: ## build the image and prove it and compose.yaml, in an engine of its own where none answers
 	@scripts/setup docker
 	@scripts/docker-test
@@ -30,4 +34,4 @@ site: ## build the playground as a static site in www/dist
 	@scripts/setup run
 	@scripts/build-www
 
-.PHONY: help run test docker-test fmt lint setup site
+.PHONY: help run test bench docker-test fmt lint setup site

@@ -1,6 +1,7 @@
 //! Real traces against the cache, in this process: exact LRU misses to the last one, in every format and compression.
 //!
 //! With `VITRINE_TRACES` naming a folder of the large traces, every row of its README's table is checked too.
+#![expect(clippy::unwrap_used, reason = "a test says what failed by its line")]
 
 use std::fs;
 use std::io::{Read, Write};
@@ -24,7 +25,7 @@ fn keys(csv: &str) -> Vec<u64> {
     csv.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse().unwrap()).collect()
 }
 
-/// Misses of an LRU as the textbook has it: a list, searched from the front; the found moves there, the last is dropped.
+/// Misses of an LRU as the textbook has it: a list, searched from the front; the found key moves there, the last goes.
 fn naive_misses(keys: &[u64], capacity: usize) -> u64 {
     let (mut list, mut misses) = (Vec::new(), 0);
     for key in keys {

@@ -3,6 +3,7 @@
 
 use clap::{Parser, Subcommand};
 
+pub mod bench;
 pub mod replay;
 
 /// A distributed in-memory cache you can see through.
@@ -15,6 +16,8 @@ struct Vitrine {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Put load on running servers and say how they bear it
+    Bench(bench::BenchArgs),
     /// Replay a request trace, here or against running servers, and count its hits and misses
     Replay(replay::ReplayArgs),
 }
@@ -22,6 +25,7 @@ enum Command {
 /// Runs the command line of this process and returns its exit status.
 pub fn run() -> u8 {
     match Vitrine::parse().command {
+        Command::Bench(args) => ended(bench::run(&args).map_err(|error| (error.status(), error.to_string()))),
         Command::Replay(args) => ended(replay::run(&args).map_err(|error| (error.status(), error.to_string()))),
     }
 }

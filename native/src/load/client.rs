@@ -41,7 +41,7 @@ pub struct Response {
 }
 
 /// How long a connection may take to stand.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest body that is taken: a value, and room for what a problem or a listing says.
 const MAX_BODY: usize = limits::MAX_VALUE + (1 << 20);
 /// What stands in a path segment as it is; every other byte is percent-encoded.
@@ -169,7 +169,7 @@ impl Origin {
         HeaderValue::try_from(format!("{}:{}", self.host, self.port)).expect("a parsed host is a header value")
     }
 
-    fn lost(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ClientError {
+    pub(super) fn lost(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ClientError {
         let error = error.into();
         let reason = error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
         ClientError::Lost { origin: self.clone(), error: reason }

@@ -3,8 +3,10 @@
 //! It may depend on tokio and hyper's client side, and on nothing of the server: it speaks to one as anybody would.
 
 pub mod client;
+pub mod generate;
 pub mod latency;
 pub mod stopwatch;
+mod wire;
 
 pub use client::{Client, ClientError, Origin, Response};
 pub use latency::Latency;
