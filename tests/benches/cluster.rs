@@ -9,6 +9,7 @@ use vitrine_tests::bench::{Server, free_ports, machine, median, origin, vitrine}
 const ROUNDS: usize = 3;
 
 fn main() {
+    let machine = machine();
     let port = free_ports(20);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (number, data) = (port.to_string(), folder.path().display().to_string());
@@ -17,7 +18,7 @@ fn main() {
     let cluster = Server::start(None, &vitrine(), &demo, origins).ready();
 
     let mut report = serde_json::Map::new();
-    eprintln!("Three nodes, SET of 64 bytes over 24 connections ({ROUNDS} rounds of 3 s, medians; {})", machine());
+    eprintln!("Three nodes, SET of 64 bytes over 24 connections ({ROUNDS} rounds of 3 s, medians; {machine})");
     eprintln!("{:<6} {:>12} {:>10} {:>10}", "level", "rate", "p50 (µs)", "p99 (µs)");
     let mut rounds: [Vec<Outcome>; 2] = [vec![], vec![]];
     for _ in 0..ROUNDS {
@@ -49,5 +50,5 @@ fn main() {
         eprintln!("{level:<6} {rate:>10.0}/s {p50:>10.0} {p99:>10.0}");
         report.insert(level.into(), serde_json::json!({ "per_second": rate, "p50_us": p50, "p99_us": p99 }));
     }
-    println!("{}", serde_json::json!({ "cluster_set": report, "machine": machine() }));
+    println!("{}", serde_json::json!({ "cluster_set": report, "machine": machine }));
 }
