@@ -15,6 +15,10 @@ bench: ## measure the store, HTTP, a cluster, the simulator, the page: tables, a
 	@scripts/setup run
 	@scripts/bench
 
+fuzz: ## throw hostile bytes at every decoder, a minute each; SECONDS=600 for longer
+	@scripts/setup fuzz
+	@scripts/fuzz $(SECONDS)
+
 docker-test: ## build the image and prove it and compose.yaml, in an engine of its own where none answers
 	@scripts/setup docker
 	@scripts/docker-test
@@ -34,4 +38,4 @@ site: ## build the playground as a static site in www/dist
 	@scripts/setup run
 	@scripts/build-www
 
-.PHONY: help run test bench docker-test fmt lint setup site
+.PHONY: help run test bench fuzz docker-test fmt lint setup site
