@@ -15,6 +15,10 @@ bench: ## measure the store, HTTP, a cluster, the simulator, the page: tables, a
 	@scripts/setup run
 	@scripts/bench
 
+soak: ## simulate many more seeds than the tests do; SEEDS=20000 for longer
+	@scripts/setup run
+	@scripts/soak $(SEEDS)
+
 fuzz: ## throw hostile bytes at every decoder, a minute each; SECONDS=600 for longer
 	@scripts/setup fuzz
 	@scripts/fuzz $(SECONDS)
@@ -38,4 +42,4 @@ site: ## build the playground as a static site in www/dist
 	@scripts/setup run
 	@scripts/build-www
 
-.PHONY: help run test bench fuzz docker-test fmt lint setup site
+.PHONY: help run test bench soak fuzz docker-test fmt lint setup site
