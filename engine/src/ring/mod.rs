@@ -47,7 +47,8 @@ pub struct Point {
 }
 
 impl Ring {
-    /// Places every slot, the fullest member within [`BOUND`] of its fair share.
+    /// Places every slot, the fullest member within [`BOUND`] of its fair share (or four slots, in a crowd of more than
+    /// 204 members).
     ///
     /// There are as many owners a slot as `replicas`, or as there are seats when those are fewer. A weight or a number
     /// of virtual nodes of zero counts as one; where [`limits::MAX_POINTS`] would be passed, everybody has
@@ -103,6 +104,11 @@ pub fn position(slot: Slot) -> u32 {
 /// How many slots a member may have as their primary, in thousandths of its fair share; rounded down to whole slots,
 /// yet never below the fair share rounded up.
 pub const BOUND: u32 = 1_050;
+
+/// With more members than this, the slots are too few to be shared out by percents: five of them are less than [`SPARE`]
+/// slots. Everybody may then have that many more than its share.
+const CROWD: usize = 204;
+const SPARE: u128 = 4;
 
 /// A point and the rank of its member among the names, in one number that sorts by position, then name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,10 +192,11 @@ fn settle(seats: &[Seat<'_>], stands: &[Stand], bound: u32) -> Vec<u32> {
 /// How many slots each member has room for; never fewer in all than there are slots.
 fn rooms(seats: &[Seat<'_>], bound: u32) -> Vec<usize> {
     let total: u128 = seats.iter().map(|seat| u128::from(seat.weight.max(1))).sum();
+    let spare = if seats.len() > CROWD { SPARE } else { 0 };
     let room = |seat: &Seat<'_>| {
         let share = u128::from(SLOTS) * u128::from(seat.weight.max(1));
-        let bounded = share * u128::from(bound) / (total * 1_000);
-        bounded.max(share.div_ceil(total)).min(u128::from(SLOTS)) as usize
+        let bounded = share * u128::from(bound.max(1_000)) / (total * 1_000);
+        bounded.max(share.div_ceil(total)).max(share / total + spare).min(u128::from(SLOTS)) as usize
     };
     seats.iter().map(room).collect()
 }

@@ -42,7 +42,7 @@ const TYPED: &str = "return a typed error, or use `expect` with the reason why i
 const ONE_SERVER: &str = "native/src/http is the one user of hyper's server";
 
 const BANS: &[Ban] = &[
-    code("Instant::now", "", &["native/src/clock.rs", "native/src/load/stopwatch.rs"], CLOCK),
+    code("Instant::now", "", &["native/src/clock.rs", "native/src/load/stopwatch.rs", "engine/examples/"], CLOCK),
     code("SystemTime", "", &["native/src/clock.rs"], CLOCK),
     code("thread_rng", "", &[], SEEDED),
     code("rand::rng", "", &[], SEEDED),
