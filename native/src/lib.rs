@@ -1,4 +1,17 @@
 //! The Vitrine server as a library: a server that a test can start in-process.
 
 pub mod cli;
+pub mod clock;
+pub mod control;
+pub mod effects;
+pub mod http;
 pub mod load;
+pub mod logs;
+pub mod members;
+pub mod metrics;
+pub mod peer;
+pub mod server;
+pub mod settings;
+pub mod shards;
+pub mod snapshot_json;
+pub mod span;

@@ -1,7 +1,5 @@
 //! The `vitrine` command.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ExitCode::from(vitrine::cli::run())
+fn main() -> std::process::ExitCode {
+    vitrine::cli::main()
 }

@@ -1,41 +1,129 @@
-//! The command line: what each command takes, and the exit status that it ends with: 0 done, 1 failed, 2 usage, 3 not
-//! found.
-
-use clap::{Parser, Subcommand};
+//! The command line: what can be typed, and what is done about it.
+//!
+//! Exit status: 0 done, 1 failed, 2 usage, 3 not found.
 
 pub mod bench;
+mod client;
+mod demo;
 pub mod replay;
+mod serve;
 
-/// A distributed in-memory cache you can see through.
-#[derive(Parser, Debug)]
-#[command(name = "vitrine", version)]
-struct Vitrine {
-    #[command(subcommand)]
-    command: Command,
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args as _};
+
+/// How a command ended that did not do what it was asked.
+#[derive(Debug)]
+pub enum Failed {
+    /// It was tried, and failed: 1.
+    Failed(String),
+    /// It cannot be tried: 2.
+    Usage(String),
+    /// There is no such thing: 3.
+    NotFound(String),
 }
 
-#[derive(Subcommand, Debug)]
-enum Command {
-    /// Put load on running servers and say how they bear it
-    Bench(bench::BenchArgs),
-    /// Replay a request trace, here or against running servers, and count its hits and misses
-    Replay(replay::ReplayArgs),
-}
-
-/// Runs the command line of this process and returns its exit status.
-pub fn run() -> u8 {
-    match Vitrine::parse().command {
-        Command::Bench(args) => ended(bench::run(&args).map_err(|error| (error.status(), error.to_string()))),
-        Command::Replay(args) => ended(replay::run(&args).map_err(|error| (error.status(), error.to_string()))),
-    }
-}
-
-fn ended(outcome: Result<(), (u8, String)>) -> u8 {
-    match outcome {
-        Ok(()) => 0,
-        Err((status, message)) => {
-            eprintln!("vitrine: {message}");
-            status
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version were asked for, and go to standard output.
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let _ = error.print();
+            return if asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+    };
+    match run(&matches) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("vitrine: {failed}");
+            failed.status()
         }
     }
+}
+
+fn run(matches: &ArgMatches) -> Result<(), Failed> {
+    match matches.subcommand() {
+        Some(("serve", matches)) => serve::run(matches),
+        Some(("demo", matches)) => demo::run(matches),
+        Some(("get", matches)) => client::get(matches),
+        Some(("set", matches)) => client::set(matches),
+        Some(("del", matches)) => client::del(matches),
+        Some(("health", matches)) => client::health(matches),
+        Some(("replay", matches)) => {
+            let args = parsed::<replay::ReplayArgs>(matches)?;
+            replay::run(&args).map_err(|error| Failed::of(error.status(), error.to_string()))
+        }
+        Some(("bench", matches)) => {
+            let args = parsed::<bench::BenchArgs>(matches)?;
+            bench::run(&args).map_err(|error| Failed::of(error.status(), error.to_string()))
+        }
+        _ => Err(Failed::Usage("a command is missing; `vitrine --help` lists them".to_owned())),
+    }
+}
+
+fn command() -> clap::Command {
+    clap::Command::new("vitrine")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A distributed in-memory cache you can see through")
+        .after_help(EXAMPLES)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(serve::command())
+        .subcommand(demo::command())
+        .subcommand(client::get_command())
+        .subcommand(client::set_command())
+        .subcommand(client::del_command())
+        .subcommand(client::health_command())
+        .subcommand(replay::ReplayArgs::augment_args(
+            clap::Command::new("replay")
+                .about("Replay a request trace, here or against running servers, and count its hits and misses"),
+        ))
+}
+
+fn parsed<T: clap::FromArgMatches>(matches: &ArgMatches) -> Result<T, Failed> {
+    T::from_arg_matches(matches).map_err(|error| Failed::Usage(error.to_string()))
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  vitrine demo                         three nodes on this machine, and the page at http://127.0.0.1:8000/ui/
+  vitrine serve --memory 1GiB          one node
+  vitrine set greeting hello --ttl 60s
+  vitrine get greeting
+
+Exit status: 0 done, 1 failed, 2 usage, 3 not found.";
+
+impl Failed {
+    fn of(status: u8, message: String) -> Failed {
+        match status {
+            2 => Failed::Usage(message),
+            3 => Failed::NotFound(message),
+            _ => Failed::Failed(message),
+        }
+    }
+
+    fn status(&self) -> ExitCode {
+        match self {
+            Failed::Failed(_) => ExitCode::from(1),
+            Failed::Usage(_) => ExitCode::from(2),
+            Failed::NotFound(_) => ExitCode::from(3),
+        }
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failed::Failed(text) | Failed::Usage(text) | Failed::NotFound(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Anything that went wrong while a command ran.
+fn failed(error: impl fmt::Display) -> Failed {
+    Failed::Failed(error.to_string())
 }

@@ -1,0 +1,181 @@
+//! `get`, `set`, `del` and `health`: one request to one node.
+
+use std::io::{Read as _, Write as _};
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::{Arg, ArgMatches, Command};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, StatusCode};
+
+use super::{Failed, failed};
+use crate::load::client::{Client, Response};
+
+const GET_EXAMPLES: &str = "\
+Examples:
+  vitrine get greeting
+  vitrine get logo > logo.png
+  vitrine get greeting --read one";
+
+/// `get KEY`.
+pub fn get_command() -> Command {
+    Command::new("get")
+        .about("Print the value of a key")
+        .long_about("Print the value of a key, byte for byte. Exit status 3 when there is none.")
+        .after_help(GET_EXAMPLES)
+        .arg(key())
+        .arg(Arg::new("read").long("read").value_name("LEVEL").help("Who may answer: primary, one or quorum"))
+        .arg(url())
+}
+
+const SET_EXAMPLES: &str = "\
+Examples:
+  vitrine set greeting hello
+  vitrine set greeting hello --ttl 60s --write all
+  vitrine set logo - < logo.png";
+
+/// `set KEY VALUE`.
+pub fn set_command() -> Command {
+    Command::new("set")
+        .about("Store a value under a key")
+        .after_help(SET_EXAMPLES)
+        .arg(key())
+        .arg(Arg::new("VALUE").required(true).help("The value; `-` reads it from standard input"))
+        .arg(
+            Arg::new("ttl")
+                .long("ttl")
+                .value_name("SPAN")
+                .allow_hyphen_values(true)
+                .help("How long it lives: 60, 60s, 1500ms, 5m, 2h, 7d"),
+        )
+        .arg(Arg::new("write").long("write").value_name("LEVEL").help("Who must have it: one, live, quorum or all"))
+        .arg(url())
+}
+
+/// `del KEY`.
+pub fn del_command() -> Command {
+    Command::new("del")
+        .about("Remove a key")
+        .long_about("Remove a key. Exit status 3 when it was not there.")
+        .after_help("Example:\n  vitrine del greeting")
+        .arg(key())
+        .arg(url())
+}
+
+/// `health`.
+pub fn health_command() -> Command {
+    Command::new("health")
+        .about("Ask a node whether it is alive")
+        .long_about("Ask a node whether it is alive, within 2 seconds; for health checks of containers.")
+        .after_help("Example:\n  vitrine health --url http://127.0.0.1:8001")
+        .arg(url())
+}
+
+/// Prints a value.
+pub fn get(matches: &ArgMatches) -> Result<(), Failed> {
+    let query = query(matches, &["read"]);
+    let response = run(matches, async |client, key| client.get(key, &query).await)?;
+    if response.status != StatusCode::OK {
+        return Err(refused(&response));
+    }
+    std::io::stdout().write_all(&response.body).map_err(failed)
+}
+
+/// Stores a value.
+pub fn set(matches: &ArgMatches) -> Result<(), Failed> {
+    let value = match matches.get_one::<String>("VALUE").map(String::as_str) {
+        Some("-") => {
+            let mut value = Vec::new();
+            std::io::stdin().read_to_end(&mut value).map_err(failed)?;
+            value
+        }
+        text => text.unwrap_or_default().as_bytes().to_vec(),
+    };
+    let media =
+        if std::str::from_utf8(&value).is_ok() { "text/plain; charset=utf-8" } else { "application/octet-stream" };
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media))]);
+    let query = query(matches, &["ttl", "write"]);
+    let value = Bytes::from(value);
+    let response = run(matches, async |client, key| client.put(key, &query, headers, value).await)?;
+    if response.status.is_success() { Ok(()) } else { Err(refused(&response)) }
+}
+
+/// Removes a key.
+pub fn del(matches: &ArgMatches) -> Result<(), Failed> {
+    let response = run(matches, async |client, key| client.delete(key, "", HeaderMap::new()).await)?;
+    if response.status.is_success() { Ok(()) } else { Err(refused(&response)) }
+}
+
+/// Asks for health.
+pub fn health(matches: &ArgMatches) -> Result<(), Failed> {
+    let ask = async {
+        let client = Client::connect(&address(matches)).await?;
+        client
+            .with_timeout(Duration::from_secs(2))
+            .request(Method::GET, "/healthz", HeaderMap::new(), Bytes::new())
+            .await
+    };
+    let response = block_on(async { tokio::time::timeout(Duration::from_secs(2), ask).await })?
+        .map_err(|_| failed(format!("{} did not answer within 2 s", address(matches))))?
+        .map_err(failed)?;
+    if response.status != StatusCode::OK {
+        return Err(failed(format!("{} answers {}", address(matches), response.status)));
+    }
+    println!("ok");
+    Ok(())
+}
+
+fn key() -> Arg {
+    Arg::new("KEY").required(true).help("The key")
+}
+
+fn url() -> Arg {
+    Arg::new("url")
+        .long("url")
+        .value_name("URL")
+        .help(format!("Where a node is [default: {DEFAULT_URL}] [env: VITRINE_URL]"))
+}
+
+const DEFAULT_URL: &str = "http://127.0.0.1:8000";
+
+fn address(matches: &ArgMatches) -> String {
+    let flag = matches.get_one::<String>("url").cloned();
+    flag.or_else(|| std::env::var("VITRINE_URL").ok()).unwrap_or_else(|| DEFAULT_URL.to_owned())
+}
+
+fn query(matches: &ArgMatches, names: &[&str]) -> String {
+    let given = names.iter().filter_map(|name| Some((name, matches.get_one::<String>(name)?)));
+    let encoded = given.map(|(name, text)| {
+        let text = percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
+        format!("{name}={text}")
+    });
+    encoded.collect::<Vec<_>>().join("&")
+}
+
+fn run<E: std::fmt::Display>(
+    matches: &ArgMatches,
+    ask: impl AsyncFnOnce(&mut Client, &[u8]) -> Result<Response, E>,
+) -> Result<Response, Failed> {
+    let key = matches.get_one::<String>("KEY").map_or("", String::as_str);
+    block_on(async {
+        let mut client = Client::connect(&address(matches)).await.map_err(failed)?;
+        ask(&mut client, key.as_bytes()).await.map_err(failed)
+    })?
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    Ok(runtime.block_on(work))
+}
+
+/// What a server said against it: its own sentence where it gave one.
+fn refused(response: &Response) -> Failed {
+    let document: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let detail =
+        document["detail"].as_str().map_or_else(|| format!("the server answers {}", response.status), str::to_owned);
+    match response.status {
+        StatusCode::NOT_FOUND => Failed::NotFound(detail),
+        StatusCode::BAD_REQUEST => Failed::Usage(detail),
+        _ => Failed::Failed(detail),
+    }
+}

@@ -1,0 +1,297 @@
+//! `vitrine demo`: a cluster on this machine, each node a process of its own that may be killed.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::{Arg, ArgMatches, Command};
+use hyper::header::HeaderMap;
+use hyper::{Method, StatusCode};
+use tokio::process::{Child, Command as Process};
+
+use super::{Failed, failed, serve};
+use crate::load::client::Client;
+use crate::settings::TABLE;
+
+/// Settings that the nodes of a demo take from its command line as they are.
+const PASSED_ON: &[&str] =
+    &["capacity", "memory", "max-value", "replicas", "virtual-nodes", "workers", "allow-get-writes", "log"];
+/// How long all nodes together may take to answer.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long they may take to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What can be typed.
+pub fn command() -> Command {
+    let command = Command::new("demo")
+        .about("Run a cluster on this machine, to play with")
+        .long_about(
+            "Run a cluster on this machine: each node is a process of its own on 127.0.0.1, so that one can be killed. \
+             Ctrl-C ends all of them.",
+        )
+        .after_help(EXAMPLES)
+        .arg(
+            Arg::new("nodes")
+                .long("nodes")
+                .value_name("N")
+                .default_value("3")
+                .value_parser(clap::value_parser!(u16).range(1..=32))
+                .help("How many nodes"),
+        )
+        .arg(
+            Arg::new("port")
+                .long("port")
+                .value_name("PORT")
+                .default_value("8000")
+                .value_parser(clap::value_parser!(u16).range(1..))
+                .help("HTTP port of the first node; the others take the next ones"),
+        )
+        .arg(
+            Arg::new("data")
+                .long("data")
+                .value_name("DIR")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("Folder of the nodes' snapshots and logs [default: a new one among the temporary files]"),
+        );
+    TABLE.iter().filter(|s| PASSED_ON.contains(&s.name)).fold(command, |command, s| command.arg(serve::flag(s)))
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  vitrine demo
+  vitrine demo --nodes 5 --replicas 3 --port 9000
+  vitrine demo --capacity 1000 --data ./demo";
+
+/// One node of the demo.
+struct Node {
+    name: String,
+    http: u16,
+    peer: u16,
+    folder: PathBuf,
+    /// What it was started with, for whoever starts it again.
+    arguments: Vec<String>,
+    child: Child,
+}
+
+/// Runs the cluster.
+pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
+    let count = matches.get_one::<u16>("nodes").copied().unwrap_or(3);
+    let first = matches.get_one::<u16>("port").copied().unwrap_or(8_000);
+    if first.checked_add(count - 1).is_none() {
+        return Err(Failed::Usage(format!("{count} nodes from port {first} upward do not fit below port 65536")));
+    }
+    let (peers, members) = places(first, count)?;
+    let data = match matches.get_one::<PathBuf>("data") {
+        Some(folder) => folder.clone(),
+        None => std::env::temp_dir().join(format!("vitrine-demo-{}", std::process::id())),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    runtime.block_on(async {
+        let mut nodes = Vec::new();
+        for (index, peer) in peers.iter().enumerate() {
+            let (name, http) = (format!("n{}", index + 1), first + index as u16);
+            let folder = data.join(&name);
+            std::fs::create_dir_all(&folder)
+                .map_err(|e| failed(format!("{} cannot be made: {e}", folder.display())))?;
+            let arguments = arguments(matches, &name, &members, &folder);
+            let child = spawn(&name, &arguments, &folder)?;
+            nodes.push(Node { name, http, peer: *peer, folder, arguments, child });
+        }
+        let outcome = attend(&mut nodes).await;
+        end(&mut nodes).await;
+        outcome
+    })
+}
+
+/// Free ports for peers, after all HTTP ports were seen to be free; and the member list of it all.
+fn places(first: u16, count: u16) -> Result<(Vec<u16>, String), Failed> {
+    let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+    // Held until all are chosen, so that no port is chosen twice.
+    let mut held = Vec::new();
+    for port in first..first + count {
+        let listener = TcpListener::bind(local(port)).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => failed(format!(
+                "port {port} is in use by another program; nothing was started; choose other ports with --port"
+            )),
+            _ => failed(format!("port {port} cannot be used: {error}; nothing was started")),
+        })?;
+        held.push(listener);
+    }
+    let mut peers = Vec::new();
+    for _ in 0..count {
+        let listener = TcpListener::bind(local(0)).map_err(failed)?;
+        peers.push(listener.local_addr().map_err(failed)?.port());
+        held.push(listener);
+    }
+    let members = (first..first + count)
+        .zip(&peers)
+        .enumerate()
+        .map(|(index, (http, peer))| format!("n{}=127.0.0.1:{peer}@{http}", index + 1));
+    let members = members.collect::<Vec<_>>().join(",");
+    Ok((peers, members))
+}
+
+fn arguments(matches: &ArgMatches, name: &str, members: &str, folder: &Path) -> Vec<String> {
+    let folder = folder.display().to_string();
+    let fixed = ["serve", "--node", name, "--members", members, "--data", &folder];
+    let passed_on = PASSED_ON.iter().filter_map(|setting| {
+        let text = matches.get_one::<String>(setting)?;
+        Some(format!("--{setting}={text}"))
+    });
+    fixed.into_iter().map(str::to_owned).chain(passed_on).collect()
+}
+
+fn spawn(name: &str, arguments: &[String], folder: &Path) -> Result<Child, Failed> {
+    let program = std::env::current_exe().map_err(failed)?;
+    let log = File::options().create(true).append(true).open(folder.join("log.jsonl")).map_err(failed)?;
+    let mut process = Process::new(program);
+    process.args(arguments).args(["--log-format", "json", "--parent", &std::process::id().to_string()]);
+    // What this demo did not say, the environment of this demo shall not say either.
+    for variable in ["VITRINE_HOST", "VITRINE_PORT", "VITRINE_PEER_PORT", "VITRINE_CONFIG"] {
+        process.env_remove(variable);
+    }
+    // Ctrl-C goes to every process of the terminal's group: each node stops by it, once.
+    process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::from(log)).kill_on_drop(true);
+    process.spawn().map_err(|error| failed(format!("{name} could not be started: {error}")))
+}
+
+/// Waits until all answer, says where they are, and then for Ctrl-C; a node that ends before is told about.
+async fn attend(nodes: &mut [Node]) -> Result<(), Failed> {
+    let mut interrupted = std::pin::pin!(stop_signal());
+    tokio::select! {
+        started = tokio::time::timeout(START_TIMEOUT, all_ready(nodes)) => started
+            .unwrap_or_else(|_| Err(failed(format!("the nodes did not get ready within {START_TIMEOUT:?}"))))?,
+        () = &mut interrupted => return Ok(()),
+    }
+    println!("{}", table(nodes));
+    let (first, last) = (&nodes[0], &nodes[nodes.len() - 1]);
+    println!("The page:      http://127.0.0.1:{}/ui/", first.http);
+    println!("Store, read:   vitrine set greeting hello && vitrine get greeting --url http://127.0.0.1:{}", last.http);
+    println!("Kill a node:   kill -9 {}", last.child.id().unwrap_or(0));
+    println!("End:           Ctrl-C");
+    let mut gone = BTreeSet::new();
+    loop {
+        tokio::select! {
+            (index, status) = next_end(nodes, &gone) => {
+                gone.insert(index);
+                let (node, left) = (&nodes[index], nodes.len() - gone.len());
+                println!("{} ended ({}); {left} left", node.name, ending(status));
+                println!("  its log:       {}", node.folder.join("log.jsonl").display());
+                println!("  bring it back: vitrine {}", node.arguments.join(" "));
+                if left == 0 {
+                    return Err(failed("no node is left"));
+                }
+            }
+            () = &mut interrupted => return Ok(()),
+        }
+    }
+}
+
+/// Polls each node until it says that it is ready.
+async fn all_ready(nodes: &mut [Node]) -> Result<(), Failed> {
+    for node in nodes.iter_mut() {
+        loop {
+            if let Some(status) = node.child.try_wait().map_err(failed)? {
+                let log = node.folder.join("log.jsonl");
+                let said = std::fs::read_to_string(&log).unwrap_or_default();
+                let last = said.lines().last().unwrap_or("it said nothing").to_owned();
+                return Err(failed(format!("{} did not start ({}): {last}", node.name, ending(status))));
+            }
+            if is_ready(node.http).await {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    Ok(())
+}
+
+async fn is_ready(port: u16) -> bool {
+    let Ok(client) = Client::connect(&format!("http://127.0.0.1:{port}")).await else { return false };
+    let mut client = client.with_timeout(Duration::from_secs(1));
+    let answer = client.request(Method::GET, "/readyz", HeaderMap::new(), Bytes::new()).await;
+    answer.is_ok_and(|answer| answer.status == StatusCode::OK)
+}
+
+/// The next node that ends by itself.
+async fn next_end(nodes: &mut [Node], gone: &BTreeSet<usize>) -> (usize, ExitStatus) {
+    let mut left: Vec<_> = nodes.iter_mut().enumerate().filter(|(index, _)| !gone.contains(index)).collect();
+    let waits = left.iter_mut().map(|(index, node)| {
+        let index = *index;
+        Box::pin(async move { (index, node.child.wait().await) })
+    });
+    let ((index, status), ..) = futures_util::future::select_all(waits).await;
+    (index, status.unwrap_or_default())
+}
+
+/// Asks every node to stop, and makes those that do not.
+async fn end(nodes: &mut [Node]) {
+    for node in nodes.iter_mut() {
+        terminate(&mut node.child);
+    }
+    for node in nodes.iter_mut() {
+        if tokio::time::timeout(STOP_TIMEOUT, node.child.wait()).await.is_err() {
+            // It is reaped here; a failure means that it is gone already.
+            let _ = node.child.kill().await;
+        }
+    }
+}
+
+#[cfg(unix)]
+fn terminate(child: &mut Child) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // It may have ended in the meantime.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+#[cfg(not(unix))]
+fn terminate(child: &mut Child) {
+    let _ = child.start_kill();
+}
+
+#[cfg(unix)]
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Without a handler the signal itself ends this process, and with it the nodes.
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn ending(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("killed by signal {signal}");
+    }
+    status.code().map_or_else(|| "killed".to_owned(), |code| format!("exit status {code}"))
+}
+
+fn table(nodes: &[Node]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
+    table.set_header(["node", "pid", "HTTP", "peers", "folder"]);
+    for node in nodes {
+        table.add_row([
+            node.name.clone(),
+            node.child.id().map_or("-".to_owned(), |pid| pid.to_string()),
+            format!("http://127.0.0.1:{}", node.http),
+            format!("127.0.0.1:{}", node.peer),
+            node.folder.display().to_string(),
+        ]);
+    }
+    table
+}

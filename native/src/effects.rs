@@ -1,0 +1,87 @@
+//! The one place where an effect becomes I/O: messages go to the wire, answers to the clients that wait for them.
+//!
+//! Nothing here runs under a stripe's lock, except that a client is noted as waiting before anybody can answer it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+use vitrine_engine::effect::{Effect, Outbox};
+use vitrine_engine::id::{ClientToken, NodeId};
+use vitrine_engine::message::Message;
+use vitrine_engine::request::Outcome;
+use vitrine_engine::view::View;
+
+/// Whoever carries messages to peers. It may drop them: whoever sent one repeats it.
+pub trait Wire: Send + Sync {
+    /// Takes a message for a peer, without waiting.
+    fn send(&self, to: NodeId, message: Message);
+}
+
+/// Performs effects.
+pub struct Effects {
+    wire: Arc<dyn Wire>,
+    tokens: AtomicU64,
+    /// Split by token, so that workers do not meet at one lock.
+    waiting: [Mutex<HashMap<ClientToken, oneshot::Sender<Outcome>>>; PARTS],
+}
+
+const PARTS: usize = 16;
+
+impl Effects {
+    /// Performs effects over that wire.
+    pub fn new(wire: Arc<dyn Wire>) -> Effects {
+        Effects { wire, tokens: AtomicU64::new(1), waiting: Default::default() }
+    }
+
+    /// A token for a new request.
+    pub fn token(&self) -> ClientToken {
+        ClientToken(self.tokens.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Takes the answer to that client out of what was just gathered, or notes that it waits. To be called under the
+    /// lock under which the request was submitted: afterwards somebody else may have the answer.
+    pub fn answer_or_wait(
+        &self,
+        client: ClientToken,
+        outbox: &mut Outbox,
+    ) -> Result<Outcome, oneshot::Receiver<Outcome>> {
+        let answer = outbox.effects.iter().position(|e| matches!(e, Effect::Reply { client: c, .. } if *c == client));
+        if let Some(index) = answer
+            && let Effect::Reply { outcome, .. } = outbox.effects.remove(index)
+        {
+            return Ok(outcome);
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.part(client).lock().insert(client, sender);
+        Err(receiver)
+    }
+
+    /// Performs what was gathered, in order, and leaves the outbox empty. Gives back the last view to publish.
+    pub fn perform(&self, outbox: &mut Outbox) -> Option<Arc<View>> {
+        let mut publish = None;
+        for effect in outbox.effects.drain(..) {
+            match effect {
+                Effect::Send { to, message, .. } => self.wire.send(to, message),
+                Effect::Reply { client, outcome, .. } => {
+                    let waiting = self.part(client).lock().remove(&client);
+                    // A client that went away has nobody who listens: that is its right.
+                    let _ = waiting.map(|sender| sender.send(outcome));
+                }
+                Effect::Publish(view) => publish = Some(view),
+            }
+        }
+        publish
+    }
+
+    /// How many clients wait for an answer.
+    pub fn waiting(&self) -> usize {
+        self.waiting.iter().map(|part| part.lock().len()).sum()
+    }
+
+    fn part(&self, client: ClientToken) -> &Mutex<HashMap<ClientToken, oneshot::Sender<Outcome>>> {
+        &self.waiting[client.0 as usize % PARTS]
+    }
+}

@@ -1,0 +1,225 @@
+//! `/v1/entries/{key}`: one entry, read, written and removed.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, body::Incoming};
+use vitrine_engine::id::Version;
+use vitrine_engine::limits;
+use vitrine_engine::request::{self as ask, Answer, Condition, Entry, Key, Operation, ReadLevel, Value, WriteLevel};
+use vitrine_engine::time::{Time, UnixMs};
+
+use super::problem::Problem;
+use super::query::{Parameters, percent_decoded};
+use super::{Body, Front, answer};
+use crate::shards::Read;
+use crate::span;
+
+/// The methods of this path.
+pub const ALLOW: &str = "GET, HEAD, PUT, DELETE";
+
+/// Answers a read that this node can answer by itself, without waiting for anything; `None` when it takes more.
+pub fn at_once(
+    front: &Front,
+    time: Time,
+    key: &[u8],
+    request: &Request<Incoming>,
+) -> Option<Result<Response<Body>, Problem>> {
+    let level = match ReadParameters::of(request, front.request_timeout) {
+        Ok(parameters) => parameters.level,
+        Err(problem) => return Some(Err(problem)),
+    };
+    match front.shards.read(time, key, level) {
+        Read::Found(entry) => Some(read_answer(request.headers(), entry, time.unix)),
+        Read::Missing => Some(Err(Problem::missing())),
+        Read::Elsewhere => None,
+    }
+}
+
+/// Carries out a request on an entry.
+pub async fn handle(
+    front: &Front,
+    time: Time,
+    key: Key,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Problem> {
+    match *request.method() {
+        Method::GET | Method::HEAD => {
+            let parameters = ReadParameters::of(&request, front.request_timeout)?;
+            let operation = Operation::Get { level: parameters.level };
+            let outcome = front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await;
+            match outcome {
+                Ok(Answer::Found(entry)) => read_answer(request.headers(), entry, front.shards.now().unix),
+                other => answer::outcome(other, time.unix),
+            }
+        }
+        Method::PUT => {
+            let (parts, body) = request.into_parts();
+            let query = parts.uri.query().unwrap_or("");
+            let parameters = WriteParameters::parse(query, &["ttl", "write", "timeout"], front.request_timeout)?;
+            let condition = condition(&parts.headers)?;
+            let media = media(&parts.headers)?;
+            let taken = front.intake.take(&parts.headers, body, front.max_value).await?;
+            let deadline = parameters.deadline(front.shards.now().unix)?;
+            let value = Value { bytes: unshared(taken.bytes.clone()), media };
+            let operation = Operation::Set { value, deadline, condition, level: parameters.level };
+            answer::outcome(front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await, time.unix)
+        }
+        Method::DELETE => {
+            let query = request.uri().query().unwrap_or("");
+            let parameters = WriteParameters::parse(query, &["write", "timeout"], front.request_timeout)?;
+            let operation = Operation::Delete { condition: condition(request.headers())?, level: parameters.level };
+            answer::outcome(front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await, time.unix)
+        }
+        _ => Err(Problem::method(ALLOW, format!("this path takes {ALLOW}"))),
+    }
+}
+
+/// The key of a path's last segment.
+pub fn key_bytes(segment: &str) -> Result<Cow<'_, [u8]>, Problem> {
+    let bytes = percent_decoded(segment)?;
+    if bytes.is_empty() || bytes.len() > limits::MAX_KEY {
+        // For its message.
+        Key::new(Bytes::copy_from_slice(&bytes))?;
+    }
+    Ok(bytes)
+}
+
+/// Who must have a write, as parameters name it.
+pub fn write_level(text: &str) -> Option<WriteLevel> {
+    match text {
+        "one" => Some(WriteLevel::One),
+        "live" => Some(WriteLevel::Live),
+        "quorum" => Some(WriteLevel::Quorum),
+        "all" => Some(WriteLevel::All),
+        _ => None,
+    }
+}
+
+/// The parameters that every write takes.
+pub struct WriteParameters {
+    /// How long the entry lives; `None` is for ever.
+    pub ttl: Option<Duration>,
+    /// Who must have it.
+    pub level: WriteLevel,
+    /// How long the client waits.
+    pub timeout: Duration,
+}
+
+impl WriteParameters {
+    /// Out of a query.
+    pub fn parse(query: &str, known: &[&str], default: Duration) -> Result<WriteParameters, Problem> {
+        WriteParameters::of(&Parameters::parse(query, known)?, default)
+    }
+
+    /// Out of parameters.
+    pub fn of(parameters: &Parameters<'_>, default: Duration) -> Result<WriteParameters, Problem> {
+        Ok(WriteParameters {
+            ttl: parameters.read("ttl", TTL_TAKES, |t| span::parse(t).filter(|s| *s <= limits::MAX_TTL))?,
+            level: parameters.read("write", "one, live, quorum or all", write_level)?.unwrap_or_default(),
+            timeout: timeout(parameters)?.unwrap_or(default),
+        })
+    }
+
+    /// When an entry written now expires.
+    pub fn deadline(&self, now: UnixMs) -> Result<Option<UnixMs>, Problem> {
+        let past_the_end = || Problem::malformed("bad_ttl", format!("`ttl` is too long; it takes {TTL_TAKES}"));
+        self.ttl.map(|ttl| now.checked_add(ttl).ok_or_else(past_the_end)).transpose()
+    }
+}
+
+const TTL_TAKES: &str =
+    "a whole number of seconds, or a whole number with a unit (ms, s, m, h, d), more than 0 and at most 36500d";
+
+struct ReadParameters {
+    level: ReadLevel,
+    timeout: Duration,
+}
+
+impl ReadParameters {
+    fn of(request: &Request<Incoming>, default: Duration) -> Result<ReadParameters, Problem> {
+        let Some(query) = request.uri().query() else {
+            return Ok(ReadParameters { level: ReadLevel::Primary, timeout: default });
+        };
+        let parameters = Parameters::parse(query, &["read", "timeout"])?;
+        let level = |text: &str| match text {
+            "primary" => Some(ReadLevel::Primary),
+            "one" => Some(ReadLevel::One),
+            "quorum" => Some(ReadLevel::Quorum),
+            _ => None,
+        };
+        Ok(ReadParameters {
+            level: parameters.read("read", "primary, one or quorum", level)?.unwrap_or_default(),
+            timeout: timeout(&parameters)?.unwrap_or(default),
+        })
+    }
+}
+
+fn timeout(parameters: &Parameters<'_>) -> Result<Option<Duration>, Problem> {
+    parameters.read("timeout", "a span of 1ms to 60s, such as 500ms or 2s", |t| {
+        span::parse(t).filter(|s| *s <= limits::MAX_TIMEOUT)
+    })
+}
+
+/// 200, or what the conditions of a read make of it (RFC 9110, 13.2.2).
+fn read_answer(headers: &HeaderMap, entry: Entry, now: UnixMs) -> Result<Response<Body>, Problem> {
+    if let Some(tags) = headers.get(header::IF_MATCH)
+        && !names(tags, entry.version)
+    {
+        return Err(Problem::unmet(Some(entry.version)));
+    }
+    match headers.get(header::IF_NONE_MATCH) {
+        Some(tags) if names(tags, entry.version) => Ok(answer::not_modified(entry.version, entry.deadline, now)),
+        _ => Ok(answer::found(entry, now)),
+    }
+}
+
+/// Is that version among the entity tags?
+fn names(tags: &HeaderValue, version: Version) -> bool {
+    let Ok(text) = tags.to_str() else { return false };
+    text.split(',').map(str::trim).any(|tag| tag == "*" || parse_tag(tag.trim_start_matches("W/")) == Some(version))
+}
+
+fn parse_tag(tag: &str) -> Option<Version> {
+    tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+}
+
+/// The condition of a write.
+fn condition(headers: &HeaderMap) -> Result<Condition, Problem> {
+    let (matches, none) = (headers.get(header::IF_MATCH), headers.get(header::IF_NONE_MATCH));
+    let bad = |detail: &str| Err(Problem::malformed("bad_condition", detail));
+    match (matches, none) {
+        (None, None) => Ok(Condition::Always),
+        (Some(_), Some(_)) => bad("If-Match and If-None-Match exclude each other"),
+        (None, Some(tag)) if tag == "*" => Ok(Condition::Absent),
+        (None, Some(_)) => bad("on a write, If-None-Match takes `*` only: the entry must not exist"),
+        (Some(tag), None) if tag == "*" => Ok(Condition::Present),
+        (Some(tag), None) => {
+            let text = tag.to_str().unwrap_or("");
+            match parse_tag(text) {
+                Some(version) => Ok(Condition::Is(version)),
+                // A well-formed tag that this cache never gave matches nothing.
+                None if text.len() >= 2 && text.starts_with('"') && text.ends_with('"') && !text.contains(',') => {
+                    Ok(Condition::Is(Version::ZERO))
+                }
+                None => bad("on a write, If-Match takes `*` or one strong entity tag, as in an ETag of this cache"),
+            }
+        }
+    }
+}
+
+fn media(headers: &HeaderMap) -> Result<Bytes, Problem> {
+    let media = headers.get(header::CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
+    if media.len() > limits::MAX_MEDIA {
+        let detail = format!("Content-Type has {} bytes; it takes at most {}", media.len(), limits::MAX_MEDIA);
+        return Err(Problem::malformed("bad_content_type", detail));
+    }
+    Ok(Bytes::copy_from_slice(media))
+}
+
+/// A small value in an allocation of its own: a slice of the connection's buffer would keep all of that alive.
+pub fn unshared(bytes: Bytes) -> Bytes {
+    if bytes.len() <= 4_096 { Bytes::copy_from_slice(&bytes) } else { bytes }
+}

@@ -1,0 +1,436 @@
+//! The HTTP front end, and the one user of hyper's server: it parses, asks the shards, and prints. It decides nothing.
+//!
+//! A read of a key that this node has is answered without a task, a channel or a wait; the rest is boxed futures.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{self, HeaderValue};
+use hyper::service::Service;
+use hyper::{Method, Request, Response, StatusCode, body::Incoming};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use vitrine_engine::error::Failure;
+use vitrine_engine::hash;
+use vitrine_engine::id::NodeId;
+use vitrine_engine::request::{self as ask, Key, Outcome};
+use vitrine_engine::time::Time;
+
+use crate::metrics::{Command, Metrics};
+use crate::shards::{Shards, Submitted};
+
+mod answer;
+mod body;
+mod entries;
+mod plain;
+mod problem;
+mod query;
+mod status;
+mod ui;
+
+pub use problem::Problem;
+
+/// The body of every answer: whole, in memory.
+pub type Body = Full<Bytes>;
+
+/// What every connection shares.
+pub struct Front {
+    /// The data plane.
+    pub shards: Arc<Shards>,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
+    /// The folder of snapshots.
+    pub data: PathBuf,
+    /// The longest value, in bytes.
+    pub max_value: usize,
+    /// How long a request waits when it does not say.
+    pub request_timeout: Duration,
+    /// How long a request's head may take.
+    pub header_timeout: Duration,
+    /// `GET` may write in the plain API.
+    pub allow_get_writes: bool,
+    /// The most bytes that a snapshot file may have.
+    pub max_snapshot: u64,
+    ready: Arc<AtomicBool>,
+    cluster_name: String,
+    intake: body::Intake,
+    me: NodeId,
+    names: Vec<(NodeId, HeaderValue)>,
+    boot: u32,
+}
+
+/// What a front end is made of.
+pub struct FrontConfig {
+    /// See [`Front`].
+    pub data: PathBuf,
+    /// See [`Front`].
+    pub max_value: usize,
+    /// See [`Front`].
+    pub request_timeout: Duration,
+    /// See [`Front`].
+    pub header_timeout: Duration,
+    /// How long a body may pause.
+    pub body_timeout: Duration,
+    /// See [`Front`].
+    pub allow_get_writes: bool,
+    /// The most bytes of entries of this node.
+    pub memory: u64,
+    /// Tells the request ids of this boot from those of others.
+    pub boot: u32,
+    /// True while this node may be sent requests.
+    pub ready: Arc<AtomicBool>,
+    /// For whoever asks.
+    pub cluster_name: String,
+}
+
+impl Front {
+    /// A front end of those shards.
+    pub fn new(shards: Arc<Shards>, metrics: Arc<Metrics>, config: FrontConfig) -> Front {
+        let view = shards.view();
+        let name = |name: &str| HeaderValue::from_str(name).unwrap_or(HeaderValue::from_static("?"));
+        let names = view.map.members.iter().map(|m| (m.id, name(&m.name))).collect();
+        // As much as the cache itself, at least 64 MiB, and at least one of the longest.
+        let in_flight = usize::try_from(config.memory).unwrap_or(usize::MAX).max(64 << 20).max(config.max_value);
+        Front {
+            shards,
+            metrics,
+            data: config.data,
+            max_value: config.max_value,
+            request_timeout: config.request_timeout,
+            header_timeout: config.header_timeout,
+            allow_get_writes: config.allow_get_writes,
+            max_snapshot: config.memory.saturating_mul(2).saturating_add(64 << 20),
+            intake: body::Intake::new(in_flight, config.body_timeout),
+            me: view.me,
+            names,
+            boot: config.boot,
+            ready: config.ready,
+            cluster_name: config.cluster_name,
+        }
+    }
+
+    /// Carries a request out, waiting for other nodes as long as it says.
+    pub async fn ask(&self, request: ask::Request) -> Outcome {
+        match self.shards.submit(request) {
+            Submitted::Now(outcome) => outcome,
+            // The sender goes away without an answer only when the node stops.
+            Submitted::Later(answer) => answer.await.unwrap_or(Err(Failure::Stopping)),
+        }
+    }
+
+    fn name(&self, node: NodeId) -> HeaderValue {
+        let found = self.names.binary_search_by_key(&node, |(id, _)| *id).map(|index| self.names[index].1.clone());
+        found.unwrap_or(HeaderValue::from_static("?"))
+    }
+}
+
+/// Serves one connection to its end; once `stop` turns true, to the end of the request that runs.
+pub async fn serve(stream: TcpStream, front: Arc<Front>, worker: usize, mut stop: watch::Receiver<bool>) {
+    // Answers are whole when they are written: waiting for more would only delay them.
+    let _ = stream.set_nodelay(true);
+    let timeout = front.header_timeout;
+    let service = Connection { front, worker };
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(timeout);
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => Some(ended),
+        _ = stop.wait_for(|stop| *stop) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// What a path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    Entry,
+    Explain,
+    Plain(plain::Action),
+    Root,
+    Health,
+    Ready,
+    Cluster,
+    Metrics,
+    Page,
+    PageFolder,
+}
+
+static ROUTES: LazyLock<matchit::Router<Route>> = LazyLock::new(|| {
+    let mut router = matchit::Router::new();
+    for (path, route) in [
+        ("/", Route::Root),
+        ("/get", Route::Plain(plain::Action::Get)),
+        ("/set", Route::Plain(plain::Action::Set)),
+        ("/save", Route::Plain(plain::Action::Save)),
+        ("/load", Route::Plain(plain::Action::Load)),
+        ("/v1/entries/", Route::Entry),
+        ("/v1/entries/{key}", Route::Entry),
+        ("/v1/explain/", Route::Explain),
+        ("/v1/explain/{key}", Route::Explain),
+        ("/v1/cluster", Route::Cluster),
+        ("/healthz", Route::Health),
+        ("/readyz", Route::Ready),
+        ("/metrics", Route::Metrics),
+        ("/ui", Route::PageFolder),
+        ("/ui/", Route::Page),
+        ("/ui/{*file}", Route::Page),
+    ] {
+        router.insert(path, route).expect("the routes above exclude each other");
+    }
+    router
+});
+
+impl Route {
+    fn command(self, method: &Method) -> Command {
+        match self {
+            Route::Entry if *method == Method::PUT => Command::Put,
+            Route::Entry if *method == Method::DELETE => Command::Delete,
+            Route::Entry => Command::Get,
+            Route::Plain(plain::Action::Get) => Command::PlainGet,
+            Route::Plain(plain::Action::Set) => Command::PlainSet,
+            Route::Plain(_) => Command::Snapshot,
+            Route::Page | Route::PageFolder => Command::Page,
+            _ => Command::Operations,
+        }
+    }
+
+    /// The plain API prints its errors its own way.
+    fn print(self, problem: Problem) -> Response<Body> {
+        match self {
+            Route::Plain(_) => problem.into_plain(),
+            _ => problem.into_response(),
+        }
+    }
+}
+
+struct Connection {
+    front: Arc<Front>,
+    worker: usize,
+}
+
+/// What is kept of a request until its answer leaves.
+struct Call {
+    started: Time,
+    command: Command,
+    route: Option<Route>,
+    /// The client's own, when it sent a well-formed one.
+    id: HeaderValue,
+    /// For the log alone, and only when it is wanted.
+    seen: Option<Box<Seen>>,
+}
+
+struct Seen {
+    method: Method,
+    /// The key, as a number: what clients store is nobody's business.
+    key_hash: Option<u64>,
+    slot: Option<u16>,
+}
+
+/// The answer, or the future of it.
+enum Answering {
+    Ready(Option<Response<Body>>),
+    Waiting(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Answering::Ready(response) => {
+                Poll::Ready(Ok(response.take().expect("a future is not polled after it is done")))
+            }
+            Answering::Waiting(future) => future.as_mut().poll(context).map(Ok),
+        }
+    }
+}
+
+impl Service<Request<Incoming>> for Connection {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        let front = &self.front;
+        let matched = ROUTES.at(request.uri().path()).ok();
+        let route = matched.as_ref().map(|m| *m.value);
+        let segment = matched.and_then(|m| m.params.iter().next().map(|(_, value)| value)).unwrap_or("");
+        let mut call = Call {
+            started: front.shards.now(),
+            command: route.map_or(Command::Operations, |route| route.command(request.method())),
+            route,
+            id: self.request_id(&request),
+            seen: tracing::enabled!(tracing::Level::DEBUG)
+                .then(|| Box::new(Seen { method: request.method().clone(), key_hash: None, slot: None })),
+        };
+        let Some(route) = route else { return self.done(call, None, Err(unknown_path(request.uri().path()))) };
+        match route {
+            Route::Entry => {
+                let key = match entries::key_bytes(segment) {
+                    Ok(key) => key,
+                    Err(problem) => return self.done(call, None, Err(problem)),
+                };
+                call.note_key(&key);
+                if [Method::GET, Method::HEAD].contains(request.method())
+                    && let Some(result) = entries::at_once(front, call.started, &key, &request)
+                {
+                    return self.done(call, Some(front.me), result);
+                }
+                let key = match Key::new(Bytes::copy_from_slice(&key)) {
+                    Ok(key) => key,
+                    Err(error) => return self.done(call, None, Err(error.into())),
+                };
+                let primary = front.shards.view().primary(key.slot());
+                self.wait(call, primary, move |front, call| {
+                    let started = call.started;
+                    async move { entries::handle(&front, started, key, request).await }
+                })
+            }
+            Route::Explain => match entries::key_bytes(segment).and_then(|key| Ok(Key::new(key.into_owned())?)) {
+                Ok(_) if !reads(request.method()) => self.done(call, None, Err(reads_only())),
+                Ok(key) => self.wait(call, None, move |front, _| async move { status::explain(&front, key).await }),
+                Err(problem) => self.done(call, None, Err(problem)),
+            },
+            Route::Plain(action) => {
+                self.wait(call, None, move |front, _| async move { plain::handle(&front, action, request).await })
+            }
+            _ if !reads(request.method()) => self.done(call, None, Err(reads_only())),
+            Route::Root => self.done(call, None, Ok(status::root(front, request.headers()))),
+            Route::Health => self.done(call, None, Ok(answer::text(StatusCode::OK, "ok\n"))),
+            Route::Ready => self.done(call, None, Ok(status::ready(front))),
+            Route::Cluster => self.done(call, None, Ok(status::cluster(front))),
+            Route::Metrics => self.done(call, None, Ok(status::metrics(front, request.headers()))),
+            Route::Page => {
+                let file = ui::file(segment, request.headers());
+                self.done(call, None, file)
+            }
+            Route::PageFolder => {
+                let mut response = answer::empty(StatusCode::PERMANENT_REDIRECT);
+                // Relative, so that it also holds behind a proxy with a prefix.
+                response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("ui/"));
+                self.done(call, None, Ok(response))
+            }
+        }
+    }
+}
+
+impl Connection {
+    fn done(&self, call: Call, node: Option<NodeId>, result: Result<Response<Body>, Problem>) -> Answering {
+        Answering::Ready(Some(finished(&self.front, self.worker, &call, node, result)))
+    }
+
+    fn wait<F>(&self, call: Call, node: Option<NodeId>, work: impl FnOnce(Arc<Front>, &Call) -> F) -> Answering
+    where
+        F: Future<Output = Result<Response<Body>, Problem>> + Send + 'static,
+    {
+        let (front, worker) = (Arc::clone(&self.front), self.worker);
+        let work = work(Arc::clone(&front), &call);
+        Answering::Waiting(Box::pin(async move {
+            let result = work.await;
+            finished(&front, worker, &call, node, result)
+        }))
+    }
+
+    fn request_id(&self, request: &Request<Incoming>) -> HeaderValue {
+        let own = request.headers().get(&answer::REQUEST_ID).filter(|id| {
+            (1..=128).contains(&id.len())
+                && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(b))
+        });
+        own.cloned().unwrap_or_else(|| {
+            let serial = self.front.metrics.worker(self.worker).next_serial();
+            // Boot, worker and count in hexadecimal: unique, and short to print.
+            let mut text = [b'-'; 22];
+            hexadecimal(&mut text[..8], u64::from(self.front.boot));
+            hexadecimal(&mut text[9..12], self.worker as u64);
+            hexadecimal(&mut text[13..], serial);
+            HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("-"))
+        })
+    }
+}
+
+impl Call {
+    fn note_key(&mut self, key: &[u8]) {
+        if let Some(seen) = &mut self.seen {
+            let mut fingerprint = hash::Fingerprint::default();
+            fingerprint.add(key);
+            seen.key_hash = Some(fingerprint.0);
+            seen.slot = Some(hash::slot(key).number());
+        }
+    }
+}
+
+/// Prints the result, counts it, and logs it when that is wanted.
+fn finished(
+    front: &Front,
+    worker: usize,
+    call: &Call,
+    node: Option<NodeId>,
+    result: Result<Response<Body>, Problem>,
+) -> Response<Body> {
+    let mut response = match result {
+        Ok(response) => response,
+        Err(problem) => call.route.map_or_else(|| problem.clone().into_response(), |r| r.print(problem.clone())),
+    };
+    let headers = response.headers_mut();
+    headers.insert(answer::REQUEST_ID, call.id.clone());
+    headers.insert(answer::NODE, front.name(node.unwrap_or(front.me)));
+    let took = front.shards.now().instant.since(call.started.instant);
+    front.metrics.worker(worker).answered(call.command, response.status(), took);
+    if let Some(seen) = &call.seen {
+        tracing::debug!(
+            request_id = call.id.to_str().unwrap_or(""),
+            method = %seen.method,
+            command = call.command.name(),
+            key_hash = seen.key_hash.map(|hash| format!("{hash:016x}")),
+            slot = seen.slot,
+            status = response.status().as_u16(),
+            latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            forwarded_to = node.filter(|node| *node != front.me).map(|node| node.to_string()),
+            "answered"
+        );
+    }
+    response
+}
+
+fn reads(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
+}
+
+fn reads_only() -> Problem {
+    Problem::method("GET, HEAD", "this path takes GET")
+}
+
+fn unknown_path(path: &str) -> Problem {
+    let detail = if path.starts_with("/v1/entries/") || path.starts_with("/v1/explain/") {
+        "there is no such path; a `/` in a key is written %2F".to_owned()
+    } else {
+        format!("there is no path `{}`; see / for what there is", query::shown(path.as_bytes()))
+    };
+    Problem::new(StatusCode::NOT_FOUND, "no_such_path", detail)
+}
+
+fn hexadecimal(digits: &mut [u8], mut number: u64) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
+    }
+}

@@ -1,0 +1,220 @@
+//! The plain API, as the project's first users know it: `/get`, `/set`, `/save`, `/load`, JSON answers with `status`
+//! and `message`.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header};
+use serde_json::json;
+use vitrine_engine::limits;
+use vitrine_engine::request::{self as ask, Answer, Condition, Entry, Key, Operation, ReadLevel, Value};
+use vitrine_engine::time::UnixMs;
+
+use super::entries::{WriteParameters, unshared};
+use super::problem::Problem;
+use super::query::Parameters;
+use super::{Body, Front, answer};
+use crate::snapshot_json;
+
+/// The actions of the plain API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `GET /get?key=`.
+    Get,
+    /// `POST /set`.
+    Set,
+    /// `POST /save`.
+    Save,
+    /// `POST /load`.
+    Load,
+}
+
+/// Carries out an action.
+pub async fn handle(front: &Front, action: Action, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+    let (parts, body) = request.into_parts();
+    let query = parts.uri.query().unwrap_or("");
+    allowed(front, action, &parts.method)?;
+    if action == Action::Get {
+        let parameters = Parameters::parse(query, &["key"])?;
+        return get(front, &parameters).await;
+    }
+    let known = match action {
+        Action::Set => SET,
+        _ => FILE,
+    };
+    let mut parameters = Parameters::parse(query, known)?;
+    // A body is longer than what it says: escapes take six bytes for one.
+    let limit = front.max_value.saturating_add(limits::MAX_KEY).saturating_mul(2).saturating_add(4_096);
+    let taken = front.intake.take(&parts.headers, body, limit).await?;
+    parameters.merge(body_parameters(&parts.headers, &taken.bytes, known)?, known)?;
+    match action {
+        Action::Set => set(front, &parameters).await,
+        Action::Save => save(front, &parameters).await,
+        _ => load(front, &parameters).await,
+    }
+}
+
+const SET: &[&str] = &["key", "value", "ttl", "encoding", "write", "timeout"];
+const FILE: &[&str] = &["file"];
+
+fn allowed(front: &Front, action: Action, method: &Method) -> Result<(), Problem> {
+    let reads = [Method::GET, Method::HEAD].contains(method);
+    match action {
+        Action::Get if reads => Ok(()),
+        Action::Get => Err(Problem::method("GET, HEAD", "/get takes GET")),
+        _ if *method == Method::POST || (*method == Method::GET && front.allow_get_writes) => Ok(()),
+        _ if front.allow_get_writes => Err(Problem::method("GET, POST", "this path takes POST and GET")),
+        _ if reads => Err(Problem::method(
+            "POST",
+            "this path changes something and takes POST; a server started with --allow-get-writes takes GET too",
+        )),
+        _ => Err(Problem::method("POST", "this path takes POST")),
+    }
+}
+
+async fn get(front: &Front, parameters: &Parameters<'_>) -> Result<Response<Body>, Problem> {
+    let key = key(parameters)?;
+    let operation = Operation::Get { level: ReadLevel::Primary };
+    let request = ask::Request { key: key.clone(), operation, timeout: front.request_timeout };
+    match front.ask(request).await? {
+        Answer::Found(entry) => Ok(hit(&key, &entry, front.shards.now().unix)),
+        _ => Err(Problem::missing()),
+    }
+}
+
+fn hit(key: &Key, entry: &Entry, now: UnixMs) -> Response<Body> {
+    let mut document = json!({ "status": "ok", "message": "hit", "ttl_ms": ttl(entry, now) });
+    match std::str::from_utf8(key.as_bytes()) {
+        Ok(text) => document["key"] = text.into(),
+        Err(_) => {
+            document["key"] = BASE64.encode(key.as_bytes()).into();
+            document["key_encoding"] = "base64".into();
+        }
+    }
+    match std::str::from_utf8(&entry.value.bytes) {
+        Ok(text) => document["value"] = text.into(),
+        Err(_) => {
+            document["value"] = BASE64.encode(&entry.value.bytes).into();
+            document["encoding"] = "base64".into();
+        }
+    }
+    answer::json(StatusCode::OK, &document)
+}
+
+fn ttl(entry: &Entry, now: UnixMs) -> Option<u64> {
+    entry.deadline.map(|deadline| deadline.0.saturating_sub(now.0))
+}
+
+async fn set(front: &Front, parameters: &Parameters<'_>) -> Result<Response<Body>, Problem> {
+    let key = key(parameters)?;
+    let write = WriteParameters::of(parameters, front.request_timeout)?;
+    let missing = || Problem::malformed("missing_value", "the parameter `value` is missing; it may be empty");
+    let text = parameters.get("value").ok_or_else(missing)?;
+    let bytes = match parameters
+        .read("encoding", "base64 or utf-8", |t| ["base64", "utf-8"].contains(&t).then_some(t == "base64"))?
+    {
+        Some(true) => Bytes::from(
+            BASE64.decode(text).map_err(|e| Problem::malformed("bad_value", format!("`value` is not base64: {e}")))?,
+        ),
+        _ => Bytes::copy_from_slice(text),
+    };
+    if bytes.len() > front.max_value {
+        let detail =
+            format!("the value has {} bytes; the limit is {}; nothing was stored", bytes.len(), front.max_value);
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail));
+    }
+    let value = Value { bytes: unshared(bytes), media: Bytes::from_static(b"text/plain; charset=utf-8") };
+    let deadline = write.deadline(front.shards.now().unix)?;
+    let operation = Operation::Set { value, deadline, condition: Condition::Always, level: write.level };
+    match front.ask(ask::Request { key, operation, timeout: write.timeout }).await? {
+        Answer::Stored { version, copies, created } => {
+            let message = if created { "stored" } else { "replaced" };
+            let document =
+                json!({ "status": "ok", "message": message, "version": version.to_string(), "copies": copies });
+            let mut response = answer::json(StatusCode::OK, &document);
+            response.headers_mut().insert(header::ETAG, answer::etag(version));
+            response.headers_mut().insert(answer::COPIES, u16::from(copies).into());
+            Ok(response)
+        }
+        Answer::Unmet { present } => Err(Problem::unmet(present)),
+        _ => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "a set was answered as something else")),
+    }
+}
+
+async fn save(front: &Front, parameters: &Parameters<'_>) -> Result<Response<Body>, Problem> {
+    let file = file(parameters)?;
+    let saved = snapshot_json::save(&front.shards, &front.data, &file).await?;
+    let message = format!("saved {} entries to {file}", saved.entries);
+    let document =
+        json!({ "status": "ok", "message": message, "file": file, "entries": saved.entries, "bytes": saved.bytes });
+    Ok(answer::json(StatusCode::OK, &document))
+}
+
+async fn load(front: &Front, parameters: &Parameters<'_>) -> Result<Response<Body>, Problem> {
+    let file = file(parameters)?;
+    let loaded = snapshot_json::load(front, &file).await?;
+    let message = format!("loaded {} entries from {file}", loaded.stored);
+    let status = if loaded.failed == 0 { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let document = json!({
+        "status": if loaded.failed == 0 { "ok" } else { "error" },
+        "code": if loaded.failed == 0 { None } else { Some("partly_loaded") },
+        "message": message,
+        "file": file,
+        "entries": loaded.stored,
+        "expired": loaded.expired,
+        "kept_newer": loaded.kept_newer,
+        "failed": loaded.failed,
+    });
+    Ok(answer::json(status, &document))
+}
+
+fn key(parameters: &Parameters<'_>) -> Result<Key, Problem> {
+    let missing = || Problem::malformed("missing_key", "the parameter `key` is missing");
+    Ok(Key::new(Bytes::copy_from_slice(parameters.get("key").ok_or_else(missing)?))?)
+}
+
+fn file(parameters: &Parameters<'_>) -> Result<String, Problem> {
+    let file =
+        parameters.read("file", snapshot_json::FILE_TAKES, |t| snapshot_json::is_file_name(t).then(|| t.to_owned()))?;
+    Ok(file.unwrap_or_else(|| snapshot_json::DEFAULT_FILE.to_owned()))
+}
+
+/// The parameters that a body gives: a form or a JSON object.
+fn body_parameters<'a>(headers: &HeaderMap, body: &'a [u8], known: &[&str]) -> Result<Parameters<'a>, Problem> {
+    let media = headers.get(header::CONTENT_TYPE).map_or(Ok(""), |value| value.to_str()).unwrap_or("?");
+    match media.split(';').next().unwrap_or("").trim().to_ascii_lowercase().as_str() {
+        _ if body.is_empty() => Ok(Parameters::default()),
+        "application/x-www-form-urlencoded" => {
+            let text = std::str::from_utf8(body).map_err(|_| {
+                Problem::malformed("bad_encoding", "the form is not text; other bytes are percent-encoded")
+            })?;
+            Parameters::parse(text.trim_end_matches(['\r', '\n']), known)
+        }
+        "application/json" => json_parameters(body, known),
+        _ => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "a body is application/x-www-form-urlencoded or application/json",
+        )),
+    }
+}
+
+fn json_parameters<'a>(body: &[u8], known: &[&str]) -> Result<Parameters<'a>, Problem> {
+    let bad = |detail: String| Problem::malformed("bad_json", detail);
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(body).map_err(|e| bad(format!("the body is not a JSON object: {e}")))?;
+    let mut parameters = Parameters::default();
+    for (name, value) in object {
+        let text = match value {
+            serde_json::Value::String(text) => text,
+            serde_json::Value::Number(number) => number.to_string(),
+            serde_json::Value::Bool(flag) => flag.to_string(),
+            serde_json::Value::Null => continue,
+            _ => return Err(bad(format!("`{name}` is neither a string nor a number"))),
+        };
+        parameters.add(Cow::Owned(name), Cow::Owned(text.into_bytes()), known)?;
+    }
+    Ok(parameters)
+}

@@ -1,0 +1,179 @@
+//! What operators ask: what this is, whether it works, who is a member, where a key lives, and the metrics.
+
+use std::sync::atomic::Ordering;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::{Value as Json, json};
+use vitrine_engine::id::{NodeId, SLOTS, Slot};
+use vitrine_engine::request::{self as ask, Answer, Inspection, Key, Operation};
+use vitrine_engine::time::UnixMs;
+use vitrine_engine::view::View;
+
+use super::problem::Problem;
+use super::{Body, Front, answer};
+
+/// `/`: what this is.
+pub fn root(front: &Front, headers: &HeaderMap) -> Response<Body> {
+    let view = front.shards.view();
+    let name = name(&view, view.me);
+    let wanted = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("");
+    if wanted.contains("text/html") {
+        // A person with a browser wants the page.
+        let mut response = answer::empty(StatusCode::TEMPORARY_REDIRECT);
+        response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("ui/"));
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+        return response;
+    }
+    let document = json!({
+        "status": "ok",
+        "message": "Vitrine, a distributed in-memory cache you can see through",
+        "version": env!("CARGO_PKG_VERSION"),
+        "node": name,
+        "links": {
+            "page": "/ui/",
+            "entries": "/v1/entries/{key}",
+            "get": "/get?key=",
+            "set": "/set",
+            "cluster": "/v1/cluster",
+            "explain": "/v1/explain/{key}",
+            "health": "/healthz",
+            "ready": "/readyz",
+            "metrics": "/metrics",
+        },
+    });
+    let mut response = answer::json(StatusCode::OK, &document);
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// `/readyz`: may this node be sent requests?
+pub fn ready(front: &Front) -> Response<Body> {
+    if front.ready.load(Ordering::Acquire) {
+        answer::text(StatusCode::OK, "ready\n")
+    } else {
+        let mut response = answer::text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        response
+    }
+}
+
+/// `/v1/cluster`: the map, and who is believed alive, as this node sees it.
+pub fn cluster(front: &Front) -> Response<Body> {
+    let view = front.shards.view();
+    let mut owned = vec![(0_u32, 0_u32); view.map.members.len()];
+    let index = |node: NodeId| view.map.members.binary_search_by_key(&node, |m| m.id).ok();
+    for slot in Slot::all() {
+        if let Some(index) = view.primary(slot).and_then(index) {
+            owned[index].0 += 1;
+        }
+        for index in view.replicas(slot).iter().filter_map(|node| index(*node)) {
+            owned[index].1 += 1;
+        }
+    }
+    let members: Vec<Json> = view
+        .map
+        .members
+        .iter()
+        .zip(&owned)
+        .map(|(member, (primary, replica))| {
+            json!({
+                "id": member.id.0,
+                "name": member.name,
+                "alive": view.is_alive(member.id),
+                "weight": member.weight,
+                "http_address": member.http_address,
+                "peer_address": member.peer_address,
+                "primary_slots": primary,
+                "replica_slots": replica,
+            })
+        })
+        .collect();
+    let (mut entries, mut bytes) = (0_u64, 0_u64);
+    front.shards.each(|shard| {
+        entries += u64::from(shard.store().len());
+        bytes += shard.store().bytes();
+    });
+    let document = json!({
+        "cluster": front.cluster_name,
+        "node": name(&view, view.me),
+        "version": env!("CARGO_PKG_VERSION"),
+        "epoch": view.map.epoch.0,
+        "generation": view.generation,
+        "slots": SLOTS,
+        "replicas": view.map.replicas,
+        "virtual_nodes": view.map.virtual_nodes,
+        "members": members,
+        "here": { "entries": entries, "bytes": bytes, "stripes": front.shards.stripes() },
+    });
+    answer::json(StatusCode::OK, &document)
+}
+
+/// `/v1/explain/{key}`: where it lives, and what each replica holds.
+pub async fn explain(front: &Front, key: Key) -> Result<Response<Body>, Problem> {
+    let slot = key.slot();
+    let operation = Operation::Inspect;
+    let request = ask::Request { key: key.clone(), operation, timeout: front.request_timeout };
+    let Answer::Inspected(inspections) = front.ask(request).await? else {
+        let detail = "an inspection was answered as something else";
+        return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail));
+    };
+    let (view, now) = (front.shards.view(), front.shards.now().unix);
+    let shown = match std::str::from_utf8(key.as_bytes()) {
+        Ok(text) => json!({ "key": text }),
+        Err(_) => json!({ "key": BASE64.encode(key.as_bytes()), "key_encoding": "base64" }),
+    };
+    let mut document = json!({
+        "slot": slot.number(),
+        "primary": view.primary(slot).map(|node| name(&view, node)),
+        "asked": name(&view, view.me),
+        "replicas": inspections.iter().map(|i| inspection(&view, i, now)).collect::<Vec<_>>(),
+    });
+    if let (Json::Object(document), Json::Object(shown)) = (&mut document, shown) {
+        document.extend(shown);
+    }
+    Ok(answer::json(StatusCode::OK, &document))
+}
+
+/// `/metrics`: in the Prometheus text format, or as OpenMetrics for whoever asks for that.
+pub fn metrics(front: &Front, headers: &HeaderMap) -> Response<Body> {
+    let accepted = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let media = match accepted.contains("application/openmetrics-text") {
+        true => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        false => "text/plain; version=0.0.4; charset=utf-8",
+    };
+    let mut response = answer::text(StatusCode::OK, front.metrics.print(&front.shards));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+}
+
+fn inspection(view: &View, inspection: &Inspection, now: UnixMs) -> Json {
+    let mut document = json!({
+        "node": name(view, inspection.node),
+        "alive": view.is_alive(inspection.node),
+        "answered": inspection.held.is_some(),
+    });
+    if let Some(held) = inspection.held {
+        let sentence = match (held.version, held.rank) {
+            (None, _) => "it holds nothing under this key".to_owned(),
+            (Some(_), Some(0)) => "it is the least recently used: evicted next when space is needed".to_owned(),
+            (Some(_), Some(rank)) => format!("{rank} entries are evicted before it when space is needed"),
+            (Some(_), None) => "many entries are evicted before it when space is needed".to_owned(),
+        };
+        document["version"] = json!(held.version.map(|v| v.to_string()));
+        document["written_unix_ms"] = json!(held.version.map(|v| v.unix().0));
+        document["deadline_unix_ms"] = json!(held.deadline.map(|d| d.0));
+        document["ttl_ms"] = json!(held.deadline.map(|d| d.since(now).as_millis() as u64));
+        document["bytes"] = json!(held.bytes);
+        document["eviction_rank"] = json!(held.rank);
+        document["floor"] = json!(held.floor.to_string());
+        document["why"] = json!(sentence);
+    }
+    document
+}
+
+fn name(view: &View, node: NodeId) -> String {
+    view.member(node).map_or_else(|| node.to_string(), |member| member.name.clone())
+}

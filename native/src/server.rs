@@ -1,0 +1,273 @@
+//! One node in this process: its threads, its listeners, its beginning and its end.
+//!
+//! Each worker is a thread with a runtime of its own, so that a request never changes threads. The first one also
+//! accepts connections, and runs the peers, the control plane and the timers: with one, nothing crosses threads.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::{Semaphore, mpsc, watch};
+use vitrine_engine::cluster::{Cluster, Heartbeat};
+use vitrine_engine::id::NodeId;
+use vitrine_engine::message::Message;
+
+use crate::clock::{Clock as _, SystemClock};
+use crate::control::{Control, INBOX};
+use crate::effects::Wire;
+use crate::http::{self, Front, FrontConfig};
+use crate::metrics::Metrics;
+use crate::peer::{self, Identity, Peers};
+use crate::settings::Settings;
+use crate::shards::{Shards, ShardsConfig};
+
+/// A running node. Dropped without [`Server::stop`] it goes on until the process ends.
+pub struct Server {
+    http: SocketAddr,
+    peer: Option<SocketAddr>,
+    shards: Arc<Shards>,
+    /// True: take no new work, and finish what runs.
+    stop: watch::Sender<bool>,
+    /// True: end now.
+    end: watch::Sender<bool>,
+    connections: Arc<Semaphore>,
+    max_connections: usize,
+    threads: Vec<JoinHandle<()>>,
+    stop_timeout: Duration,
+}
+
+/// Why a node did not start. Nothing runs.
+#[derive(Debug)]
+pub enum StartError {
+    /// A port could not be bound.
+    Bind {
+        /// What listens there: "HTTP" or "peers".
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Anything else that the system refused.
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Server {
+    /// Starts a node and returns once it listens.
+    pub fn start(settings: &Settings) -> Result<Server, StartError> {
+        let http_listener = bind("HTTP", SocketAddr::new(settings.host, settings.port))?;
+        let peer_listener = match settings.map.members.len() {
+            1 => None,
+            _ => Some(bind("peers", SocketAddr::new(settings.host, settings.peer_port))?),
+        };
+        let address = |listener: &TcpListener| listener.local_addr().map_err(system("reading a bound address"));
+        let http = address(&http_listener)?;
+        let peer = peer_listener.as_ref().map(address).transpose()?;
+
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|e| system("drawing random numbers")(io::Error::other(e)))?;
+        let draw = |index: usize| u64::from_le_bytes(std::array::from_fn(|byte| random[index * 8 + byte]));
+
+        let clock = Arc::new(SystemClock::start());
+        let metrics = Arc::new(Metrics::new(settings.workers));
+        let identity = Arc::new(Identity::new(settings.me, &settings.cluster_name, &settings.map));
+        let peers = Arc::new(Peers::new(Arc::clone(&identity), &settings.map, Arc::clone(&metrics)));
+        let wire = Arc::clone(&peers) as Arc<dyn Wire>;
+        let cluster = Cluster::new(settings.me, Arc::clone(&settings.map), Heartbeat::default(), draw(0), clock.now());
+        let config = ShardsConfig {
+            entries: settings.capacity,
+            bytes: settings.memory,
+            stripes: settings.stripes,
+            workers: settings.workers,
+            seed: draw(1),
+            hash_seed: (draw(2), draw(3)),
+        };
+        let shards = Arc::new(Shards::new(&config, Arc::clone(cluster.view()), clock, Arc::clone(&wire)));
+        let ready = Arc::new(AtomicBool::new(false));
+        let front = Arc::new(Front::new(
+            Arc::clone(&shards),
+            Arc::clone(&metrics),
+            FrontConfig {
+                data: settings.data.clone(),
+                max_value: settings.max_value,
+                request_timeout: settings.request_timeout,
+                header_timeout: settings.header_timeout,
+                body_timeout: settings.body_timeout,
+                allow_get_writes: settings.allow_get_writes,
+                memory: settings.memory,
+                boot: draw(0) as u32,
+                ready: Arc::clone(&ready),
+                cluster_name: settings.cluster_name.clone(),
+            },
+        ));
+
+        let (stop, stopping) = watch::channel(false);
+        let (end, ending) = watch::channel(false);
+        let connections = Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)));
+        let runtimes = (0..settings.workers).map(|_| Builder::new_current_thread().enable_all().build());
+        let runtimes = runtimes.collect::<Result<Vec<Runtime>, _>>().map_err(system("starting a runtime"))?;
+        let workers: Vec<Handle> = runtimes.iter().map(|runtime| runtime.handle().clone()).collect();
+
+        let (sender, inbox) = mpsc::channel(INBOX);
+        let control = Control { cluster, shards: Arc::clone(&shards), wire, inbox, ready };
+        let deliver = deliver(Arc::clone(&shards), sender);
+        {
+            // Sockets belong to the runtime they are made in: the first worker's.
+            let _first = workers[0].enter();
+            let listener = tokio::net::TcpListener::from_std(http_listener).map_err(system("listening"))?;
+            let accepting =
+                accept(listener, front, workers.clone(), Arc::clone(&connections), metrics.clone(), stopping);
+            workers[0].spawn(accepting);
+            workers[0].spawn(control.run(ending.clone()));
+            let timers = Arc::clone(&shards);
+            workers[0].spawn(async move { timers.run_timers().await });
+            if let Some(listener) = peer_listener {
+                let listener = tokio::net::TcpListener::from_std(listener).map_err(system("listening"))?;
+                workers[0].spawn(peer::accept(
+                    listener,
+                    identity,
+                    settings.max_value,
+                    metrics,
+                    deliver,
+                    ending.clone(),
+                ));
+                peers.run(&ending);
+            }
+        }
+        let threads = runtimes.into_iter().enumerate().map(|(index, runtime)| {
+            let mut ending = ending.clone();
+            std::thread::Builder::new().name(format!("vitrine-{index}")).spawn(move || {
+                // An error is the sender's drop: the server is gone, and so is the reason to run.
+                let _ = runtime.block_on(ending.wait_for(|end| *end));
+                runtime.shutdown_background();
+            })
+        });
+        let threads = threads.collect::<Result<Vec<_>, _>>().map_err(system("starting a thread"))?;
+        let (max_connections, stop_timeout) = (settings.max_connections, settings.stop_timeout);
+        Ok(Server { http, peer, shards, stop, end, connections, max_connections, threads, stop_timeout })
+    }
+
+    /// Where HTTP is served.
+    pub fn http_address(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Where peers connect; `None` when there are none.
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// The data plane, for tests that look inside.
+    pub fn shards(&self) -> &Arc<Shards> {
+        &self.shards
+    }
+
+    /// Stops accepting, finishes what runs, and ends. False when something still ran when the time was over.
+    pub fn stop(self) -> bool {
+        self.stop.send_replace(true);
+        let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
+        let finished = Builder::new_current_thread().enable_time().build().is_ok_and(|runtime| {
+            runtime.block_on(async {
+                // Every connection holds one: to have them all is to be alone.
+                tokio::time::timeout(self.stop_timeout, self.connections.acquire_many(all)).await.is_ok()
+            })
+        });
+        self.end.send_replace(true);
+        let joined = self.threads.into_iter().map(JoinHandle::join);
+        joined.fold(finished, |finished, thread| thread.is_ok() && finished)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Bind { what, address, source } if source.kind() == io::ErrorKind::AddrInUse => write!(
+                f,
+                "port {} of {} is in use by another program; choose another one for {what}",
+                address.port(),
+                address.ip()
+            ),
+            StartError::Bind { what, address, source } => write!(f, "cannot listen on {address} for {what}: {source}"),
+            StartError::System { what, source } => write!(f, "{what} failed: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Accepts clients and deals them out to the workers, one after the other.
+async fn accept(
+    listener: tokio::net::TcpListener,
+    front: Arc<Front>,
+    workers: Vec<Handle>,
+    connections: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut turn = 0;
+    loop {
+        let next = async {
+            // Whoever is too many waits in the kernel's queue.
+            let permit = Arc::clone(&connections).acquire_owned().await.map_err(io::Error::other)?;
+            let (stream, _) = listener.accept().await?;
+            Ok::<_, io::Error>((permit, stream.into_std()?))
+        };
+        let accepted = tokio::select! {
+            accepted = next => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let (permit, stream) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, most likely: a moment later there may be some.
+                tracing::warn!(%error, "a client could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        metrics.accepted.fetch_add(1, Ordering::Relaxed);
+        let worker = turn % workers.len();
+        turn += 1;
+        let (front, metrics, stop) = (Arc::clone(&front), Arc::clone(&metrics), stop.clone());
+        workers[worker].spawn(async move {
+            metrics.open.fetch_add(1, Ordering::Relaxed);
+            match tokio::net::TcpStream::from_std(stream) {
+                Ok(stream) => http::serve(stream, front, worker, stop).await,
+                Err(error) => tracing::warn!(%error, "a client's connection could not be used"),
+            }
+            metrics.open.fetch_sub(1, Ordering::Relaxed);
+            drop(permit);
+        });
+    }
+}
+
+/// A message about a slot goes to its shard, any other to the control plane.
+fn deliver(shards: Arc<Shards>, control: mpsc::Sender<(NodeId, Message)>) -> peer::Deliver {
+    Arc::new(move |from, message| match message.slot() {
+        Some(slot) => shards.receive(from, slot, message),
+        // A full inbox drops: whoever sent it repeats it.
+        None => drop(control.try_send((from, message))),
+    })
+}
+
+fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    let listener = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    listener.map_err(|source| StartError::Bind { what, address, source })
+}
+
+fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
+    move |source| StartError::System { what, source }
+}

@@ -1,0 +1,551 @@
+//! What `serve` can be told: one table of settings, read from flags over the environment over a TOML file.
+//!
+//! Every value arrives as text with its origin and is parsed once, here: a bad one names the setting, where it came
+//! from, what it was and what it takes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use vitrine_engine::id::NodeId;
+use vitrine_engine::limits;
+use vitrine_engine::view::Map;
+
+use crate::members::{self, Seat};
+use crate::span;
+
+/// The settings of one node, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where both listeners bind.
+    pub host: IpAddr,
+    /// The HTTP port; 0 picks a free one.
+    pub port: u16,
+    /// The port for peers; 0 picks a free one. Nothing listens there when the node has no peers.
+    pub peer_port: u16,
+    /// Both nodes of a connection must have the same.
+    pub cluster_name: String,
+    /// The members and their addresses.
+    pub map: Arc<Map>,
+    /// This node's number in the map.
+    pub me: NodeId,
+    /// The most entries; `None` is bounded by memory alone.
+    pub capacity: Option<u64>,
+    /// The most accounted bytes.
+    pub memory: u64,
+    /// The longest value, in bytes.
+    pub max_value: usize,
+    /// The folder of snapshots.
+    pub data: PathBuf,
+    /// `GET /set`, `/save` and `/load` work too.
+    pub allow_get_writes: bool,
+    /// A filter in the syntax of `tracing-subscriber`, such as `info` or `debug,vitrine::peer=trace`.
+    pub log: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Threads that serve connections.
+    pub workers: usize,
+    /// Stripes of the store; `None` chooses by size.
+    pub stripes: Option<usize>,
+    /// Connections served at the same time.
+    pub max_connections: usize,
+    /// How long a request is waited for when it does not say.
+    pub request_timeout: Duration,
+    /// How long the head of a request may take to arrive, and how long an idle connection is kept.
+    pub header_timeout: Duration,
+    /// How long a request's body may pause.
+    pub body_timeout: Duration,
+    /// How long a stopping node waits for what runs.
+    pub stop_timeout: Duration,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Human on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Human,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// As a flag (`--max-value`), in TOML (`max-value`) and in the environment (`VITRINE_MAX_VALUE`).
+    pub name: &'static str,
+    /// A placeholder for help texts.
+    pub value: &'static str,
+    /// What it is when nobody says.
+    pub default: &'static str,
+    /// What it takes, as the end of a sentence.
+    pub takes: &'static str,
+    /// What it is for.
+    pub help: &'static str,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The table.
+    Default,
+    /// A line of the TOML file.
+    File(PathBuf),
+    /// The environment.
+    Environment,
+    /// The command line.
+    Flag,
+}
+
+/// Texts by setting: later layers replace earlier ones.
+#[derive(Clone, Debug)]
+pub struct Layers {
+    values: BTreeMap<&'static str, (String, Origin)>,
+}
+
+impl Settings {
+    /// Parses every text.
+    pub fn resolve(layers: &Layers) -> Result<Settings, SettingError> {
+        let name = layers.parse("node", |t| members::is_name(t).then(|| t.to_owned()))?;
+        let replicas =
+            layers.parse("replicas", |t| t.parse().ok().filter(|n| (1..=limits::MAX_REPLICAS as u8).contains(n)))?;
+        let virtual_nodes = layers.parse("virtual-nodes", |t| t.parse().ok().filter(|n| (1..=1_024).contains(n)))?;
+        let mut port: u16 = layers.parse("port", |t| t.parse().ok())?;
+        let mut peer_port: u16 = layers.parse("peer-port", |t| t.parse().ok())?;
+        let seats = match layers.text("members") {
+            "" => vec![Seat { name: name.clone(), host: "127.0.0.1".to_owned(), peer_port, http_port: port }],
+            text => {
+                let seats = members::parse(text).map_err(|e| layers.error("members", Some(e.to_string())))?;
+                // A node listens where its peers expect it, except where it is told otherwise (a mapped port).
+                if let Some(mine) = seats.iter().find(|s| s.name == name) {
+                    if layers.is_default("port") {
+                        port = mine.http_port;
+                    }
+                    if layers.is_default("peer-port") {
+                        peer_port = mine.peer_port;
+                    }
+                }
+                seats
+            }
+        };
+        let (map, me) = members::map(&seats, &name, replicas, virtual_nodes)
+            .map_err(|e| layers.error("members", Some(e.to_string())))?;
+        Ok(Settings {
+            host: layers.parse("host", |t| if t == "localhost" { "127.0.0.1" } else { t }.parse().ok())?,
+            port,
+            peer_port,
+            cluster_name: layers.parse("cluster-name", |t| members::is_name(t).then(|| t.to_owned()))?,
+            map,
+            me,
+            capacity: layers.parse("capacity", |t| match t {
+                "unlimited" => Some(None),
+                t => t.parse().ok().filter(|n| (1..=u64::from(u32::MAX)).contains(n)).map(Some),
+            })?,
+            memory: layers.parse("memory", |t| bytes(t).filter(|n| *n >= 1 << 20))?,
+            max_value: layers
+                .parse("max-value", |t| usize::try_from(bytes(t)?).ok().filter(|n| *n <= limits::MAX_VALUE))?,
+            data: layers.parse("data", |t| (!t.is_empty()).then(|| PathBuf::from(t)))?,
+            allow_get_writes: layers.parse("allow-get-writes", |t| t.parse().ok())?,
+            log: layers
+                .parse("log", |t| t.parse::<tracing_subscriber::filter::EnvFilter>().ok().map(|_| t.to_owned()))?,
+            log_format: layers.parse("log-format", |t| match t {
+                "auto" => Some(LogFormat::Auto),
+                "json" => Some(LogFormat::Json),
+                "human" => Some(LogFormat::Human),
+                _ => None,
+            })?,
+            workers: match layers.parse("workers", |t| auto(t, 256))? {
+                Some(workers) => workers,
+                None => cores(),
+            },
+            stripes: layers.parse("stripes", |t| auto(t, 1_024))?,
+            max_connections: layers.parse("max-connections", |t| t.parse().ok().filter(|n| *n >= 1))?,
+            request_timeout: layers
+                .parse("request-timeout", |t| span::parse(t).filter(|s| *s <= limits::MAX_TIMEOUT))?,
+            header_timeout: layers.parse("header-timeout", span::parse)?,
+            body_timeout: layers.parse("body-timeout", span::parse)?,
+            stop_timeout: layers.parse("stop-timeout", span::parse)?,
+        })
+    }
+
+    /// This node's name.
+    pub fn name(&self) -> &str {
+        self.map.members.iter().find(|m| m.id == self.me).map_or("", |m| &m.name)
+    }
+}
+
+impl Layers {
+    /// The defaults of the table.
+    pub fn defaults() -> Layers {
+        Layers { values: TABLE.iter().map(|s| (s.name, (s.default.to_owned(), Origin::Default))).collect() }
+    }
+
+    /// Puts the lines of a TOML file on top. Every key must be a setting.
+    pub fn add_file(&mut self, path: &Path) -> Result<(), SettingError> {
+        let failed = |detail: String| SettingError {
+            name: "config",
+            origin: Origin::Flag,
+            got: path.display().to_string(),
+            takes: "a TOML file of settings",
+            detail: Some(detail),
+        };
+        let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| failed(e.to_string().trim().to_owned()))?;
+        for (key, value) in table {
+            let Some(setting) = find(&key) else {
+                let names = TABLE.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
+                return Err(failed(format!("`{key}` is no setting; the settings are {names}")));
+            };
+            let text = match value {
+                toml::Value::String(text) => text,
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Boolean(flag) => flag.to_string(),
+                toml::Value::Array(items) if items.iter().all(toml::Value::is_str) => {
+                    items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
+                }
+                other => return Err(failed(format!("`{key}` is {}; it takes {}", other.type_str(), setting.takes))),
+            };
+            self.values.insert(setting.name, (text, Origin::File(path.to_owned())));
+        }
+        Ok(())
+    }
+
+    /// Puts the `VITRINE_…` variables on top. Variables that are no setting are left alone: other commands have some.
+    pub fn add_environment(&mut self, variable: impl Fn(&str) -> Option<String>) {
+        for setting in TABLE {
+            if let Some(text) = variable(&environment_name(setting.name)) {
+                self.values.insert(setting.name, (text, Origin::Environment));
+            }
+        }
+    }
+
+    /// Puts one flag on top.
+    ///
+    /// # Panics
+    /// When there is no such setting.
+    pub fn add_flag(&mut self, name: &str, text: &str) {
+        let setting = find(name).expect("flags are made from the table");
+        self.values.insert(setting.name, (text.to_owned(), Origin::Flag));
+    }
+
+    /// Each setting with its value and origin, in the order of the table.
+    pub fn print(&self) -> String {
+        let width = TABLE.iter().map(|s| s.name.len()).max().unwrap_or(0);
+        let lines = TABLE.iter().map(|setting| {
+            let (text, origin) = &self.values[setting.name];
+            format!("{:width$} = {:24} # {origin}\n", setting.name, toml::Value::String(text.clone()).to_string())
+        });
+        lines.collect()
+    }
+
+    /// True when nobody said anything about it.
+    pub fn is_default(&self, name: &str) -> bool {
+        self.values[name].1 == Origin::Default
+    }
+
+    fn text(&self, name: &str) -> &str {
+        &self.values[name].0
+    }
+
+    fn parse<T>(&self, name: &'static str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, SettingError> {
+        read(self.text(name)).ok_or_else(|| self.error(name, None))
+    }
+
+    fn error(&self, name: &'static str, detail: Option<String>) -> SettingError {
+        let (got, origin) = self.values[name].clone();
+        SettingError { name, origin, got, takes: find(name).map_or("", |s| s.takes), detail }
+    }
+}
+
+/// A setting that cannot be used. Nothing was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingError {
+    /// Which.
+    pub name: &'static str,
+    /// Where its value came from.
+    pub origin: Origin,
+    /// The value.
+    pub got: String,
+    /// What it takes.
+    pub takes: &'static str,
+    /// What exactly is wrong, where there is more to say.
+    pub detail: Option<String>,
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the setting `{}` ({}) is `{}`", self.name, self.origin, self.got)?;
+        match &self.detail {
+            Some(detail) => write!(f, ": {detail}; it takes {}", self.takes),
+            None => write!(f, "; it takes {}", self.takes),
+        }
+    }
+}
+
+impl std::error::Error for SettingError {}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File(path) => write!(f, "from {}", path.display()),
+            Origin::Environment => f.write_str("from the environment"),
+            Origin::Flag => f.write_str("from a flag"),
+        }
+    }
+}
+
+/// `max-value` in the environment: `VITRINE_MAX_VALUE`.
+pub fn environment_name(name: &str) -> String {
+    format!("VITRINE_{}", name.replace('-', "_").to_uppercase())
+}
+
+fn find(name: &str) -> Option<&'static Setting> {
+    TABLE.iter().find(|s| s.name == name)
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    text.parse::<ByteSize>().ok().map(|size| size.as_u64())
+}
+
+fn auto(text: &str, most: usize) -> Option<Option<usize>> {
+    match text {
+        "auto" => Some(None),
+        text => text.parse().ok().filter(|n| (1..=most).contains(n)).map(Some),
+    }
+}
+
+/// The cores this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Every setting of a node.
+pub const TABLE: &[Setting] = &[
+    Setting {
+        name: "host",
+        value: "ADDRESS",
+        default: "127.0.0.1",
+        takes: "an IP address to bind to; 0.0.0.0 and :: are all",
+        help: "Address to listen on, for clients and for peers",
+    },
+    Setting {
+        name: "port",
+        value: "PORT",
+        default: "8000",
+        takes: "a port, 0 to 65535 (0 picks a free one)",
+        help: "HTTP port; with --members this node's own port there",
+    },
+    Setting {
+        name: "peer-port",
+        value: "PORT",
+        default: "7000",
+        takes: "a port, 0 to 65535 (0 picks a free one)",
+        help: "Port for the other nodes; with --members this node's own port there",
+    },
+    Setting {
+        name: "node",
+        value: "NAME",
+        default: "n1",
+        takes: "1 to 64 letters, digits, '-', '_' or '.'",
+        help: "Name of this node",
+    },
+    Setting {
+        name: "members",
+        value: "LIST",
+        default: "",
+        takes: "NAME=HOST:PEERPORT@HTTPPORT, comma-separated, each name once, this node among them",
+        help: "All members of the cluster, the same list on each: n1=HOST:PEERPORT@HTTPPORT,n2=…",
+    },
+    Setting {
+        name: "cluster-name",
+        value: "NAME",
+        default: "vitrine",
+        takes: "1 to 64 letters, digits, '-', '_' or '.'",
+        help: "Nodes of another cluster are refused",
+    },
+    Setting {
+        name: "replicas",
+        value: "N",
+        default: "2",
+        takes: "a number of copies, 1 to 8",
+        help: "Copies of each entry, as far as there are members",
+    },
+    Setting {
+        name: "virtual-nodes",
+        value: "N",
+        default: "128",
+        takes: "a number, 1 to 1024",
+        help: "Points of each member on the ring, the same on each member",
+    },
+    Setting {
+        name: "capacity",
+        value: "ENTRIES",
+        default: "unlimited",
+        takes: "a number of entries, 1 to 4294967295, or `unlimited`",
+        help: "Most entries of this node; the least recently used goes first",
+    },
+    Setting {
+        name: "memory",
+        value: "BYTES",
+        default: "512MiB",
+        takes: "a size of at least 1MiB, such as 512MiB or 2GB",
+        help: "Most bytes of entries in this node, overhead counted",
+    },
+    Setting {
+        name: "max-value",
+        value: "BYTES",
+        default: "64MiB",
+        takes: "a size of at most 512MiB, such as 64MiB",
+        help: "Longest value",
+    },
+    Setting {
+        name: "data",
+        value: "DIR",
+        default: "data",
+        takes: "a folder",
+        help: "Folder of snapshots (cache.json); created when it is needed",
+    },
+    Setting {
+        name: "allow-get-writes",
+        value: "BOOL",
+        default: "false",
+        takes: "true or false",
+        help: "Let GET /set, /save and /load work too, as in the first version",
+    },
+    Setting {
+        name: "log",
+        value: "LEVEL",
+        default: "info",
+        takes: "error, warn, info, debug, trace or off, or a filter such as info,vitrine::peer=debug",
+        help: "What is logged; debug has a line for each request",
+    },
+    Setting {
+        name: "log-format",
+        value: "FORMAT",
+        default: "auto",
+        takes: "auto, json or human",
+        help: "Form of log lines: auto is human on a terminal, JSON otherwise",
+    },
+    Setting {
+        name: "workers",
+        value: "N",
+        default: "auto",
+        takes: "a number of threads, 1 to 256, or `auto`",
+        help: "Threads that serve; auto is one a core",
+    },
+    Setting {
+        name: "stripes",
+        value: "N",
+        default: "auto",
+        takes: "a number of stripes, 1 to 1024, or `auto`",
+        help: "Stripes of the store; auto is one exact LRU while that is small",
+    },
+    Setting {
+        name: "max-connections",
+        value: "N",
+        default: "10000",
+        takes: "a number of at least 1",
+        help: "Connections at the same time; more wait to be accepted",
+    },
+    Setting {
+        name: "request-timeout",
+        value: "SPAN",
+        default: "2s",
+        takes: "a span of 1ms to 60s, such as 500ms or 2s",
+        help: "How long a request waits for other nodes when it does not say",
+    },
+    Setting {
+        name: "header-timeout",
+        value: "SPAN",
+        default: "30s",
+        takes: "a span such as 500ms, 30s or 5m",
+        help: "How long a connection may be idle, and a request's head may take",
+    },
+    Setting {
+        name: "body-timeout",
+        value: "SPAN",
+        default: "10s",
+        takes: "a span such as 500ms, 30s or 5m",
+        help: "How long a request's body may pause",
+    },
+    Setting {
+        name: "stop-timeout",
+        value: "SPAN",
+        default: "10s",
+        takes: "a span such as 500ms, 30s or 5m",
+        help: "How long a stopping node waits for what runs",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_value_names_the_setting_what_it_got_and_what_it_takes() {
+        let check = |name: &str, text: &str, expected: &str| {
+            let mut layers = Layers::defaults();
+            layers.add_flag(name, text);
+            let seen = match Settings::resolve(&layers) {
+                Ok(_) => "fine".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(seen, expected);
+        };
+        check("port", "0", "fine");
+        check("port", "x", "the setting `port` (from a flag) is `x`; it takes a port, 0 to 65535 (0 picks a free one)");
+        check("memory", "2GB", "fine");
+        check(
+            "memory",
+            "12",
+            "the setting `memory` (from a flag) is `12`; it takes a size of at least 1MiB, such as 512MiB or 2GB",
+        );
+        check("replicas", "0", "the setting `replicas` (from a flag) is `0`; it takes a number of copies, 1 to 8");
+        check("members", "n1=a:1@2,n2=b:1@2", "fine");
+        check(
+            "members",
+            "n2=b:1@2",
+            "the setting `members` (from a flag) is `n2=b:1@2`: this node is called `n1`, which is not in the member \
+             list (n2); it takes NAME=HOST:PEERPORT@HTTPPORT, comma-separated, each name once, this node among them",
+        );
+        check("log", "info,vitrine::peer=debug", "fine");
+        check(
+            "request-timeout",
+            "61s",
+            &format!(
+                "the setting `request-timeout` (from a flag) is `61s`; it takes {}",
+                "a span of 1ms to 60s, such as 500ms or 2s"
+            ),
+        );
+    }
+
+    #[test]
+    fn flags_stand_over_the_environment_over_the_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("vitrine.toml");
+        std::fs::write(&path, "port = 1\nnode = \"file\"\ncapacity = 7\n").expect("written");
+        let mut layers = Layers::defaults();
+        layers.add_file(&path).expect("a good file");
+        layers.add_environment(|name| match name {
+            "VITRINE_PORT" => Some("2".to_owned()),
+            "VITRINE_NODE" => Some("environment".to_owned()),
+            _ => None,
+        });
+        layers.add_flag("port", "3");
+        let settings = Settings::resolve(&layers).expect("good settings");
+        assert_eq!((settings.port, settings.name(), settings.capacity), (3, "environment", Some(7)));
+        let printed = layers.print();
+        assert!(printed.contains("# from a flag") && printed.contains("# from the environment"), "{printed}");
+
+        std::fs::write(&path, "prot = 1\n").expect("written");
+        let error = layers.add_file(&path).expect_err("no such setting").to_string();
+        assert!(error.contains("`prot` is no setting; the settings are host, port,"), "{error}");
+    }
+}

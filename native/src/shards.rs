@@ -1,0 +1,278 @@
+//! The data plane in one process: the engine's shards, each a stripe under its own lock, and the view they route by.
+//!
+//! The hot path is [`Shards::read`]: it takes one lock, copies the value out and touches no channel. What a shard asks
+//! for is gathered under its lock and performed after it.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+use vitrine_engine::effect::Outbox;
+use vitrine_engine::hash::{self, KeyHasher};
+use vitrine_engine::id::{NodeId, Slot};
+use vitrine_engine::message::Message;
+use vitrine_engine::request::{Entry, Outcome, ReadLevel, Request, Value};
+use vitrine_engine::shard::{self, Local, Retry, Shard, ShardConfig};
+use vitrine_engine::store::{EntryRef, Limits};
+use vitrine_engine::time::{Instant, Time};
+use vitrine_engine::view::View;
+
+use crate::clock::Clock;
+use crate::effects::{Effects, Wire};
+
+/// All shards of a node.
+pub struct Shards {
+    stripes: Box<[Stripe]>,
+    hasher: KeyHasher,
+    clock: Arc<dyn Clock>,
+    effects: Effects,
+    /// For whoever only looks; a stripe routes by the view under its own lock.
+    view: ArcSwap<View>,
+    /// When the timer task means to wake; an earlier wake is announced by `woken`.
+    sleeping_until: AtomicU64,
+    woken: Notify,
+}
+
+/// What a local read gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// The entry, copied out.
+    Found(Entry),
+    /// Nothing is there.
+    Missing,
+    /// Another node has to be asked: submit the request.
+    Elsewhere,
+}
+
+/// A request that was taken.
+#[derive(Debug)]
+pub enum Submitted {
+    /// It is answered already.
+    Now(Outcome),
+    /// The answer will come: exactly one, at the latest when the request's time is over.
+    Later(oneshot::Receiver<Outcome>),
+}
+
+/// One lock and what it guards, alone on its cache lines.
+#[repr(align(128))]
+struct Stripe {
+    locked: Mutex<Locked>,
+    /// When its shard wants to be ticked, in microseconds of the monotonic clock.
+    wake: AtomicU64,
+}
+
+struct Locked {
+    shard: Shard,
+    /// Replaced under the lock together with the shard's own reaction: no write lands under an old view.
+    view: Arc<View>,
+}
+
+/// How far the wall clocks of two members may be apart: what NTP keeps within, with room.
+const CLOCK_SKEW: Duration = Duration::from_millis(500);
+
+/// How the stripes of a node are made.
+#[derive(Clone, Debug)]
+pub struct ShardsConfig {
+    /// The most entries, over all stripes; `None` is bounded by bytes alone.
+    pub entries: Option<u64>,
+    /// The most accounted bytes, over all stripes.
+    pub bytes: u64,
+    /// How many stripes; `None` chooses by size.
+    pub stripes: Option<usize>,
+    /// Threads that will meet at the locks.
+    pub workers: usize,
+    /// Of the shards' generators.
+    pub seed: u64,
+    /// Of the hash tables: nobody outside may know it.
+    pub hash_seed: (u64, u64),
+}
+
+impl Shards {
+    /// Empty shards that route by that view.
+    pub fn new(config: &ShardsConfig, view: Arc<View>, clock: Arc<dyn Clock>, wire: Arc<dyn Wire>) -> Shards {
+        let count = config.stripes.unwrap_or_else(|| stripes_by_size(config.entries, config.bytes, config.workers));
+        let share = |total: u64, index: usize| total / count as u64 + u64::from((index as u64) < total % count as u64);
+        let now = clock.now();
+        let stripe = |index: usize| {
+            let entries = config.entries.map(|total| share(total, index).max(1));
+            let limits = Limits {
+                entries: entries.map(|entries| u32::try_from(entries).unwrap_or(u32::MAX)),
+                bytes: Some(share(config.bytes, index)),
+            };
+            let config = ShardConfig {
+                me: view.me,
+                limits,
+                seed: config.seed.wrapping_add(index as u64),
+                hash_seed: config.hash_seed,
+                retry: Retry::default(),
+                clock_skew: CLOCK_SKEW,
+            };
+            let shard = Shard::new(config, now);
+            let locked = Locked { shard, view: Arc::clone(&view) };
+            Stripe { locked: Mutex::new(locked), wake: AtomicU64::new(u64::MAX) }
+        };
+        Shards {
+            stripes: (0..count).map(stripe).collect(),
+            hasher: KeyHasher::new(config.hash_seed),
+            clock,
+            effects: Effects::new(wire),
+            view: ArcSwap::new(view),
+            sleeping_until: AtomicU64::new(u64::MAX),
+            woken: Notify::new(),
+        }
+    }
+
+    /// Reads what this node may answer itself.
+    pub fn read(&self, time: Time, key: &[u8], level: ReadLevel) -> Read {
+        let hash = self.hasher.hash(key);
+        let mut guard = self.stripe(hash::slot(key)).locked.lock();
+        let Locked { shard, view } = &mut *guard;
+        match shard.read_local(time, view, hash, key, level) {
+            Local::Found(entry) => Read::Found(copied(&entry)),
+            Local::Missing => Read::Missing,
+            Local::Elsewhere => Read::Elsewhere,
+        }
+    }
+
+    /// Carries out a request, on this node or by asking others.
+    pub fn submit(&self, request: Request) -> Submitted {
+        let client = self.effects.token();
+        let time = self.clock.now();
+        self.enter(request.key.slot(), |shard, view, out| {
+            shard.submit(time, view, client, request, out);
+            match self.effects.answer_or_wait(client, out) {
+                Ok(outcome) => Submitted::Now(outcome),
+                Err(receiver) => Submitted::Later(receiver),
+            }
+        })
+    }
+
+    /// Takes a message of a peer that is about a slot.
+    pub fn receive(&self, from: NodeId, slot: Slot, message: Message) {
+        let time = self.clock.now();
+        self.enter(slot, |shard, view, out| shard.receive(time, view, from, message, out));
+    }
+
+    /// Routes by another view from now on.
+    pub fn publish(&self, view: &Arc<View>) {
+        self.view.store(Arc::clone(view));
+        let time = self.clock.now();
+        for stripe in &self.stripes {
+            self.locked(stripe, |locked, out| {
+                locked.view = Arc::clone(view);
+                locked.shard.view_changed(time, &locked.view, out);
+            });
+        }
+    }
+
+    /// Ticks every shard whose time has come, and says when the next one wants to be.
+    pub fn tick(&self) -> Instant {
+        let time = self.clock.now();
+        for stripe in &self.stripes {
+            if stripe.wake.load(Ordering::Acquire) <= time.instant.0 {
+                self.locked(stripe, |locked, out| locked.shard.tick(time, &locked.view, out));
+            }
+        }
+        let earliest = || self.stripes.iter().map(|s| s.wake.load(Ordering::SeqCst)).min().unwrap_or(u64::MAX);
+        // Announce first, look again after: a stripe that moves its wake in between either sees what was announced and
+        // wakes the timer task, or is seen here.
+        self.sleeping_until.store(earliest(), Ordering::SeqCst);
+        let seen = earliest();
+        self.sleeping_until.fetch_min(seen, Ordering::SeqCst);
+        Instant(seen)
+    }
+
+    /// Ticks for ever: the one timer of all shards.
+    pub async fn run_timers(&self) {
+        loop {
+            let wake = self.tick();
+            let pause = wake.since(self.clock.now().instant);
+            if wake == Instant::NEVER {
+                self.woken.notified().await;
+            } else {
+                let _ = tokio::time::timeout(pause, self.woken.notified()).await;
+            }
+        }
+    }
+
+    /// The view of this moment.
+    pub fn view(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    /// The time that its shards live in.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Looks at each shard in turn, under its lock: keep it short.
+    pub fn each(&self, mut look: impl FnMut(&Shard)) {
+        for stripe in &self.stripes {
+            look(&stripe.locked.lock().shard);
+        }
+    }
+
+    /// Looks at one shard, under its lock: keep it short. `None` past the last one.
+    pub fn look<T>(&self, index: usize, look: impl FnOnce(&Shard) -> T) -> Option<T> {
+        Some(look(&self.stripes.get(index)?.locked.lock().shard))
+    }
+
+    /// How many stripes there are.
+    pub fn stripes(&self) -> usize {
+        self.stripes.len()
+    }
+
+    /// How many clients wait for an answer.
+    pub fn waiting(&self) -> usize {
+        self.effects.waiting()
+    }
+
+    fn stripe(&self, slot: Slot) -> &Stripe {
+        &self.stripes[usize::from(shard::stripe_of(slot, self.stripes.len() as u16))]
+    }
+
+    fn enter<T>(&self, slot: Slot, act: impl FnOnce(&mut Shard, &View, &mut Outbox) -> T) -> T {
+        self.locked(self.stripe(slot), |locked, out| act(&mut locked.shard, &locked.view, out))
+    }
+
+    /// Acts under the stripe's lock, then performs what was gathered after it.
+    fn locked<T>(&self, stripe: &Stripe, act: impl FnOnce(&mut Locked, &mut Outbox) -> T) -> T {
+        let mut outbox = OUTBOX.take();
+        let answer = {
+            let mut guard = stripe.locked.lock();
+            let answer = act(&mut guard, &mut outbox);
+            let wake = guard.shard.next_wake().map_or(u64::MAX, |instant| instant.0);
+            if stripe.wake.swap(wake, Ordering::SeqCst) > wake && wake < self.sleeping_until.load(Ordering::SeqCst) {
+                self.woken.notify_one();
+            }
+            answer
+        };
+        self.effects.perform(&mut outbox);
+        OUTBOX.set(outbox);
+        answer
+    }
+}
+
+thread_local! {
+    /// Reused, so that a request does not allocate one.
+    static OUTBOX: RefCell<Outbox> = RefCell::new(Outbox::new());
+}
+
+/// The one copy of a read: the entry may change as soon as the lock is gone.
+fn copied(entry: &EntryRef<'_>) -> Entry {
+    let value = Value { bytes: Bytes::copy_from_slice(entry.value), media: Bytes::copy_from_slice(entry.media) };
+    Entry { value, version: entry.version, deadline: entry.deadline }
+}
+
+/// As many stripes as there are shares of 65,536 entries and 64 MiB, and at most four a worker: a small cache is one
+/// exact LRU.
+fn stripes_by_size(entries: Option<u64>, bytes: u64, workers: usize) -> usize {
+    let by_entries = entries.map_or(u64::MAX, |entries| entries / 65_536);
+    let by_bytes = bytes / (64 << 20);
+    usize::try_from(by_entries.min(by_bytes).min(4 * workers as u64)).unwrap_or(1).max(1)
+}

@@ -1,0 +1,511 @@
+//! `cache.json`: a snapshot that a person can read and edit, and another program can write.
+//!
+//! ```json
+//! {"format":"vitrine-cache","version":1,"saved_unix_ms":1700000000000,"entries":[
+//! {"key":"a","value":"1","version":"18bcfe5687b-0-1","deadline_unix_ms":1700000060000,"media":"text/plain"}
+//! ]}
+//! ```
+//! A key or value that is not text is base64, and `"key_encoding"` or `"encoding"` says so. The first version's form,
+//! one object of `key: {"value": …, "expiry": …}`, is read too. A file is read twice: the first time only to be checked,
+//! so that nothing is loaded by halves.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use hyper::StatusCode;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use tokio::sync::mpsc;
+use vitrine_engine::id::Version;
+use vitrine_engine::limits;
+use vitrine_engine::request::{self as ask, Answer, Condition, Key, Operation, Value, WriteLevel};
+use vitrine_engine::shard::Shard;
+use vitrine_engine::store::{EntryRef, Store};
+use vitrine_engine::time::UnixMs;
+
+use crate::http::{Front, Problem};
+use crate::shards::Shards;
+
+/// The file when nobody names one.
+pub const DEFAULT_FILE: &str = "cache.json";
+/// What `file` takes, as the end of a sentence.
+pub const FILE_TAKES: &str = "a bare file name such as cache.json: letters, digits, '-', '_' and '.', no folder";
+
+/// What was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// How many entries.
+    pub entries: u64,
+    /// The file's size.
+    pub bytes: u64,
+}
+
+/// What was loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Written.
+    pub stored: u64,
+    /// Left out: their deadline had passed.
+    pub expired: u64,
+    /// Left out: something newer was there.
+    pub kept_newer: u64,
+    /// Refused or not confirmed by the cluster.
+    pub failed: u64,
+}
+
+/// True for a bare file name.
+pub fn is_file_name(text: &str) -> bool {
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    (1..=128).contains(&text.len()) && text.bytes().all(fine) && !text.starts_with('.')
+}
+
+/// Writes all that this node holds. The file is the old one or the new one, whatever happens on the way.
+pub async fn save(shards: &Arc<Shards>, folder: &Path, file: &str) -> Result<Saved, Problem> {
+    let (shards, folder, name) = (Arc::clone(shards), folder.to_owned(), file.to_owned());
+    let saved = tokio::task::spawn_blocking(move || write(&shards, &folder, &name)).await;
+    let saved = saved.unwrap_or_else(|error| Err(io::Error::other(error)));
+    saved.map_err(|error| {
+        let detail = format!("{file} could not be saved: {error}; what was there before is still there");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "save_failed", detail)
+    })
+}
+
+/// Reads a file and writes its entries into the cluster: those that have not expired, where nothing newer is.
+pub async fn load(front: &Front, file: &str) -> Result<Loaded, Problem> {
+    let path = front.data.join(file);
+    let (limits, now) = (Bounds { max_value: front.max_value, max_file: front.max_snapshot }, front.shards.now().unix);
+    // As many as a page, so that the reader is ahead of the writers and memory stays bounded.
+    let (sender, mut entries) = mpsc::channel::<Restored>(16);
+    let expired = Arc::new(AtomicU64::new(0));
+    let skipped = Arc::clone(&expired);
+    let reading = tokio::task::spawn_blocking(move || -> Result<(), ReadError> {
+        let mut file = File::open(&path)?;
+        read(&mut file, limits, &mut |_| Ok(()))?;
+        file.rewind()?;
+        read(&mut file, limits, &mut |entry| {
+            if entry.deadline.is_some_and(|deadline| deadline <= now) {
+                skipped.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
+            sender.blocking_send(entry).map_err(|_| "the load was given up".to_owned())
+        })
+    });
+    let mut loaded = Loaded::default();
+    while let Some(entry) = entries.recv().await {
+        let operation = Operation::Set {
+            value: entry.value,
+            deadline: entry.deadline,
+            condition: entry.version.map_or(Condition::Always, Condition::OlderThan),
+            level: WriteLevel::Live,
+        };
+        match front.ask(ask::Request { key: entry.key, operation, timeout: front.request_timeout }).await {
+            Ok(Answer::Unmet { .. }) => loaded.kept_newer += 1,
+            Ok(_) => loaded.stored += 1,
+            Err(_) => loaded.failed += 1,
+        }
+    }
+    let read = reading.await.unwrap_or_else(|error| Err(ReadError::Io(io::Error::other(error))));
+    read.map_err(|error| error.into_problem(file))?;
+    loaded.expired = expired.load(Ordering::Relaxed);
+    Ok(loaded)
+}
+
+/// How much of a file is taken.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    max_value: usize,
+    max_file: u64,
+}
+
+/// One entry of a file, checked.
+struct Restored {
+    key: Key,
+    value: Value,
+    version: Option<Version>,
+    deadline: Option<UnixMs>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_encoding: Option<&'static str>,
+    value: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding: Option<&'static str>,
+    version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline_unix_ms: Option<u64>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    media: &'a str,
+}
+
+fn write(shards: &Shards, folder: &Path, name: &str) -> io::Result<Saved> {
+    std::fs::create_dir_all(folder)?;
+    // Beside the live file, under a name that no client can ask for, and never the same one twice.
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let temporary = folder.join(format!(".{name}.{:016x}.tmp", u64::from_le_bytes(random)));
+    let result = File::create_new(&temporary).and_then(|file| {
+        let entries = write_entries(shards, &file)?;
+        file.sync_all()?;
+        let bytes = file.metadata()?.len();
+        std::fs::rename(&temporary, folder.join(name))?;
+        File::open(folder)?.sync_all()?;
+        Ok(Saved { entries, bytes })
+    });
+    if result.is_err() {
+        // The live file was not touched; a left-over is only litter.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    result
+}
+
+fn write_entries(shards: &Shards, file: &File) -> io::Result<u64> {
+    let mut out = BufWriter::with_capacity(1 << 16, file);
+    let now = shards.now().unix;
+    write!(out, "{{\"format\":\"vitrine-cache\",\"version\":1,\"saved_unix_ms\":{},\"entries\":[", now.0)?;
+    let mut count = 0;
+    let mut page = Vec::new();
+    for stripe in 0..shards.stripes() {
+        let mut cursor = Some(0);
+        while let Some(from) = cursor {
+            let look = |shard: &Shard| {
+                let budget = places_at_once(shard.store());
+                shard.store().scan(from, budget, &mut |key, entry| {
+                    if entry.deadline.is_none_or(|deadline| deadline > now) {
+                        page.extend_from_slice(if count == 0 { b"\n" } else { b",\n" });
+                        print(key, &entry, &mut page);
+                        count += 1;
+                    }
+                })
+            };
+            cursor = shards.look(stripe, look).flatten();
+            out.write_all(&page)?;
+            page.clear();
+        }
+    }
+    out.write_all(b"\n]}\n")?;
+    out.flush()?;
+    Ok(count)
+}
+
+/// Places of the store that are looked at under its lock at a time: about 256 KiB of entries.
+fn places_at_once(store: &Store) -> u32 {
+    let mean = store.bytes() / u64::from(store.len().max(1));
+    u32::try_from((256 << 10) / mean.max(1)).unwrap_or(u32::MAX).clamp(1, 256)
+}
+
+fn print(key: &[u8], entry: &EntryRef<'_>, out: &mut Vec<u8>) {
+    let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => (text.to_owned(), None),
+        Err(_) => (BASE64.encode(bytes), Some("base64")),
+    };
+    let (key, key_encoding) = text(key);
+    let (value, encoding) = text(entry.value);
+    let line = Line {
+        key: &key,
+        key_encoding,
+        value: &value,
+        encoding,
+        version: entry.version.to_string(),
+        deadline_unix_ms: entry.deadline.map(|deadline| deadline.0),
+        // A media type is a header's value; one that is not text is not worth keeping.
+        media: std::str::from_utf8(entry.media).unwrap_or(""),
+    };
+    // Strings and numbers into memory: that does not fail.
+    let _ = serde_json::to_writer(out, &line);
+}
+
+/// Why a file was not loaded.
+#[derive(Debug)]
+enum ReadError {
+    Io(io::Error),
+    Content(String),
+}
+
+impl ReadError {
+    fn into_problem(self, file: &str) -> Problem {
+        match self {
+            ReadError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                Problem::new(StatusCode::NOT_FOUND, "no_such_file", format!("the snapshot folder has no file {file}"))
+            }
+            ReadError::Io(error) => {
+                let detail = format!("{file} could not be read: {error}; nothing was loaded");
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "load_failed", detail)
+            }
+            ReadError::Content(what) => {
+                Problem::malformed("bad_snapshot", format!("{file} is no snapshot: {what}; nothing was loaded"))
+            }
+        }
+    }
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> ReadError {
+        ReadError::Io(error)
+    }
+}
+
+type Each<'a> = dyn FnMut(Restored) -> Result<(), String> + 'a;
+
+/// Reads a whole file and hands out its entries, one at a time.
+fn read(file: &mut File, bounds: Bounds, each: &mut Each<'_>) -> Result<(), ReadError> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(ReadError::Content("it is no regular file".to_owned()));
+    }
+    if metadata.len() > bounds.max_file {
+        let (length, limit) = (metadata.len(), bounds.max_file);
+        return Err(ReadError::Content(format!("it has {length} bytes, and {limit} are taken")));
+    }
+    // It may grow while it is read.
+    let reader = BufReader::with_capacity(1 << 16, file.take(bounds.max_file));
+    let mut deserializer = serde_json::Deserializer::from_reader(reader);
+    let read = Top { bounds, each }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    read.map_err(|error| match error.classify() {
+        serde_json::error::Category::Io => ReadError::Io(error.into()),
+        _ => ReadError::Content(error.to_string()),
+    })
+}
+
+/// The whole document.
+struct Top<'a, 'b> {
+    bounds: Bounds,
+    each: &'a mut Each<'b>,
+}
+
+/// The list of entries in it.
+struct Entries<'a, 'b> {
+    bounds: Bounds,
+    each: &'a mut Each<'b>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntryLine {
+    key: String,
+    key_encoding: Option<String>,
+    value: String,
+    encoding: Option<String>,
+    version: Option<String>,
+    deadline_unix_ms: Option<u64>,
+    #[serde(default)]
+    media: String,
+}
+
+/// An entry of the first version's file.
+#[derive(Deserialize)]
+struct FirstVersion {
+    #[serde(alias = "Value")]
+    value: serde_json::Value,
+    #[serde(default, alias = "Expiry", alias = "expiration", alias = "Expiration")]
+    expiry: serde_json::Value,
+}
+
+impl<'de> DeserializeSeed<'de> for Top<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Top<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut first = true;
+        let mut ours = false;
+        let mut seen = false;
+        while let Some(name) = map.next_key::<String>()? {
+            if first && name == "format" {
+                let format: serde_json::Value = map.next_value()?;
+                match format.as_str() {
+                    Some("vitrine-cache") => ours = true,
+                    _ => return Err(A::Error::custom("its `format` is not `vitrine-cache`")),
+                }
+            } else if !ours {
+                let entry: FirstVersion = map.next_value()?;
+                self.bounds.first_version(name, entry).and_then(&mut *self.each).map_err(A::Error::custom)?;
+            } else {
+                match name.as_str() {
+                    "version" => match map.next_value::<u64>()? {
+                        1 => {}
+                        other => return Err(A::Error::custom(format!("its `version` is {other}; this reads 1"))),
+                    },
+                    "saved_unix_ms" => drop(map.next_value::<IgnoredAny>()?),
+                    "entries" if !seen => {
+                        seen = true;
+                        map.next_value_seed(Entries { bounds: self.bounds, each: &mut *self.each })?;
+                    }
+                    other => return Err(A::Error::custom(format!("`{}` is not expected here", other.escape_debug()))),
+                }
+            }
+            first = false;
+        }
+        if ours && !seen { Err(A::Error::custom("`entries` is missing")) } else { Ok(()) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Entries<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Entries<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of entries")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<(), A::Error> {
+        while let Some(line) = sequence.next_element::<EntryLine>()? {
+            self.bounds.entry(line).and_then(&mut *self.each).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
+impl Bounds {
+    fn entry(self, line: EntryLine) -> Result<Restored, String> {
+        let key = decoded(line.key, line.key_encoding.as_deref())?;
+        let value = decoded(line.value, line.encoding.as_deref())?;
+        let version = line.version.map(|text| text.parse::<Version>().map_err(|e| e.to_string())).transpose()?;
+        self.check(key, value, line.media, version, line.deadline_unix_ms.map(UnixMs))
+    }
+
+    fn first_version(self, key: String, entry: FirstVersion) -> Result<Restored, String> {
+        let value = match entry.value {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let deadline = expiry(&entry.expiry)?;
+        self.check(key.into_bytes(), value.into_bytes(), String::new(), None, deadline)
+    }
+
+    fn check(
+        self,
+        key: Vec<u8>,
+        value: Vec<u8>,
+        media: String,
+        version: Option<Version>,
+        deadline: Option<UnixMs>,
+    ) -> Result<Restored, String> {
+        let key = Key::new(key).map_err(|e| e.to_string())?;
+        if value.len() > self.max_value {
+            return Err(format!("a value has {} bytes, and the limit is {}", value.len(), self.max_value));
+        }
+        if media.len() > limits::MAX_MEDIA || !media.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+            return Err(format!("a `media` is no media type of at most {} bytes", limits::MAX_MEDIA));
+        }
+        let value = Value { bytes: Bytes::from(value), media: Bytes::from(media) };
+        Ok(Restored { key, value, version, deadline })
+    }
+}
+
+fn decoded(text: String, encoding: Option<&str>) -> Result<Vec<u8>, String> {
+    match encoding {
+        None | Some("utf-8") => Ok(text.into_bytes()),
+        Some("base64") => BASE64.decode(text).map_err(|e| format!("a text is not base64: {e}")),
+        Some(other) => Err(format!("an encoding is `{}`; it is base64 or utf-8", other.escape_debug())),
+    }
+}
+
+/// When an entry of the first version expires: Unix seconds, milliseconds or nanoseconds, told apart by their size, or
+/// RFC 3339. Nothing, 0 and year 1 are never.
+fn expiry(value: &serde_json::Value) -> Result<Option<UnixMs>, String> {
+    let bad = || format!("an `expiry` is {value}; it is a Unix time or an RFC 3339 text");
+    match value {
+        serde_json::Value::Null => Ok(None),
+        serde_json::Value::Number(number) => match number.as_u64().ok_or_else(bad)? {
+            0 => Ok(None),
+            seconds @ ..100_000_000_000 => Ok(Some(UnixMs(seconds * 1_000))),
+            millis @ ..100_000_000_000_000 => Ok(Some(UnixMs(millis))),
+            nanos => Ok(Some(UnixMs(nanos / 1_000_000))),
+        },
+        serde_json::Value::String(text) if text.is_empty() || text.starts_with("0001-01-01") => Ok(None),
+        serde_json::Value::String(text) => {
+            let time = humantime::parse_rfc3339_weak(text).map_err(|_| bad())?;
+            let unix = time.duration_since(std::time::UNIX_EPOCH).map_err(|_| bad())?;
+            Ok(Some(UnixMs(u64::try_from(unix.as_millis()).map_err(|_| bad())?)))
+        }
+        _ => Err(bad()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_whole_or_refused_with_what_is_wrong() {
+        let check = |text: &str, expected: &str| {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let path = folder.path().join(DEFAULT_FILE);
+            std::fs::write(&path, text).expect("written");
+            let bounds = Bounds { max_value: 5, max_file: 1_000 };
+            let mut seen = String::new();
+            let mut each = |entry: Restored| {
+                let value = String::from_utf8_lossy(&entry.value.bytes).into_owned();
+                let key = String::from_utf8_lossy(entry.key.as_bytes()).into_owned();
+                seen += &format!("{key}={value}@{}", entry.deadline.map_or(String::new(), |d| d.0.to_string()));
+                Ok(())
+            };
+            let mut file = File::open(&path).expect("just written");
+            match read(&mut file, bounds, &mut each) {
+                Ok(()) => assert_eq!(seen, expected, "{text}"),
+                Err(ReadError::Content(error)) => {
+                    let sentence = error.split(" at line ").next().unwrap_or_default();
+                    assert_eq!(sentence, expected, "{text}");
+                    assert!(error.contains(" at line 1 column ") || error.starts_with("it has "), "{error}");
+                }
+                Err(ReadError::Io(error)) => panic!("{error}"),
+            }
+        };
+        let ours = |entries: &str| format!(r#"{{"format":"vitrine-cache","version":1,"entries":[{entries}]}}"#);
+        check(&ours(r#"{"key":"a","value":"1","version":"1-2-3","deadline_unix_ms":7}"#), "a=1@7");
+        check(&ours(r#"{"key":"YQ==","key_encoding":"base64","value":"Yg==","encoding":"base64"}"#), "a=b@");
+        check(&ours(""), "");
+        check("{}", "");
+        check(r#"{"a":{"value":"1","expiry":1700000000},"b":{"value":2}}"#, "a=1@1700000000000b=2@");
+        check(r#"{"a":{"Value":"1","Expiration":"2023-11-14T22:13:20Z"}}"#, "a=1@1700000000000");
+        check("", "EOF while parsing a value");
+        check("[]", "invalid type: sequence, expected an object");
+        check(r#"{"format":"other"}"#, "its `format` is not `vitrine-cache`");
+        check(r#"{"format":"vitrine-cache","version":2}"#, "its `version` is 2; this reads 1");
+        check(r#"{"format":"vitrine-cache"}"#, "`entries` is missing");
+        check(&ours(r#"{"key":"","value":"1"}"#), "the key is empty; a key has 1 to 65535 bytes");
+        check(&ours(r#"{"key":"a","value":"123456"}"#), "a value has 6 bytes, and the limit is 5");
+        check(&ours(r#"{"key":"a"}"#), "missing field `value`");
+        check(&ours(r#"{"key":"a","value":"1"}"#).replace("]}", "]"), "EOF while parsing an object");
+        check(&"[".repeat(500), "invalid type: sequence, expected an object");
+        check(&format!("{{\"a\":{}", "[".repeat(500)), "invalid type: sequence, expected struct FirstVersion");
+        check(&" ".repeat(1_001), "it has 1001 bytes, and 1000 are taken");
+    }
+
+    #[test]
+    fn file_names_stay_in_their_folder() {
+        for good in ["cache.json", "a", "A-b_c.1.json"] {
+            assert!(is_file_name(good), "{good}");
+        }
+        for bad in ["", ".", "..", "../x", "a/b", "/etc/passwd", "a\\b", ".hidden", "a b", "ä", "a\0"] {
+            assert!(!is_file_name(bad), "{bad}");
+        }
+    }
+}
