@@ -380,7 +380,7 @@ pub const TABLE: &[Setting] = &[
     Setting {
         name: "virtual-nodes",
         value: "N",
-        default: "128",
+        default: "512",
         takes: "a number, 1 to 1024",
         help: "Points of each member on the ring, the same on each member",
     },
@@ -487,6 +487,12 @@ pub const TABLE: &[Setting] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ring_is_that_of_the_engine_by_default() {
+        let settings = Settings::resolve(&Layers::defaults()).expect("the defaults are settings");
+        assert_eq!(settings.map.virtual_nodes, limits::DEFAULT_VIRTUAL_NODES);
+    }
 
     #[test]
     fn a_bad_value_names_the_setting_what_it_got_and_what_it_takes() {
