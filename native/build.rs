@@ -40,7 +40,8 @@ fn main() -> io::Result<()> {
         let source = file.canonicalize()?;
         writeln!(
             table,
-            "File {{ path: {path:?}, media: {media:?}, tag: {tag:?}, gzip: {gzip},\n    bytes: include_bytes!({source:?}) }},"
+            "File {{ path: {path:?}, media: {media:?}, tag: {tag:?}, gzip: {gzip},\n    \
+             bytes: include_bytes!({source:?}) }},"
         )
         .map_err(io::Error::other)?;
     }

@@ -65,8 +65,8 @@ impl Table for Vec<NodeId> {
     }
 }
 
-/// One line: sets of names, each with a joiner after `members`. Loads are relative to the fair share, movement to the share
-/// of one member after the join.
+/// One line: sets of names, each with a joiner after `members`. Loads are relative to the fair share, movement to the
+/// share of one member after the join.
 fn row<T: Table>(name: &str, members: usize, build: impl Fn(&[Seat<'_>]) -> T) {
     let sets = 40;
     let (mut fullest, mut copies, mut moved, mut strayed, mut sets_moved) = (vec![], vec![], vec![], vec![], vec![]);

@@ -1,8 +1,9 @@
 //! The control plane: who is believed alive, and the views that follow from it.
 //!
 //! Every member is asked "are you there?" at a fixed interval; one that has not answered a question of the last
-//! [`Heartbeat::suspect_after`] is suspected, until it answers one again. An answer proves the round trip, so a link that is
-//! cut one way only is noticed on both of its sides. The member list is fixed for now: the map never changes here.
+//! [`Heartbeat::suspect_after`] is suspected, until it answers one again. An answer proves the round trip, so a link
+//! that is cut one way only is noticed on both of its sides. The member list is fixed for now: the map never changes
+//! here.
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;

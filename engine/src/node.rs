@@ -1,7 +1,7 @@
 //! One whole node on one thread: the control plane and the stripes of the data plane, put together.
 //!
-//! The simulator runs this; the native server puts the same parts together with locks and tasks instead. A test holds the
-//! two to the same answers.
+//! The simulator runs this; the native server puts the same parts together with locks and tasks instead. A test holds
+//! the two to the same answers.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -1,13 +1,10 @@
 //! `cache.json`: a snapshot that a person can read and edit, and another program can write.
 //!
-//! ```json
-//! {"format":"vitrine-cache","version":1,"saved_unix_ms":1700000000000,"entries":[
-//! {"key":"a","value":"1","version":"18bcfe5687b-0-1","deadline_unix_ms":1700000060000,"media":"text/plain"}
-//! ]}
-//! ```
-//! A key or value that is not text is base64, and `"key_encoding"` or `"encoding"` says so. The first version's form,
-//! one object of `key: {"value": …, "expiry": …}`, is read too. A file is read twice: the first time only to be checked,
-//! so that nothing is loaded by halves.
+//! ```json {"format":"vitrine-cache","version":1,"saved_unix_ms":1700000000000,"entries":[
+//! {"key":"a","value":"1","version":"18bcfe5687b-0-1","deadline_unix_ms":1700000060000,"media":"text/plain"} ]} ``` A
+//! key or value that is not text is base64, and `"key_encoding"` or `"encoding"` says so. The first version's form, one
+//! object of `key: {"value": …, "expiry": …}`, is read too. A file is read twice: the first time only to be checked, so
+//! that nothing is loaded by halves.
 
 use std::fmt;
 use std::fs::File;

@@ -1,5 +1,5 @@
-//! HTTP GET and SET of one node, beside a bare hyper server that answers a constant: the server on one core, the load on
-//! the other, in turns. A table on standard error, one JSON object on standard output.
+//! HTTP GET and SET of one node, beside a bare hyper server that answers a constant: the server on one core, the load
+//! on the other, in turns. A table on standard error, one JSON object on standard output.
 
 use std::convert::Infallible;
 use std::time::Duration;

@@ -53,7 +53,8 @@ impl Server {
     /// Processor time that the process has used, itself and what it waited for.
     pub fn cpu(&self) -> Option<Duration> {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        // The fields after the name, which is in parentheses and may hold anything; 1 is the state, 12 and 13 are ticks.
+        // The fields after the name, which is in parentheses and may hold anything; 1 is the state, 12 and 13 are
+        // ticks.
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
         let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
         Some(Duration::from_millis(ticks * 10))

@@ -5,7 +5,8 @@ use core::fmt;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-/// Data that has one form in bytes: integers are little-endian and fixed in width, lengths stand before what they count.
+/// Data that has one form in bytes: integers are little-endian and fixed in width, lengths stand before what they
+/// count.
 pub trait Wire: Sized {
     /// Writes it.
     fn put(&self, out: &mut impl Sink);

@@ -22,8 +22,8 @@ impl ClusterTag {
 
 /// Appends the frame of a message.
 ///
-/// # Panics
-/// When a value is longer than [`limits::MAX_VALUE`] or its media type than [`limits::MAX_MEDIA`]: front ends check both.
+/// # Panics When a value is longer than [`limits::MAX_VALUE`] or its media type than [`limits::MAX_MEDIA`]: front ends
+/// check both.
 pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
     FORMAT.put(out);
     kind(&envelope.message).put(out);

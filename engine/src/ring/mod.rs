@@ -105,8 +105,8 @@ pub fn position(slot: Slot) -> u32 {
 /// yet never below the fair share rounded up.
 pub const BOUND: u32 = 1_050;
 
-/// With more members than this, the slots are too few to be shared out by percents: five of them are less than [`SPARE`]
-/// slots. Everybody may then have that many more than its share.
+/// With more members than this, the slots are too few to be shared out by percents: five of them are less than
+/// [`SPARE`] slots. Everybody may then have that many more than its share.
 const CROWD: usize = 204;
 const SPARE: u128 = 4;
 

@@ -1,7 +1,7 @@
 //! The answers to forwarded writes, remembered for as long as the question may be repeated.
 //!
-//! A `Forward` may arrive twice: the network repeats it, or the coordinator does because the answer was lost. A write must
-//! not be carried out twice for it: in between, somebody else may have written.
+//! A `Forward` may arrive twice: the network repeats it, or the coordinator does because the answer was lost. A write
+//! must not be carried out twice for it: in between, somebody else may have written.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 

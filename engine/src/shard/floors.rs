@@ -1,9 +1,9 @@
 //! What a shard has forgotten: for each slot, the highest version that was removed from it.
 //!
-//! A change that arrives late, repeated or overtaken must not bring back what was deleted, overwritten or expired since.
-//! Instead of remembering every removed key, a slot remembers the highest version it has removed, and refuses changes at or
-//! below it for keys that it does not hold. The price is a refusal now and then for a change that would have been welcome;
-//! the primary then moves on above the floor. Memory is bounded by the number of slots.
+//! A change that arrives late, repeated or overtaken must not bring back what was deleted, overwritten or expired
+//! since. Instead of remembering every removed key, a slot remembers the highest version it has removed, and refuses
+//! changes at or below it for keys that it does not hold. The price is a refusal now and then for a change that would
+//! have been welcome; the primary then moves on above the floor. Memory is bounded by the number of slots.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -126,8 +126,8 @@ impl Shard {
         self.send_gather(serial, out);
     }
 
-    /// The highest version wins, and whoever had an older one is told. A floor at or above it means that some replica has
-    /// seen it go, or cannot tell: then nobody can vouch for the value, and it is a miss.
+    /// The highest version wins, and whoever had an older one is told. A floor at or above it means that some replica
+    /// has seen it go, or cannot tell: then nobody can vouch for the value, and it is a miss.
     fn newest(&mut self, time: Time, gathering: &Gathering, out: &mut Outbox) -> Outcome {
         let known = gathering.found.iter().map(|(_, found)| Self::known(&found.holding)).max();
         let best =

@@ -1,11 +1,11 @@
 //! The data plane: one stripe of the store, and the replication of the slots that fall into it.
 //!
-//! A shard takes requests of this node's clients ([`Shard::submit`]) and messages of peers ([`Shard::receive`]), and puts what
-//! must happen into the caller's [`Outbox`]. It routes by the [`View`] it is handed, and never waits for the control plane.
-//! It holds no socket, no clock and no thread: under which lock it lives is its body's affair.
+//! A shard takes requests of this node's clients ([`Shard::submit`]) and messages of peers ([`Shard::receive`]), and
+//! puts what must happen into the caller's [`Outbox`]. It routes by the [`View`] it is handed, and never waits for the
+//! control plane. It holds no socket, no clock and no thread: under which lock it lives is its body's affair.
 //!
-//! What never happens here: a value is not held twice, a queue does not grow without a bound, a write is not acknowledged
-//! below its level, and what was removed does not come back by a late message.
+//! What never happens here: a value is not held twice, a queue does not grow without a bound, a write is not
+//! acknowledged below its level, and what was removed does not come back by a late message.
 
 mod answered;
 mod counters;

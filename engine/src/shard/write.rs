@@ -1,7 +1,7 @@
 //! Writes at their primary: decided, versioned, applied, replicated, and acknowledged when their level is met.
 //!
-//! A write outlives its answer: it is repeated to every replica believed alive until that replica has it, so that a later
-//! primary does not serve what an acknowledged write has replaced.
+//! A write outlives its answer: it is repeated to every replica believed alive until that replica has it, so that a
+//! later primary does not serve what an acknowledged write has replaced.
 
 use alloc::vec::Vec;
 
@@ -150,7 +150,8 @@ impl Shard {
         let next = match (current, writing.removes) {
             // The value here is newer than what the replica holds: it must have it, under this write's name.
             (Some(current), _) if current > held => current,
-            // The value here, or its absence, was decided later than what the replica holds, by a clock that was behind.
+            // The value here, or its absence, was decided later than what the replica holds, by a clock that was
+            // behind.
             (Some(current), _) => {
                 let version = self.clock.next(time.unix, current.max(held));
                 let hash = self.store.hash(key.as_bytes());

@@ -94,8 +94,8 @@ pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command,
     }
 }
 
-const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, n1 crash, n1 restart, n1 clock +200ms, cut n1 n2, cut n1>n2, \
-     isolate n1, heal, network loss=5%, workload rate=100, workload off";
+const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, n1 crash, n1 restart, n1 clock +200ms, cut n1 n2, \
+     cut n1>n2, isolate n1, heal, network loss=5%, workload rate=100, workload off";
 
 fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
     match rest {

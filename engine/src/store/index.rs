@@ -161,7 +161,8 @@ mod tests {
     use super::*;
     use alloc::collections::BTreeMap;
 
-    /// Inserts and removes by a small generator, and compares with a map; hashes are cut by `mask`, so that they collide.
+    /// Inserts and removes by a small generator, and compares with a map; hashes are cut by `mask`, so that they
+    /// collide.
     fn check(expected: u64, steps: u32, mask: u32) {
         let (mut index, mut model) = (Index::new(expected), BTreeMap::new());
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;

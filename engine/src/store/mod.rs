@@ -1,9 +1,9 @@
 //! One store: look-up, recency, expiry and bytes. It knows nothing of clusters, and decides by nothing but its input.
 //!
 //! Depends on `time`, `id`, `hash` and `limits`. Every operation takes constant time, `get` allocates nothing, and no
-//! value is copied but once, on its way in. A look-up goes hash, segment of the index, entry, block: one cache line each.
-//! The same calls give the same state, answers and orders on every platform: sizes are accounted by named constants, not
-//! by what a pointer takes.
+//! value is copied but once, on its way in. A look-up goes hash, segment of the index, entry, block: one cache line
+//! each. The same calls give the same state, answers and orders on every platform: sizes are accounted by named
+//! constants, not by what a pointer takes.
 
 mod block;
 mod index;
@@ -188,8 +188,8 @@ impl Store {
         true
     }
 
-    /// Removes entries whose deadlines have passed, soonest first, and visits at most `budget` entries for it. True when
-    /// there is more to do at this moment.
+    /// Removes entries whose deadlines have passed, soonest first, and visits at most `budget` entries for it. True
+    /// when there is more to do at this moment.
     pub fn expire(&mut self, now: UnixMs, mut budget: u32, removed: &mut impl FnMut(Removal<'_>)) -> bool {
         loop {
             match self.wheel.due(now, &mut budget) {

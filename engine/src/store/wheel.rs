@@ -1,13 +1,13 @@
 //! Who expires when: a hierarchical timing wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987).
 //!
-//! Depends on `time` and the chunks of `slab`. Ten levels of 64 slots over ticks of 128 ms reach the end of 64-bit time,
-//! so no deadline is too far. A level's slots stand for the ticks that first differ from the wheel's position in that
-//! level's six bits; a bitmap for each level finds the next one at once, however far it is. Only those entries cost
-//! memory that have a deadline.
+//! Depends on `time` and the chunks of `slab`. Ten levels of 64 slots over ticks of 128 ms reach the end of 64-bit
+//! time, so no deadline is too far. A level's slots stand for the ticks that first differ from the wheel's position in
+//! that level's six bits; a bitmap for each level finds the next one at once, however far it is. Only those entries
+//! cost memory that have a deadline.
 //!
-//! The position is not a clock. When the wall clock goes back and a deadline comes in that lies before the position, the
-//! position goes back too: everything below the highest differing level then belongs into one slot of that level, so that
-//! this is a matter of joining lists, not of visiting timers.
+//! The position is not a clock. When the wall clock goes back and a deadline comes in that lies before the position,
+//! the position goes back too: everything below the highest differing level then belongs into one slot of that level,
+//! so that this is a matter of joining lists, not of visiting timers.
 
 use super::slab::{Chunked, NIL};
 use crate::time::UnixMs;

@@ -28,7 +28,8 @@ pub struct Plan {
     pub warm_up: Duration,
     /// When it ends.
     pub until: Until,
-    /// Requests a second in all, sent on a schedule whatever the answers take; `None` sends when the last answer is there.
+    /// Requests a second in all, sent on a schedule whatever the answers take; `None` sends when the last answer is
+    /// there.
     pub rate: Option<f64>,
     /// Reads among 100 requests; the others write.
     pub reads: u8,

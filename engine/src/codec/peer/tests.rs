@@ -181,7 +181,8 @@ proptest! {
     fn a_cut_frame_is_too_short_wherever_it_is_cut(envelope in envelope(), cut in any::<prop::sample::Index>()) {
         let frame = bytes_of(&envelope);
         let cut = cut.index(frame.len());
-        prop_assert!(matches!(decoded(&frame[..cut]), Err(DecodeError::TooShort { .. })), "{:?}", decoded(&frame[..cut]));
+        let seen = decoded(&frame[..cut]);
+        prop_assert!(matches!(seen, Err(DecodeError::TooShort { .. })), "{seen:?}");
     }
 
     #[test]
