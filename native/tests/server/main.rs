@@ -1,0 +1,7 @@
+//! The built binary as its users meet it: real processes, real sockets, real files.
+#![cfg(unix)]
+
+mod bad_input;
+mod one_node;
+mod support;
+mod three_nodes;

@@ -1,0 +1,119 @@
+//! Three real nodes: any of them serves any key, two have each, and one may be killed.
+
+use crate::support::{Cluster, eventually};
+
+#[test]
+fn what_is_set_at_one_node_is_found_at_every_other() {
+    let cluster = Cluster::start(3, &[]);
+    for n in 0..30 {
+        let (path, value) = (format!("/v1/entries/key-{n}"), format!("value {n}"));
+        let stored = cluster.node(n % 3).send("PUT", &path, "", value.as_bytes());
+        assert_eq!((stored.status, stored.header("x-vitrine-copies")), (201, Some("2")), "{}", stored.text());
+        for reader in 0..3 {
+            let found = cluster.node(reader).ask("GET", &path);
+            assert_eq!((found.status, found.text()), (200, value.clone()));
+            assert_eq!(found.header("etag"), stored.header("etag"));
+        }
+    }
+    // Somebody was asked who had to ask somebody else.
+    let forwarded: u64 = (0..3).map(|n| cluster.node(n).metric("vitrine_forwarded_total")).sum();
+    assert!(forwarded > 0);
+    // Each entry is in two stores, and in no third.
+    let entries: u64 = (0..3).map(|n| cluster.node(n).metric("vitrine_store_entries ")).sum();
+    assert_eq!(entries, 60);
+    let path = "/v1/entries/key-7";
+    assert_eq!(cluster.node(0).ask("DELETE", path).header("x-vitrine-copies"), Some("2"));
+    assert!((0..3).all(|n| cluster.node(n).ask("GET", path).status == 404));
+}
+
+#[test]
+fn every_level_is_met_or_refused() {
+    let mut cluster = Cluster::start(3, &["--replicas", "3", "--request-timeout", "5s"]);
+    for level in ["one", "live", "quorum", "all"] {
+        let stored = cluster.node(0).send("PUT", &format!("/v1/entries/k-{level}?write={level}"), "", b"v");
+        let copies: u32 = stored.header("x-vitrine-copies").and_then(|c| c.parse().ok()).unwrap_or_default();
+        let needed = match level {
+            "one" => 1,
+            "quorum" => 2,
+            _ => 3,
+        };
+        assert!(stored.status == 201 && copies >= needed, "{level}: {} {copies}", stored.status);
+        for read in ["primary", "one", "quorum"] {
+            let path = format!("/v1/entries/k-{level}?read={read}");
+            eventually("every replica answers", || (0..3).all(|n| cluster.node(n).ask("GET", &path).status == 200));
+        }
+    }
+    cluster.kill(2);
+    eventually("the dead one is noticed", || {
+        let members = cluster.node(0).ask("GET", "/v1/cluster").json();
+        members["members"].as_array().expect("a list").iter().any(|m| m["alive"] == false)
+    });
+    let refused = cluster.node(0).send("PUT", "/v1/entries/k?write=all&timeout=500ms", "", b"v");
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (503, Some("unavailable")), "{}", refused.text());
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let stored = cluster.node(0).send("PUT", "/v1/entries/k?write=quorum&timeout=20s", "", b"v");
+    assert_eq!((stored.status, stored.header("x-vitrine-copies")), (201, Some("2")), "{}", stored.text());
+}
+
+#[test]
+fn a_killed_replica_loses_nothing_and_comes_back() {
+    let mut cluster = Cluster::start(3, &[]);
+    // Its primary is n2, and n3 has the other copy: n2 is killed, and n1 is asked.
+    let key = cluster.key_of(&[1, 2]);
+    let path = format!("/v1/entries/{key}?timeout=30s");
+    assert_eq!(cluster.node(0).send("PUT", &path, "", b"before").header("x-vitrine-copies"), Some("2"));
+    cluster.kill(1);
+    let found = cluster.node(0).ask("GET", &path);
+    assert_eq!((found.status, found.text().as_str(), found.header("x-vitrine-node")), (200, "before", Some("n2")));
+    eventually("the other replica leads", || cluster.node(0).ask("GET", &path).header("x-vitrine-node") == Some("n3"));
+    assert_eq!(cluster.node(0).send("PUT", &path, "", b"meanwhile").status, 204);
+    assert_eq!(cluster.node(2).ask("GET", &path).text(), "meanwhile");
+    cluster.restart(1);
+    eventually("the others see it again", || {
+        [0, 2].iter().all(|n| {
+            let members = cluster.node(*n).ask("GET", "/v1/cluster").json();
+            members["members"].as_array().expect("a list").iter().all(|m| m["alive"] == true)
+        })
+    });
+    // It was away and is empty: it never answers with what was there before, and takes writes again.
+    let answer = cluster.node(0).ask("GET", &path);
+    assert!(answer.status == 404 || answer.text() == "meanwhile", "{}", answer.text());
+    let stored = cluster.node(1).send("PUT", &path, "", b"after");
+    assert!([201, 204].contains(&stored.status), "{}", stored.text());
+    assert_eq!(stored.header("x-vitrine-copies"), Some("2"));
+    assert!((0..3).all(|n| cluster.node(n).ask("GET", &path).text() == "after"));
+}
+
+#[test]
+fn large_values_travel_whole() {
+    let cluster = Cluster::start(3, &["--replicas", "3", "--max-value", "8MiB"]);
+    let value: Vec<u8> = (0..6_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let stored = cluster.node(0).send("PUT", "/v1/entries/large?write=all&timeout=60s", "", &value);
+    assert_eq!((stored.status, stored.header("x-vitrine-copies")), (201, Some("3")), "{}", stored.text());
+    for reader in 0..3 {
+        assert!(cluster.node(reader).ask("GET", "/v1/entries/large?timeout=60s").body == value);
+    }
+}
+
+#[test]
+fn a_stranger_is_refused_with_a_reason() {
+    use std::io::{Read as _, Write as _};
+    let cluster = Cluster::start(2, &[]);
+    let members = cluster.node(0).ask("GET", "/v1/cluster").json();
+    let address = members["members"][0]["peer_address"].as_str().expect("an address").to_owned();
+    let say = |text: &[u8]| {
+        let mut stream = std::net::TcpStream::connect(&address).expect("a listener");
+        let length = u32::try_from(text.len()).expect("short").to_be_bytes();
+        stream.write_all(&[&length, text].concat()).expect("written");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(answer.get(4..).unwrap_or_default()).into_owned()
+    };
+    let hello =
+        |cluster: &str| format!(r#"{{"protocol":1,"cluster":"{cluster}","fingerprint":0,"from":"n2","to":"n1"}}"#);
+    assert!(say(hello("other").as_bytes()).contains("it belongs to the cluster `other`"));
+    assert!(say(hello("vitrine").as_bytes()).contains("its members, --replicas or --virtual-nodes differ"));
+    assert!(say(b"GET / HTTP/1.1").contains("what it says is no hello"));
+    assert!(say(&[b'x'; 10_000]).contains("frame"));
+    assert_eq!(cluster.node(0).send("PUT", "/v1/entries/k", "", b"v").header("x-vitrine-copies"), Some("2"));
+}
