@@ -28,8 +28,9 @@ docker-test: ## build the image and prove it and compose.yaml, in an engine of i
 	@scripts/docker-test
 
 fmt: ## format the Rust code and the page's
+	@scripts/setup run
 	@cargo fmt --all
-	@if [ -f www/package.json ]; then cd www && npm run --silent format; fi
+	@cd www && npm run --silent format
 
 lint: ## check formatting and lints without running tests
 	@scripts/setup test
