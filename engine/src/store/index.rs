@@ -78,7 +78,7 @@ impl Index {
 
     #[inline]
     fn segment(&self, hash: u32) -> usize {
-        (u64::from(hash) << self.bits >> 32) as usize
+        ((u64::from(hash) << self.bits) >> 32) as usize
     }
 }
 
@@ -87,7 +87,7 @@ impl Segment {
     #[inline]
     fn home(&self, hash: u32, bits: u32) -> usize {
         let fraction = (u64::from(hash) << bits) as u32;
-        (u64::from(fraction) * u64::from(self.homes) >> 32) as usize
+        ((u64::from(fraction) * u64::from(self.homes)) >> 32) as usize
     }
 
     fn insert(&mut self, new: Bucket, bits: u32) {

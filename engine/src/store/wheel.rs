@@ -235,7 +235,7 @@ const LEVELS: usize = 10;
 /// The list of those that are on their way to a finer level.
 const MOVING: u32 = LEVELS as u32 * SLOTS;
 const HEADS: u32 = MOVING + 1;
-const _: () = assert!(LEVELS as u32 * SLOT_BITS >= 64 - TICK_MS.ilog2() + 1 && size_of::<Timer>() == 20);
+const _: () = assert!(LEVELS as u32 * SLOT_BITS > 64 - TICK_MS.ilog2() && size_of::<Timer>() == 20);
 
 #[cfg(test)]
 mod tests {
