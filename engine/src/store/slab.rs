@@ -249,10 +249,11 @@ mod tests {
     #[test]
     fn chunks_hold_everything_in_place() {
         let mut items = Chunked::new();
-        for item in 0..3 * (CHUNK_MASK + 1) + 5 {
+        let count = if cfg!(miri) { 100 } else { 3 * (CHUNK_MASK + 1) + 5 };
+        for item in 0..count {
             assert_eq!(items.push(item), item);
         }
         assert!((0..items.len()).all(|id| items[id] == id));
-        assert_eq!(items.chunks.len(), 4);
+        assert_eq!(items.chunks.len() as u32, count.div_ceil(CHUNK_MASK + 1));
     }
 }

@@ -189,15 +189,16 @@ fn clones_go_their_own_ways_and_clearing_leaves_nothing() {
 
 #[test]
 fn equal_hashes_are_told_apart_by_keys() {
-    let mut store = store(Some(200), None);
+    const KEPT: u32 = if cfg!(miri) { 20 } else { 200 };
+    let mut store = store(Some(KEPT), None);
     let mut removed = 0;
-    for key in 0..300_u32 {
+    for key in 0..KEPT + 10 {
         let key = key.to_be_bytes();
         store.set(NOW, u64::MAX, &key, entry(&key), &mut |_| removed += 1).unwrap();
     }
-    assert_eq!((store.len(), removed), (200, 100));
-    for key in 0..300_u32 {
+    assert_eq!((store.len(), removed), (KEPT, 10));
+    for key in 0..KEPT + 10 {
         let found = store.peek(NOW, u64::MAX, &key.to_be_bytes()).map(|entry| entry.value.to_vec());
-        assert_eq!(found, (key >= 100).then(|| key.to_be_bytes().to_vec()));
+        assert_eq!(found, (key >= 10).then(|| key.to_be_bytes().to_vec()));
     }
 }

@@ -156,10 +156,12 @@ impl Wheel {
         Some((level, level as u32 * SLOTS + slot, before | u64::from(slot) << shift))
     }
 
-    /// Hangs a timer, which is in no list, where its deadline belongs. What is overdue belongs to this very tick.
+    /// Hangs a timer, which is in no list, where its deadline belongs. What is overdue must not put the position back
+    /// further than the clock has gone back, or many of those would have everybody moved again and again.
     fn place(&mut self, now: UnixMs, id: u32) {
-        let tick = self.deadline(id).0.div_ceil(TICK_MS).max(now.0 / TICK_MS);
+        let mut tick = self.deadline(id).0.div_ceil(TICK_MS);
         if tick < self.position {
+            tick = tick.max(self.position.min(now.0 / TICK_MS));
             self.rewind(tick);
         }
         let level = level(tick ^ self.position);
@@ -173,7 +175,7 @@ impl Wheel {
         self.timers[head].prev = id;
     }
 
-    /// Puts the position back to an earlier tick.
+    /// Puts the position back to an earlier tick, or leaves it.
     fn rewind(&mut self, tick: u64) {
         let highest = level(tick ^ self.position);
         let target = digit(self.position, highest);
