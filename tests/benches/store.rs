@@ -153,14 +153,17 @@ fn run(cache: &dyn Cache, workload: &str, keys: &[u32], threads: usize) -> (f64,
             "insert" => keys.iter().map(|number| cache.set(&key(*number), &VALUE)).count(),
             "get" => keys.iter().filter(|number| cache.get(&key(**number))).count(),
             // A cache aside: nine reads to a write, and a write after every miss.
-            _ => keys.iter().filter(|number| {
-                let key = key(**number);
-                let hit = mix(u64::from(**number)) % 10 != 0 && cache.get(&key);
-                if !hit {
-                    cache.set(&key, &VALUE);
-                }
-                hit
-            }).count(),
+            _ => keys
+                .iter()
+                .filter(|number| {
+                    let key = key(**number);
+                    let hit = mix(u64::from(**number)) % 10 != 0 && cache.get(&key);
+                    if !hit {
+                        cache.set(&key, &VALUE);
+                    }
+                    hit
+                })
+                .count(),
         };
         let handles: Vec<_> =
             keys.chunks(keys.len().div_ceil(threads)).map(|keys| scope.spawn(move || part(keys))).collect();
@@ -226,18 +229,25 @@ fn print_tables(speed: &[Row], memory: &[Memory]) {
 }
 
 fn print_json(speed: &[Row], memory: &[Memory], rounds: usize) {
-    let speed: Vec<_> = speed.iter().map(|row| {
-        let [ours, lru, quick] = [0, 1, 2].map(|which| median(row.ns[which].clone()));
-        serde_json::json!({
-            "workload": row.workload, "threads": row.threads,
-            "ns": { "vitrine": ours, "lru": lru, "quick_cache": quick },
-            "times_faster_than": { "lru": ratio(row, 1), "quick_cache": ratio(row, 2) },
+    let speed: Vec<_> = speed
+        .iter()
+        .map(|row| {
+            let [ours, lru, quick] = [0, 1, 2].map(|which| median(row.ns[which].clone()));
+            serde_json::json!({
+                "workload": row.workload, "threads": row.threads,
+                "ns": { "vitrine": ours, "lru": lru, "quick_cache": quick },
+                "times_faster_than": { "lru": ratio(row, 1), "quick_cache": ratio(row, 2) },
+            })
         })
-    }).collect();
-    let memory: Vec<_> = memory.iter().map(|m| {
-        serde_json::json!({ "cache": m.name, "overhead_filled": m.filled, "overhead_churned": m.churned })
-    }).collect();
-    println!("{}", serde_json::json!({ "bench": "store", "entries": ENTRIES, "rounds": rounds, "speed": speed, "memory": memory }));
+        .collect();
+    let memory: Vec<_> = memory
+        .iter()
+        .map(|m| serde_json::json!({ "cache": m.name, "overhead_filled": m.filled, "overhead_churned": m.churned }))
+        .collect();
+    println!(
+        "{}",
+        serde_json::json!({ "bench": "store", "entries": ENTRIES, "rounds": rounds, "speed": speed, "memory": memory })
+    );
 }
 
 /// The median over rounds of their time by ours in the same round: above one, ours is faster.
@@ -253,11 +263,18 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 /// Ranks of a Zipf distribution with exponent 0.99 over four times as many keys as fit, spread over the key space.
 fn zipf(count: usize) -> Vec<u32> {
     let mut total = 0.0;
-    let cumulated: Vec<f64> = (1..=4 * ENTRIES).map(|rank| { total += f64::from(rank).powf(-0.99); total }).collect();
-    (0..count as u64).map(|n| {
-        let at = (mix(n ^ 0x5eed) >> 11) as f64 / (1_u64 << 53) as f64 * total;
-        cumulated.partition_point(|sum| *sum < at) as u32
-    }).collect()
+    let cumulated: Vec<f64> = (1..=4 * ENTRIES)
+        .map(|rank| {
+            total += f64::from(rank).powf(-0.99);
+            total
+        })
+        .collect();
+    (0..count as u64)
+        .map(|n| {
+            let at = (mix(n ^ 0x5eed) >> 11) as f64 / (1_u64 << 53) as f64 * total;
+            cumulated.partition_point(|sum| *sum < at) as u32
+        })
+        .collect()
 }
 
 fn key(number: u32) -> [u8; 16] {
