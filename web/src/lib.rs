@@ -1,1 +1,282 @@
-//! The Vitrine simulator for the browser.
+//! The Vitrine simulator for the browser: commands in, flat arrays of numbers and words out. It decides nothing.
+//!
+//! A thin wrapper of [`vitrine_engine::sim::World`]. What the page sends is checked here and answered with an error in
+//! words; nothing that it sends may panic. Every array is a copy: the page may keep it when the wasm's memory moves.
+
+mod history;
+mod journal;
+mod picture;
+mod settings;
+mod traces;
+
+use vitrine_engine::sim::World;
+use vitrine_engine::time::Instant;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use history::{Act, History};
+use journal::Journal;
+use picture::Edition;
+pub use settings::Settings;
+use traces::TraceFile;
+
+/// One simulated cluster, what was done to it, and the trace that was opened.
+#[wasm_bindgen]
+pub struct Playground {
+    settings: Settings,
+    levels: settings::Levels,
+    history: History,
+    journal: Journal,
+    edition: Edition,
+    trace: TraceFile,
+    /// Requests of the trace that is being replayed; 0 when none is.
+    replaying: u32,
+}
+
+/// Events of one call: what they leave in the world's own trace fits into it, so that the journal misses nothing.
+const MOST_AT_ONCE: u32 = 250;
+
+/// Why something was not done, in words for the person; it arrives as a JavaScript `Error`.
+type Wrong = wasm_bindgen::JsError;
+
+#[wasm_bindgen]
+impl Playground {
+    /// A cluster of those settings.
+    ///
+    /// # Errors
+    /// When a setting is out of its bounds.
+    #[wasm_bindgen(constructor)]
+    pub fn new(settings: Settings) -> Result<Playground, Wrong> {
+        let world = World::new(settings.world(false).map_err(wrong)?);
+        Ok(Playground {
+            settings,
+            levels: settings::Levels::default(),
+            history: History::new(world),
+            journal: Journal::default(),
+            edition: Edition::default(),
+            trace: TraceFile::default(),
+            replaying: 0,
+        })
+    }
+
+    /// Builds another cluster in place of this one; the trace that was opened stays. Levels are those of workloads.
+    ///
+    /// # Errors
+    /// When a setting is out of its bounds; the old cluster is then as it was.
+    pub fn build(&mut self, settings: Settings, write_level: &str, read_level: &str) -> Result<(), Wrong> {
+        let levels = settings::Levels::parse(write_level, read_level).map_err(wrong)?;
+        let world = World::new(settings.world(false).map_err(wrong)?);
+        (self.settings, self.levels, self.replaying) = (settings, levels, 0);
+        (self.history, self.journal) = (History::new(world), Journal::default());
+        self.journal.follow(self.history.world());
+        Ok(())
+    }
+
+    /// Simulated microseconds since the world began.
+    pub fn now(&self) -> f64 {
+        self.world().now().0 as f64
+    }
+
+    /// Events carried out.
+    pub fn steps(&self) -> f64 {
+        self.world().events() as f64
+    }
+
+    /// Carries out events up to that moment, at most so many and at most 250, and says how many.
+    pub fn run(&mut self, until: f64, most: u32) -> u32 {
+        // A cast from f64 saturates: no number that the page can send is out of range.
+        let carried = self.history.run(Instant(until as u64), u64::from(most.min(MOST_AT_ONCE)));
+        self.journal.follow(self.history.world());
+        carried as u32
+    }
+
+    /// Goes on to the next event that a person can see. False when there was none.
+    pub fn step_forward(&mut self) -> bool {
+        let moved = self.history.forward();
+        self.journal.follow(self.history.world());
+        moved
+    }
+
+    /// Goes back to just after the previous event that a person can see. False at the beginning.
+    ///
+    /// # Errors
+    /// While a trace is replayed, which keeps no history.
+    pub fn step_back(&mut self) -> Result<bool, Wrong> {
+        if self.replaying > 0 {
+            return Err(wrong("a replayed trace keeps no history to step back in"));
+        }
+        let moved = self.history.back();
+        self.journal.follow(self.history.world());
+        Ok(moved)
+    }
+
+    /// Does what a line says: `c1 set k v ttl=5s`, `n1 crash`, `cut n1 n2`, `heal`.
+    ///
+    /// # Errors
+    /// When the line is not a command, with what is accepted.
+    pub fn command(&mut self, line: &str) -> Result<(), Wrong> {
+        self.act(Act::Command(line.into()))
+    }
+
+    /// Begins a workload in place of any other: `zipf`, `uniform`, `scan` or `hotkey`; `rate` in requests a second, `ttl` in
+    /// milliseconds, 0 for none.
+    ///
+    /// # Errors
+    /// When a number is out of its bounds.
+    pub fn workload(&mut self, kind: &str, keys: u32, rate: u32, writes: u32, ttl: u32) -> Result<(), Wrong> {
+        let workload = settings::workload(kind, keys, rate, writes, ttl, self.levels).map_err(wrong)?;
+        self.act(Act::Workload(Some(workload)))
+    }
+
+    /// Ends the workload.
+    ///
+    /// # Errors
+    /// None today; the page treats it as every other act.
+    pub fn stop_workload(&mut self) -> Result<(), Wrong> {
+        self.act(Act::Workload(None))
+    }
+
+    /// True while a workload runs.
+    pub fn busy(&self) -> bool {
+        self.world().load().is_some()
+    }
+
+    /// One number for the run so far, in hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        format!("{:016x}", self.world().fingerprint())
+    }
+
+    /// Begins to read a trace file of that name, in place of any other.
+    pub fn trace_start(&mut self, name: &str) {
+        self.trace = TraceFile::start(name);
+    }
+
+    /// Takes the next bytes of the file, unpacked; says how many requests have been read.
+    ///
+    /// # Errors
+    /// When the file is no trace, or has too many requests; the trace is then gone.
+    pub fn trace_feed(&mut self, bytes: &[u8]) -> Result<u32, Wrong> {
+        let fed = self.trace.feed(bytes);
+        self.kept(fed)
+    }
+
+    /// The file is whole; says how many requests it has.
+    ///
+    /// # Errors
+    /// When its end is no end of a trace, or it has no requests; the trace is then gone.
+    pub fn trace_finish(&mut self) -> Result<u32, Wrong> {
+        let finished = self.trace.finish();
+        self.kept(finished)
+    }
+
+    /// Feeds the trace to a new cluster of the settings: one client reads each key, and on a miss writes it.
+    ///
+    /// # Errors
+    /// When no trace was read.
+    pub fn replay(&mut self) -> Result<(), Wrong> {
+        let keys = self.trace.keys().map_err(wrong)?;
+        let mut world = World::new(self.settings.world(true).map_err(wrong)?);
+        self.replaying = keys.len() as u32;
+        world.replay(keys.iter().cloned());
+        (self.history, self.journal) = (History::without(world), Journal::default());
+        Ok(())
+    }
+
+    /// Of the trace that is replayed: its requests, those answered, hits, misses, failures. Empty when none is.
+    pub fn replayed(&self) -> Vec<f64> {
+        if self.replaying == 0 {
+            return Vec::new();
+        }
+        let replay = self.world().replayed();
+        let numbers = [u64::from(self.replaying), replay.requests, replay.hits, replay.misses, replay.failures];
+        numbers.map(|number| number as f64).to_vec()
+    }
+
+    /// See [`picture::flights`].
+    pub fn flights(&self) -> Vec<f64> {
+        picture::flights(self.world())
+    }
+
+    /// See [`picture::flight_labels`].
+    pub fn flight_labels(&self) -> Vec<String> {
+        picture::flight_labels(self.world())
+    }
+
+    /// See [`picture::nodes`].
+    pub fn nodes(&self) -> Vec<f64> {
+        picture::nodes(self.world())
+    }
+
+    /// See [`picture::rows`].
+    pub fn rows(&self, head: u32, tail: u32) -> Vec<f64> {
+        picture::rows(self.world(), head, tail)
+    }
+
+    /// See [`picture::row_keys`].
+    pub fn row_keys(&self, head: u32, tail: u32) -> Vec<String> {
+        picture::row_keys(self.world(), head, tail)
+    }
+
+    /// The ways that are cut: from and to, from and to.
+    pub fn cuts(&self) -> Vec<u16> {
+        self.world().links().all_cut().flat_map(|(from, to)| [from.0, to.0]).collect()
+    }
+
+    /// The number of the latest event of the log.
+    pub fn latest(&self) -> f64 {
+        self.journal.latest() as f64
+    }
+
+    /// The log after event number `since`, oldest first: see [`picture::log`].
+    pub fn log(&self, since: f64) -> Vec<f64> {
+        picture::log(&self.journal.since(since as u64))
+    }
+
+    /// The words of the same events: see [`picture::log_words`].
+    pub fn log_words(&self, since: f64) -> Vec<String> {
+        picture::log_words(&self.journal.since(since as u64))
+    }
+
+    /// A number that changes when [`Playground::owners`] or [`Playground::primaries`] may have.
+    pub fn placement_edition(&mut self) -> u32 {
+        self.edition.of(self.history.world())
+    }
+
+    /// See [`picture::owners`].
+    pub fn owners(&self) -> Vec<i16> {
+        picture::owners(self.world())
+    }
+
+    /// See [`picture::primaries`].
+    pub fn primaries(&self) -> Vec<i16> {
+        picture::primaries(self.world())
+    }
+
+    /// See [`picture::explain`].
+    pub fn explain(&self, key: &str) -> Vec<f64> {
+        picture::explain(self.world(), key)
+    }
+}
+
+impl Playground {
+    fn world(&self) -> &World {
+        self.history.world()
+    }
+
+    fn act(&mut self, act: Act) -> Result<(), Wrong> {
+        let done = self.history.act(act);
+        self.journal.follow(self.history.world());
+        done.map_err(wrong)
+    }
+
+    /// A trace that went wrong is no trace: what was read of it is dropped.
+    fn kept(&mut self, outcome: Result<u32, String>) -> Result<u32, Wrong> {
+        if outcome.is_err() {
+            self.trace = TraceFile::default();
+        }
+        outcome.map_err(wrong)
+    }
+}
+
+fn wrong(why: impl core::fmt::Display) -> Wrong {
+    Wrong::new(&why.to_string())
+}

@@ -102,7 +102,7 @@ function Rows({ node, room }: { node: NodeView; room: Room }) {
           </>
         );
       })}
-      <li class="next">{full ? '↑ next out: oldest use' : '↑ oldest use, still room'}</li>
+      <li class="next">{full ? '↑ next out: oldest use' : '↑ oldest use'}</li>
     </ol>
   );
 }

@@ -1,4 +1,4 @@
-import { useSignal } from '@preact/signals';
+import { useComputed, useSignal } from '@preact/signals';
 import { useSession } from '../state/context.ts';
 import { FIRST_WORKLOAD } from '../state/session.ts';
 import type { Workload } from '../worker/protocol.ts';
@@ -15,7 +15,7 @@ const KINDS: Readonly<Record<Workload['kind'], string>> = {
 export function WorkloadPanel() {
   const session = useSession();
   const draft = useSignal<Workload>(FIRST_WORKLOAD);
-  const runs = session.snapshot.value?.busy ?? false;
+  const runs = useComputed(() => session.snapshot.value?.busy ?? false).value;
   const change = (part: Partial<Workload>) => {
     draft.value = { ...draft.value, ...part };
     // A workload that runs follows what is set.
@@ -50,8 +50,8 @@ export function WorkloadPanel() {
           onChange={(writePercent) => change({ writePercent })}
         />
         <NumberField
-          label="TTL"
-          unit="ms, 0 = none"
+          label="TTL up to"
+          unit="ms, 0: none"
           value={ttl}
           min={0}
           max={86_400_000}

@@ -16,12 +16,16 @@ interface NumberProps {
 export function NumberField({ label, value, min, max, unit, onChange }: NumberProps) {
   const id = useId();
   const wrong = useSignal<string | null>(null);
+  /** What is being typed: the page draws often, and must not take it away. */
+  const typed = useSignal<string | null>(null);
   const read = (event: Event & { currentTarget: HTMLInputElement }) => {
     const text = event.currentTarget.value.trim();
     const number = Number(text);
     const good = /^\d+$/.test(text) && number >= min && number <= max;
     wrong.value = good ? null : `${label} takes a whole number from ${min} to ${max}`;
-    if (good) onChange(number);
+    if (!good) return;
+    typed.value = null;
+    onChange(number);
   };
   return (
     <div class="field">
@@ -36,9 +40,12 @@ export function NumberField({ label, value, min, max, unit, onChange }: NumberPr
         min={min}
         max={max}
         step={1}
-        value={value}
+        value={typed.value ?? value}
         aria-invalid={wrong.value !== null}
         aria-describedby={`${id}-wrong`}
+        onInput={(event) => {
+          typed.value = event.currentTarget.value;
+        }}
         onChange={read}
       />
       <span id={`${id}-wrong`} class="wrong" role="status">

@@ -30,7 +30,9 @@ export const FIRST: Settings = {
   lossPerMille: 0,
 };
 
-export const FIRST_WORKLOAD: Workload = { kind: 'zipf', keys: 60, rate: 1_500, writePercent: 35, ttl: 0 };
+export const FIRST_WORKLOAD: Workload = { kind: 'zipf', keys: 60, rate: 1_500, writePercent: 35, ttl: 500 };
+/** The first screen begins where stores have something in them, that many simulated microseconds in. */
+const WARM = 60_000;
 export const FIRST_SPEED = SPEEDS.indexOf(1 / 500);
 
 /** Rows of the log that are kept. */
@@ -136,7 +138,9 @@ export class Session {
       this.log.value = [];
       this.selectedNode.value = null;
     });
-    this.port.post({ type: 'build', settings, workload: this.workload.value });
+    // A person who stopped the load wants a quiet cluster.
+    const load = this.snapshot.value?.busy === false ? null : this.workload.value;
+    this.port.post({ type: 'build', settings, workload: load });
   }
 
   run(workload: Workload | null): void {
@@ -176,6 +180,8 @@ export class Session {
       case 'ready':
         this.started.value = true;
         this.build(this.settings.value);
+        this.port.post({ type: 'frame', advance: WARM });
+        this.waiting = true;
         break;
       case 'frame':
         this.waiting = false;

@@ -59,7 +59,7 @@ class Simulator implements Engine {
 
   stepBack(): boolean {
     const moved = this.playground.step_back();
-    // What the log said since then is said again.
+    // What the log said since then will be said again.
     this.logged = Math.min(this.logged, this.playground.latest());
     return moved;
   }

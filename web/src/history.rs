@@ -1,0 +1,216 @@
+//! A world that can be stepped back: clones of it now and then, and what was done to it in between.
+//!
+//! A run is its seed and what was done to it, so going back is a clone from before and then forward again. What was done
+//! after the moment gone back to is done again when the run passes there, until somebody does something else.
+
+use vitrine_engine::sim::{Workload, World};
+use vitrine_engine::time::Instant;
+
+/// A world, and the way back.
+pub struct History {
+    world: World,
+    /// Earlier moments, oldest first; the first is the beginning.
+    keyframes: Vec<Keyframe>,
+    /// Events between two keyframes; it doubles when there are too many of them.
+    spacing: u64,
+    acts: Vec<Done>,
+    /// How many of the acts this world has seen.
+    seen: usize,
+    recording: bool,
+}
+
+/// Something that a person does to a world.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// A line of a script.
+    Command(String),
+    /// A workload, or none.
+    Workload(Option<Workload>),
+}
+
+struct Keyframe {
+    world: World,
+    seen: usize,
+}
+
+struct Done {
+    /// After that many events.
+    events: u64,
+    at: Instant,
+    act: Act,
+}
+
+/// Keyframes at most: each is a whole cluster.
+const MOST_KEYFRAMES: usize = 48;
+const FIRST_SPACING: u64 = 1_000;
+/// A step goes over no more events than these in search of one that can be seen: heartbeats alone fill the rest.
+const MOST_QUIET: u32 = 10_000;
+
+impl History {
+    /// From its beginning.
+    pub fn new(world: World) -> History {
+        let first = Keyframe { world: world.clone(), seen: 0 };
+        History { world, keyframes: vec![first], spacing: FIRST_SPACING, acts: Vec::new(), seen: 0, recording: true }
+    }
+
+    /// Without a way back, for a run whose clones would be too large.
+    pub fn without(world: World) -> History {
+        let none = Vec::new();
+        History { world, keyframes: none, spacing: u64::MAX, acts: Vec::new(), seen: 0, recording: false }
+    }
+
+    /// The world as it is now.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Does something now. What was to come is no more.
+    pub fn act(&mut self, act: Act) -> Result<(), String> {
+        perform(&mut self.world, &act)?;
+        if self.recording {
+            let (events, at) = (self.world.events(), self.world.now());
+            self.acts.truncate(self.seen);
+            self.acts.push(Done { events, at, act });
+            self.seen += 1;
+        }
+        Ok(())
+    }
+
+    /// Carries out events up to that moment, at most so many, and says how many.
+    pub fn run(&mut self, until: Instant, most: u64) -> u64 {
+        let start = self.world.events();
+        loop {
+            let carried = self.world.events() - start;
+            let due = self.acts.get(self.seen).map(|done| (done.events, done.at));
+            let limit = due.map_or(u64::MAX, |(events, _)| events.saturating_sub(self.world.events()));
+            let limit = limit.min(most - carried).min(self.spacing);
+            let end = due.map_or(until, |(_, at)| until.min(at));
+            if limit > 0 {
+                self.world.run_until(end, limit);
+            } else if self.world.next_event().is_none_or(|next| next > end) {
+                // All events before the act are done: time goes on to it.
+                self.world.run_until(end, 1);
+            }
+            self.keep();
+            let repeated = self.repeat();
+            let carried_now = self.world.events() - start;
+            if carried_now >= most
+                || self.world.now() >= until && self.quiet_until(until)
+                || carried_now == carried && !repeated
+            {
+                return carried_now;
+            }
+        }
+    }
+
+    /// Goes on to just after the next event that can be seen.
+    pub fn forward(&mut self) -> bool {
+        let before = seen_in(&self.world);
+        for _ in 0..MOST_QUIET {
+            if self.repeat() || !self.world.step() {
+                break;
+            }
+            self.keep();
+            if seen_in(&self.world) != before {
+                return true;
+            }
+        }
+        seen_in(&self.world) != before
+    }
+
+    /// Goes back to just after the event before the latest that can be seen.
+    pub fn back(&mut self) -> bool {
+        let now = self.world.events();
+        let latest = seen_in(&self.world);
+        for index in (0..self.keyframes.len())
+            .rev()
+            .filter(|index| self.keyframes[*index].world.events() <= now)
+            .collect::<Vec<_>>()
+        {
+            // The first pass finds where the picture last changed before the latest change; the second goes there.
+            self.restore(index);
+            let (mut target, mut picture) = (None, seen_in(&self.world));
+            if picture < latest {
+                target = Some((self.world.events(), self.seen));
+            }
+            while self.world.events() < now {
+                let repeated = self.repeat();
+                if !repeated && !self.world.step() {
+                    break;
+                }
+                let changed = seen_in(&self.world);
+                if changed != picture && changed < latest {
+                    target = Some((self.world.events(), self.seen));
+                }
+                picture = changed;
+            }
+            if let Some((events, seen)) = target {
+                self.restore(index);
+                while self.world.events() < events || self.seen < seen {
+                    if !self.repeat() && !self.world.step() {
+                        break;
+                    }
+                }
+                self.keyframes.truncate(index + 1);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Does the next act again when the run has come to where it was done.
+    fn repeat(&mut self) -> bool {
+        let Some(done) = self.acts.get(self.seen) else { return false };
+        if self.world.events() < done.events {
+            return false;
+        }
+        if self.world.now() < done.at && self.world.next_event().is_none_or(|next| next > done.at) {
+            self.world.run_until(done.at, 1);
+        }
+        // It was carried out here before, so it is carried out now.
+        let _ = perform(&mut self.world, &done.act);
+        self.seen += 1;
+        true
+    }
+
+    fn quiet_until(&self, until: Instant) -> bool {
+        self.world.next_event().is_none_or(|next| next > until)
+            && self.acts.get(self.seen).is_none_or(|done| done.at > until)
+    }
+
+    fn restore(&mut self, index: usize) {
+        let keyframe = &self.keyframes[index];
+        (self.world, self.seen) = (keyframe.world.clone(), keyframe.seen);
+    }
+
+    fn keep(&mut self) {
+        let Some(last) = self.keyframes.last() else { return };
+        if self.world.events() < last.world.events() + self.spacing {
+            return;
+        }
+        self.keyframes.push(Keyframe { world: self.world.clone(), seen: self.seen });
+        if self.keyframes.len() > MOST_KEYFRAMES {
+            let mut index = 0;
+            self.keyframes.retain(|_| {
+                index += 1;
+                index % 2 == 1
+            });
+            self.spacing *= 2;
+        }
+    }
+}
+
+fn perform(world: &mut World, act: &Act) -> Result<(), String> {
+    match act {
+        Act::Command(line) => world.command(line).map_err(|why| why.to_string()),
+        Act::Workload(workload) => {
+            world.workload(workload.clone());
+            Ok(())
+        }
+    }
+}
+
+/// The number of the latest event that a person can see: what passes between hearts is not worth a step.
+fn seen_in(world: &World) -> u64 {
+    world.trace().events().rev().find(|event| !event.is_heartbeat()).map_or(0, |event| event.seq)
+}

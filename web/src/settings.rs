@@ -1,0 +1,175 @@
+//! What a person sets, checked: nothing here is out of the engine's bounds, and what is gets an error that names it.
+
+use core::time::Duration;
+
+use vitrine_engine::cluster::Heartbeat;
+use vitrine_engine::request::{ReadLevel, WriteLevel};
+use vitrine_engine::sim::{Network, Shape, Workload, WorldConfig};
+use vitrine_engine::store::Limits;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// A cluster to build.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Everything random follows from it.
+    pub seed: u64,
+    /// Nodes, 1 to 32.
+    pub nodes: u32,
+    /// Copies of each slot, 1 to 8.
+    pub replicas: u32,
+    /// Entries that a node may hold, 1 to 1,000,000.
+    pub capacity: u32,
+    /// Points on the ring for each node, 1 to 512.
+    pub virtual_nodes: u32,
+    /// Messages lost between nodes, of a thousand; 0 to 900.
+    pub loss_per_mille: u32,
+}
+
+/// Who must have a write, and who answers a read, of the workload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Levels {
+    write: WriteLevel,
+    read: ReadLevel,
+}
+
+#[wasm_bindgen]
+impl Settings {
+    /// Three nodes, two copies, room for 24 entries each.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Settings {
+        Settings::default()
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { seed: 1, nodes: 3, replicas: 2, capacity: 24, virtual_nodes: 64, loss_per_mille: 0 }
+    }
+}
+
+impl Settings {
+    /// The world to make. A long replay goes without the checks, which remember every write.
+    pub fn world(&self, replay: bool) -> Result<WorldConfig, String> {
+        let loss = within("lost messages of a thousand", self.loss_per_mille, 0, 900)? * 1_000;
+        Ok(WorldConfig {
+            seed: self.seed,
+            nodes: within("nodes", self.nodes, 1, 32)? as u16,
+            replicas: within("copies", self.replicas, 1, 8)? as u8,
+            limits: Limits { entries: Some(within("capacity", self.capacity, 1, 1_000_000)?), bytes: None },
+            virtual_nodes: within("virtual nodes", self.virtual_nodes, 1, 512)? as u16,
+            network: Network { loss, ..NETWORK },
+            clock_skew: Duration::from_millis(2),
+            heartbeat: heartbeat(self.nodes),
+            checks: !replay,
+            trace: 2_000,
+            ..WorldConfig::default()
+        })
+    }
+}
+
+impl Levels {
+    /// By their names.
+    pub fn parse(write: &str, read: &str) -> Result<Levels, String> {
+        let write = match write {
+            "one" => WriteLevel::One,
+            "live" => WriteLevel::Live,
+            "quorum" => WriteLevel::Quorum,
+            "all" => WriteLevel::All,
+            other => return Err(format!("unknown write level {other:?}; one, live, quorum and all are known")),
+        };
+        let read = match read {
+            "primary" => ReadLevel::Primary,
+            "one" => ReadLevel::One,
+            "quorum" => ReadLevel::Quorum,
+            other => return Err(format!("unknown read level {other:?}; primary, one and quorum are known")),
+        };
+        Ok(Levels { write, read })
+    }
+}
+
+/// A workload of those numbers.
+pub fn workload(kind: &str, keys: u32, rate: u32, writes: u32, ttl: u32, levels: Levels) -> Result<Workload, String> {
+    let shape = match kind {
+        "zipf" => Shape::Zipf,
+        "uniform" => Shape::Uniform,
+        "scan" => Shape::Scan,
+        "hotkey" => Shape::Hot,
+        other => return Err(format!("unknown workload {other:?}; zipf, uniform, scan and hotkey are known")),
+    };
+    let ttl = within("TTL in milliseconds", ttl, 0, 86_400_000)?;
+    Ok(Workload {
+        shape,
+        keys: within("keys", keys, 1, 1_000_000)?,
+        rate: within("requests a second", rate, 1, 100_000)?,
+        writes: within("writes of a hundred", writes, 0, 100)? as u8,
+        deletes: 0,
+        conditional: 0,
+        expiring: if ttl == 0 { 0 } else { 100 },
+        // The value is its operation's number and nothing more: what is written is read in the log.
+        value_bytes: 0,
+        ttl: Duration::from_millis(u64::from(ttl)),
+        write_level: Some(levels.write),
+        read_level: Some(levels.read),
+        ..Workload::default()
+    })
+}
+
+fn within(what: &str, number: u32, least: u32, most: u32) -> Result<u32, String> {
+    if (least..=most).contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!("{what}: {number} is not from {least} to {most}"))
+    }
+}
+
+/// A millisecond between any two, so that a person who slows time down a few hundred times sees messages travel.
+const NETWORK: Network =
+    Network { delay: Duration::from_micros(900), jitter: Duration::from_micros(250), loss: 0, duplicate: 0 };
+
+/// A dead node is missed within a few seconds of the person who watches, and many nodes do not drown in questions.
+fn heartbeat(nodes: u32) -> Heartbeat {
+    let calm = nodes.div_ceil(4);
+    Heartbeat { interval: Duration::from_millis(5) * calm, suspect_after: Duration::from_millis(20) * calm }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_checked() {
+        let check = |settings: Settings, expected: Result<(), &str>| {
+            assert_eq!(settings.world(false).map(|_| ()), expected.map_err(String::from));
+        };
+        let good = Settings::default();
+        check(good, Ok(()));
+        check(Settings { nodes: 0, ..good }, Err("nodes: 0 is not from 1 to 32"));
+        check(Settings { nodes: 33, ..good }, Err("nodes: 33 is not from 1 to 32"));
+        check(Settings { replicas: 9, ..good }, Err("copies: 9 is not from 1 to 8"));
+        check(Settings { capacity: 0, ..good }, Err("capacity: 0 is not from 1 to 1000000"));
+        check(Settings { virtual_nodes: 513, ..good }, Err("virtual nodes: 513 is not from 1 to 512"));
+        check(Settings { loss_per_mille: 901, ..good }, Err("lost messages of a thousand: 901 is not from 0 to 900"));
+    }
+
+    #[test]
+    fn levels_and_workloads_are_checked() {
+        assert!(Levels::parse("live", "primary").is_ok());
+        assert!(Levels::parse("most", "primary").is_err_and(|why| why.contains("\"most\"")));
+        assert!(Levels::parse("live", "any").is_err_and(|why| why.contains("\"any\"")));
+        let check = |kind, keys, rate, writes, ttl, right| {
+            assert_eq!(
+                workload(kind, keys, rate, writes, ttl, Levels::default()).is_ok(),
+                right,
+                "{kind} {keys} {rate}"
+            );
+        };
+        check("zipf", 1, 1, 0, 0, true);
+        check("hotkey", 1_000_000, 100_000, 100, 86_400_000, true);
+        check("storm", 1, 1, 0, 0, false);
+        check("zipf", 0, 1, 0, 0, false);
+        check("zipf", 1, 0, 0, 0, false);
+        check("zipf", 1, 1, 101, 0, false);
+        check("zipf", 1, 1, 0, 86_400_001, false);
+    }
+}
