@@ -26,6 +26,8 @@ test('the one thing to click crashes a node, says so, and brings it back', async
   await expect(page.getByRole('table').getByText('n2 crashed')).toBeVisible();
   // The others find out by themselves: nobody answers for its slots but them.
   await hurry(page);
+  await page.getByRole('searchbox', { name: 'Filter the log' }).fill('suspects n2');
+  await page.getByRole('searchbox', { name: 'Filter the log' }).fill('suspects n2');
   await expect(
     page
       .getByRole('table')

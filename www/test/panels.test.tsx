@@ -70,6 +70,7 @@ describe('the scene', () => {
       { nodes: [node(1), node(2), node(3, { up: false })], cuts: [{ from: 1, to: 2 }] },
       <Scene />,
     );
+    expect(all('[role=button]').every((e) => e.getAttribute('tabindex') === '0')).toBe(true);
     const labels = all('[role=button]').map((e) => e.getAttribute('aria-label'));
     expect(labels).toContain('Node n3, down');
     expect(labels).toContain('Link n1 to n2: cut from n1 to n2; heal it');

@@ -86,7 +86,7 @@ it('shows at once what a person did', async () => {
 it('counts worlds, so that the log of one does not run on into the next', async () => {
   const { runner, posted } = open();
   for (const world of [1, 2]) {
-    await runner.receive({ type: 'build', settings: FIRST, workload: null });
+    await runner.receive({ type: 'build', settings: FIRST, workload: null, after: 0 });
     await runner.receive({ type: 'frame', advance: 0 });
     expect(posted.at(-1)).toMatchObject({ snapshot: { world } });
   }

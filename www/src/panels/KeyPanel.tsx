@@ -39,7 +39,7 @@ export function KeyPanel() {
                 <th scope="col">Replica</th>
                 <th scope="col">Version</th>
                 <th scope="col">Expires</th>
-                <th scope="col">Ahead of it</th>
+                <th scope="col">Rank</th>
               </tr>
             </thead>
             <tbody>
@@ -49,7 +49,7 @@ export function KeyPanel() {
                     <span class="chip" aria-hidden="true" /> {nameOf(replica.node)}
                     {replica.node === explained.primary ? ' primary' : ''}
                   </th>
-                  <td>{!replica.up ? 'down' : (replica.version ?? 'has nothing')}</td>
+                  <td>{!replica.up ? 'down' : (replica.version ?? 'nothing')}</td>
                   <td>
                     {replica.version === null ? '–' : replica.expiresIn === null ? 'never' : span(replica.expiresIn)}
                   </td>

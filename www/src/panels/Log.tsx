@@ -5,6 +5,7 @@ import { type LogRow, nameOf } from '../frame.ts';
 import { hue } from '../scene/palette.ts';
 import { useSession } from '../state/context.ts';
 import { moment } from '../state/format.ts';
+import { NOTABLE } from '../state/session.ts';
 
 /** Rows in the document: more than anyone reads, few enough to draw ten times a second. */
 const SHOWN = 80;
@@ -37,8 +38,7 @@ export function Log() {
           }}
         />
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
-      <div class="scroll" tabIndex={0} role="region" aria-label="Log, newest first">
+      <div class="scroll" tabindex={0} role="region" aria-label="Log, newest first">
         <table>
           <thead>
             <tr>
@@ -51,7 +51,7 @@ export function Log() {
           </thead>
           <tbody>
             {rows.value.map((row) => (
-              <tr key={row.seq} data-kind={row.kind}>
+              <tr key={row.seq} class={NOTABLE.has(row.kind) ? 'notable' : ''}>
                 <td class="number">{moment(row.at)}</td>
                 <td>
                   <span class="chip" style={{ '--owner': hue(row.place) }} aria-hidden="true" />

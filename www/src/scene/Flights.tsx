@@ -10,6 +10,8 @@ import { hueIndex } from './palette.ts';
 
 /** Messages that are drawn at most; the rest are counted. */
 export const DRAWN = 300;
+/** When more than these fly, heartbeats are left out. */
+const CROWDED = 40;
 /** Labels that can be read at the same time. */
 const LABELLED = 8;
 
@@ -85,6 +87,7 @@ function draw(
   const labels = motion.flights.filter((f) => f.label !== '' && f.kind !== 'ping' && f.kind !== 'pong');
   const readable = labels.length <= LABELLED;
   for (const flight of motion.flights.slice(0, DRAWN)) {
+    if (motion.inFlight > CROWDED && (flight.kind === 'ping' || flight.kind === 'pong')) continue;
     const from = discs.get(flight.from) ?? discs.get(CLIENTS);
     const to = discs.get(flight.to) ?? discs.get(CLIENTS);
     if (!from || !to || from === to) continue;

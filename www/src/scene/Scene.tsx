@@ -127,7 +127,7 @@ function Links({ discs, nodes }: { discs: ReadonlyMap<Place, layout.Disc>; nodes
             key={`${a}-${b}`}
             class={cut ? 'link cut' : 'link'}
             role="button"
-            tabIndex={0}
+            tabindex={0}
             aria-label={label}
             onClick={toggle}
             onKeyDown={(event) => pressed(event, toggle)}
@@ -179,7 +179,7 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
     <g
       class={`node${node.up ? '' : ' down'}${chosen ? ' chosen' : ''}${holds ? ' holds' : ''}`}
       role="button"
-      tabIndex={0}
+      tabindex={0}
       aria-pressed={chosen}
       aria-label={`Node ${name}, ${state}${suspected > 0 ? `, suspected by ${suspected}` : ''}`}
       onClick={choose}

@@ -32,11 +32,23 @@ export const FIRST: Settings = {
 
 export const FIRST_WORKLOAD: Workload = { kind: 'zipf', keys: 60, rate: 1_500, writePercent: 35, ttl: 500 };
 /** The first screen begins where stores have something in them, that many simulated microseconds in. */
-const WARM = 60_000;
+const WARM = 90_000;
 export const FIRST_SPEED = SPEEDS.indexOf(1 / 500);
 
 /** Rows of the log that are kept. */
 export const LOG_ROWS = 400;
+/** Faults, and what nodes make of them: they stay in the log longer than the requests around them. */
+export const NOTABLE: ReadonlySet<string> = new Set([
+  'crashed',
+  'started',
+  'cut',
+  'healed',
+  'clock',
+  'violation',
+  'suspects',
+  'hears',
+]);
+const NOTABLE_ROWS = 100;
 
 /** A running log: what a person filters by, and the rows. */
 export class Session {
@@ -131,7 +143,7 @@ export class Session {
     this.command(`${this.isCut(a, b) ? 'heal' : 'cut'} ${nameOf(a)} ${nameOf(b)}`);
   }
 
-  build(settings: Settings): void {
+  build(settings: Settings, after = 0): void {
     batch(() => {
       this.settings.value = settings;
       this.problem.value = null;
@@ -140,7 +152,7 @@ export class Session {
     });
     // A person who stopped the load wants a quiet cluster.
     const load = this.snapshot.value?.busy === false ? null : this.workload.value;
-    this.port.post({ type: 'build', settings, workload: load });
+    this.port.post({ type: 'build', settings, workload: load, after });
   }
 
   run(workload: Workload | null): void {
@@ -179,9 +191,7 @@ export class Session {
     switch (message.type) {
       case 'ready':
         this.started.value = true;
-        this.build(this.settings.value);
-        this.port.post({ type: 'frame', advance: WARM });
-        this.waiting = true;
+        this.build(this.settings.value, WARM);
         break;
       case 'frame':
         this.waiting = false;
@@ -210,7 +220,14 @@ export class Session {
     const last = kept.at(-1)?.seq ?? -1;
     const fresh = snapshot.log.filter((row) => row.seq > last);
     if (fresh.length > 0 || kept.length !== this.log.value.length) {
-      this.log.value = [...kept, ...fresh].slice(-LOG_ROWS);
+      this.log.value = trimmed([...kept, ...fresh]);
     }
   }
+}
+
+function trimmed(rows: readonly LogRow[]): readonly LogRow[] {
+  const surplus = rows.length - LOG_ROWS;
+  if (surplus <= 0) return rows;
+  const old = rows.slice(0, surplus).filter((row) => NOTABLE.has(row.kind));
+  return [...old.slice(-NOTABLE_ROWS), ...rows.slice(surplus)];
 }

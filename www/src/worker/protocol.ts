@@ -33,7 +33,13 @@ export interface Workload {
 }
 
 export type ToWorker =
-  | { readonly type: 'build'; readonly settings: Settings; readonly workload: Workload | null }
+  | {
+      readonly type: 'build';
+      readonly settings: Settings;
+      readonly workload: Workload | null;
+      /** Simulated microseconds that it is shown after: a first screen has something in its stores. */
+      readonly after: number;
+    }
   /** Draw the next frame: simulated time moves on by `advance` microseconds, or as far as it can when it is `null`. */
   | { readonly type: 'frame'; readonly advance: number | null }
   | { readonly type: 'step'; readonly by: 1 | -1 }

@@ -40,6 +40,8 @@ export const SLICE = 12;
 export const BATCH = 200;
 /** Milliseconds between snapshots while it plays. */
 export const SNAPSHOT_EVERY = 90;
+/** A new cluster is shown after no more simulated microseconds than these. */
+const MOST_AHEAD = 200_000;
 /** Microseconds that one unbounded call may go ahead: the engine's own bound on events ends it sooner. */
 const FAR = 3_600_000_000;
 
@@ -71,6 +73,7 @@ export class Runner {
         this.engine.build(message.settings);
         this.world += 1;
         this.engine.workload(message.workload);
+        while (this.engine.now() < Math.min(message.after, MOST_AHEAD)) this.engine.run(message.after, BATCH);
         break;
       case 'frame':
         this.advance(message.advance);
