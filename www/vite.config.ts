@@ -1,6 +1,7 @@
 import { defineConfig } from 'vite';
 
-// Relative addresses everywhere: the same files are served at `/ui/` of a node, at a static host, or inside another page.
+// Relative addresses everywhere: the same files are served at `/ui/` of a node, at a static host, or inside another
+// page.
 export default defineConfig({
   base: './',
   build: { target: 'es2022', modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false },

@@ -1,4 +1,5 @@
-// What the page draws: the cluster at one moment of simulated time. Plain data; the worker fills it, nothing here decides.
+// What the page draws: the cluster at one moment of simulated time. Plain data; the worker fills it, nothing here
+// decides.
 
 /** A place that sends or receives: a node by its number, or `CLIENTS`. */
 export type Place = number;

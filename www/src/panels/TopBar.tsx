@@ -10,6 +10,8 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
   const down = nodes.find((n) => !n.up);
   const target = down ?? nodes[1] ?? nodes[0];
   const copies = session.placement.value?.copies ?? session.settings.value.replicas;
+  const count = nodes.length || session.settings.value.nodes;
+  const held = Math.min(copies, count);
   return (
     <header class="top">
       <h1>
@@ -28,7 +30,7 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
           ? `${nameOf(down.id)} is down and its memory is gone: the other nodes answer for its keys.`
           : nodes.length === 1
             ? 'A real cache of one node, running in this page: watch what it keeps and what it lets go.'
-            : `A real cache of ${nodes.length || session.settings.value.nodes} nodes, running in this page. Every key lives on ${Math.min(copies, nodes.length || copies)} of them: break one and watch.`}
+            : `A real cache of ${count} nodes, in this page. Every key lives on ${held} of them: break one and watch.`}
       </p>
       {target && (
         <button type="button" class="primary try" onClick={() => session.toggleNode(target.id)}>

@@ -150,7 +150,8 @@ export function gauge(disc: Disc, filled: number): string {
   const end = -Math.PI / 2 + 2 * Math.PI * share;
   const x = disc.x + radius * Math.cos(end);
   const y = disc.y + radius * Math.sin(end);
-  return `M${round(disc.x)} ${round(disc.y - radius)}A${radius} ${radius} 0 ${share > 0.5 ? 1 : 0} 1 ${round(x)} ${round(y)}`;
+  const large = share > 0.5 ? 1 : 0;
+  return `M${round(disc.x)} ${round(disc.y - radius)}A${radius} ${radius} 0 ${large} 1 ${round(x)} ${round(y)}`;
 }
 
 export function polar(radius: number, angle: number): Point {

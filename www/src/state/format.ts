@@ -1,6 +1,6 @@
 // Numbers as people read them.
 
-/** Simulated microseconds since the start: the unit is chosen once for the size, so that a running clock does not jump. */
+/** Simulated microseconds since the start: the unit is chosen once for the size, so that a clock does not jump. */
 export function clock(micros: number): string {
   const ms = micros / 1000;
   return ms < 10_000 ? `${ms.toFixed(3)} ms` : `${(ms / 1000).toFixed(3)} s`;
