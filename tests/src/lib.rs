@@ -1,3 +1,4 @@
 //! Helpers shared by the tests that cross the crates.
 
 pub mod bench;
+pub mod nodes;
