@@ -37,11 +37,10 @@ fn main() -> io::Result<()> {
             "None".to_owned()
         };
         let (media, tag) = (media(&path), format!("\"{:016x}\"", hasher.finish()));
-        let source = file.canonicalize()?;
+        let bytes = format!("include_bytes!({:?})", file.canonicalize()?);
         writeln!(
             table,
-            "File {{ path: {path:?}, media: {media:?}, tag: {tag:?}, gzip: {gzip},\n    \
-             bytes: include_bytes!({source:?}) }},"
+            "File {{ path: {path:?}, media: {media:?}, tag: {tag:?}, bytes: {bytes}, gzip: {gzip} }},"
         )
         .map_err(io::Error::other)?;
     }

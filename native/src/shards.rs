@@ -73,7 +73,7 @@ struct Locked {
 }
 
 /// How far the wall clocks of two members may be apart: what NTP keeps within, with room.
-const CLOCK_SKEW: Duration = Duration::from_millis(500);
+pub const CLOCK_SKEW: Duration = Duration::from_millis(500);
 
 /// How the stripes of a node are made.
 #[derive(Clone, Debug)]
