@@ -38,11 +38,8 @@ fn main() -> io::Result<()> {
         };
         let (media, tag) = (media(&path), format!("\"{:016x}\"", hasher.finish()));
         let bytes = format!("include_bytes!({:?})", file.canonicalize()?);
-        writeln!(
-            table,
-            "File {{ path: {path:?}, media: {media:?}, tag: {tag:?}, bytes: {bytes}, gzip: {gzip} }},"
-        )
-        .map_err(io::Error::other)?;
+        writeln!(table, "File {{ path: {path:?}, media: {media:?}, tag: {tag:?}, bytes: {bytes}, gzip: {gzip} }},")
+            .map_err(io::Error::other)?;
     }
     table.push_str("]\n");
     fs::write(out.join("page.rs"), table)
