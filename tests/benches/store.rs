@@ -1,7 +1,8 @@
 //! The store beside the crates `lru` and `quick_cache`: millions of operations a second, and resident bytes an item.
 //!
-//! `cargo bench -p vitrine-tests --bench store`. A table to standard error, JSON to standard output. The three take turns
-//! in every round of one run, so that a busy machine disturbs them alike: read the ratios, which are medians over rounds.
+//! `cargo bench -p vitrine-tests --bench store`. A table to standard error, JSON to standard output. The three take
+//! turns in every round of one run, so that a busy machine disturbs them alike: read the ratios, which are medians over
+//! rounds.
 //!
 //! The store and `lru` stand behind the same stripes of mutexes, as in the server; `quick_cache` comes as it is, and
 //! locks for itself. Keys are 16 bytes on the heap, values 64, as in a server that does not know its keys' lengths.

@@ -1,5 +1,5 @@
-//! Parity: the simulated node and the native composition are the same node. Both are sent the same requests, at the same
-//! times, over a network that loses the same messages; every message and every answer must be equal.
+//! Parity: the simulated node and the native composition are the same node. Both are sent the same requests, at the
+//! same times, over a network that loses the same messages; every message and every answer must be equal.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};

@@ -112,7 +112,8 @@ fn operation() -> impl Strategy<Value = Op> {
         3 => (key(), 0..50_u32).prop_map(|(key, at_most)| Op::Rank(key, at_most)),
         1 => (0..10_u32).prop_map(Op::Scan),
         10 => prop_oneof![0..5_u32, Just(u32::MAX)].prop_map(Op::Expire),
-        12 => prop_oneof![8 => 0..400_i64, 2 => 0..20_000_i64, 2 => -5_000..0_i64, 1 => -YEAR..YEAR].prop_map(Op::Clock),
+        12 => prop_oneof![8 => 0..400_i64, 2 => 0..20_000_i64, 2 => -5_000..0_i64, 1 => -YEAR..YEAR]
+            .prop_map(Op::Clock),
         1 => Just(Op::Clone),
         1 => prop_oneof![9 => Just(Op::Clone), 1 => Just(Op::Clear)],
     ]

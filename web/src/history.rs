@@ -1,7 +1,7 @@
 //! A world that can be stepped back: clones of it now and then, and what was done to it in between.
 //!
-//! A run is its seed and what was done to it, so going back is a clone from before and then forward again. What was done
-//! after the moment gone back to is done again when the run passes there, until somebody does something else.
+//! A run is its seed and what was done to it, so going back is a clone from before and then forward again. What was
+//! done after the moment gone back to is done again when the run passes there, until somebody does something else.
 
 use vitrine_engine::sim::{Workload, World};
 use vitrine_engine::time::Instant;

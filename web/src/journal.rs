@@ -1,4 +1,5 @@
-//! What a person reads about a run: its latest events, gathered as it goes, without the heartbeats that would drown them.
+//! What a person reads about a run: its latest events, gathered as it goes, without the heartbeats that would drown
+//! them.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,5 @@
-//! A world as flat arrays: what the page draws. Moments are simulated microseconds; places are numbers of nodes, or -1 for
-//! the clients; what is not there is NaN.
+//! A world as flat arrays: what the page draws. Moments are simulated microseconds; places are numbers of nodes, or -1
+//! for the clients; what is not there is NaN.
 
 use vitrine_engine::effect::Event;
 use vitrine_engine::id::{NodeId, SLOTS, Slot, Version};
@@ -121,8 +121,9 @@ pub fn primaries(world: &World) -> Vec<i16> {
     Slot::all().map(|slot| view.primary(slot).map_or(-1, |node| node.0 as i16)).collect()
 }
 
-/// Where a key lives: its slot and who answers for it or -1; then of each replica 8 numbers: node, up, has it, its version as
-/// milliseconds, counter and node, milliseconds to its expiry, entries that would be evicted before it. Empty for no key.
+/// Where a key lives: its slot and who answers for it or -1; then of each replica 8 numbers: node, up, has it, its
+/// version as milliseconds, counter and node, milliseconds to its expiry, entries that would be evicted before it.
+/// Empty for no key.
 pub fn explain(world: &World, key: &str) -> Vec<f64> {
     let Ok(key) = Key::new(key.as_bytes().to_vec()) else { return Vec::new() };
     let slot = key.slot();

@@ -1,4 +1,5 @@
-// How it looks and whom it serves: both themes, a phone, reduced motion, and axe's findings. The pictures are for people.
+// How it looks and whom it serves: both themes, a phone, reduced motion, and axe's findings. The pictures are for
+// people.
 
 import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';

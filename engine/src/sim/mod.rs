@@ -1,8 +1,8 @@
 //! A whole cluster in one thread: many nodes, one seed, no I/O.
 //!
-//! [`World`] runs the nodes that the server ships over an imagined network, with imagined clocks, clients and faults. The same
-//! configuration, seed and commands give the same run, event for event, on every platform: [`World::fingerprint`] says so in
-//! one number.
+//! [`World`] runs the nodes that the server ships over an imagined network, with imagined clocks, clients and faults.
+//! The same configuration, seed and commands give the same run, event for event, on every platform:
+//! [`World::fingerprint`] says so in one number.
 
 mod check;
 mod client;

@@ -1,5 +1,5 @@
-// Messages under way, on a canvas above the ring: many, moving, and nothing that a person needs to focus. Everything that
-// they say stands in the log as well.
+// Messages under way, on a canvas above the ring: many, moving, and nothing that a person needs to focus. Everything
+// that they say stands in the log as well.
 
 import { useEffect, useRef } from 'preact/hooks';
 import { CLIENTS, type Flight, type Motion, type Place } from '../frame.ts';

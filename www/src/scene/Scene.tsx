@@ -209,10 +209,7 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
         </>
       ) : (
         <>
-          <path
-            class="cross"
-            d={`M${disc.x - disc.radius * 0.62} ${disc.y - disc.radius * 0.62}l${disc.radius * 1.24} ${disc.radius * 1.24}m0 ${-disc.radius * 1.24}l${-disc.radius * 1.24} ${disc.radius * 1.24}`}
-          />
+          <path class="cross" d={cross(disc.x, disc.y, disc.radius * 0.62)} />
           <text
             class="name"
             x={disc.x}
@@ -243,4 +240,10 @@ function pressed(event: KeyboardEvent, act: () => void): void {
   event.preventDefault();
   event.stopPropagation();
   act();
+}
+
+/** Two strokes through a point, from corner to corner of a square of twice `half`. */
+function cross(x: number, y: number, half: number): string {
+  const side = 2 * half;
+  return `M${x - half} ${y - half}l${side} ${side}m0 ${-side}l${-side} ${side}`;
 }

@@ -1,5 +1,5 @@
-// The simulator as the runner sees it: flat arrays from the wasm become frames. Each array is a copy outside of the wasm's
-// memory, which may move when it grows.
+// The simulator as the runner sees it: flat arrays from the wasm become frames. Each array is a copy outside of the
+// wasm's memory, which may move when it grows.
 
 import {
   type Entry,
