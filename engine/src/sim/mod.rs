@@ -17,7 +17,7 @@ mod workload;
 mod world;
 
 pub use check::{Checks, Promise, Violation};
-pub use client::{Ask, Reply, Told};
+pub use client::{Ask, Reply, Told, Verb};
 pub use command::{Command, CommandError};
 pub use fault::Faults;
 pub use network::{Cargo, Flight, Links, Network, Place};
@@ -25,4 +25,4 @@ pub use replay::Replay;
 pub use script::{Script, ScriptError};
 pub use trace::{Dropped, Trace, TraceEvent, What};
 pub use workload::{Shape, Workload};
-pub use world::{Machine, World, WorldConfig};
+pub use world::{Machine, Seen, World, WorldConfig};

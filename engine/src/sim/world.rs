@@ -25,7 +25,7 @@ use crate::limits;
 use crate::node::{Input, Node, NodeConfig};
 use crate::request::{Answer, Condition, Key, Operation, ReadLevel, Request, Value, WriteLevel};
 use crate::rng::Rng;
-use crate::shard::{Retry, ShardConfig};
+use crate::shard::{Counters, Retry, ShardConfig};
 use crate::store::Limits;
 use crate::time::{Instant, Time, UnixMs};
 use crate::view::{Map, Member};
@@ -82,8 +82,20 @@ pub struct World {
     reported: usize,
     fingerprint: Fingerprint,
     events: u64,
+    seen: Seen,
     outbox: Outbox,
     scratch: Vec<u8>,
+}
+
+/// What a world has come across.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Nodes that crashed.
+    pub crashes: u64,
+    /// Ways between nodes that were cut.
+    pub cuts: u64,
+    /// What every node has counted, those included that have crashed since.
+    pub counters: Counters,
 }
 
 /// One node of the world and the machine it runs on.
@@ -181,6 +193,7 @@ impl World {
             reported: 0,
             fingerprint: Fingerprint::default(),
             events: 0,
+            seen: Seen::default(),
             outbox: if watching { Outbox::watching() } else { Outbox::new() },
             scratch: Vec::new(),
             config,
@@ -200,7 +213,8 @@ impl World {
             Due::Arrival(flight) => self.arrive(flight),
             Due::Wake { machine, boots } => {
                 let index = usize::from(machine);
-                if self.machines[index].boots == boots && self.machines[index].node.is_some() {
+                // A wake that was brought forward, or that another boot asked for, has nothing to say.
+                if self.machines[index].boots == boots && self.machines[index].wake == at {
                     self.machines[index].wake = Instant::NEVER;
                     self.handle(index, Input::Tick);
                 }
@@ -335,6 +349,12 @@ impl World {
     /// The promises that were broken, in order.
     pub fn violations(&self) -> &[Violation] {
         self.checks.violations()
+    }
+
+    /// What the world has come across so far.
+    pub fn seen(&self) -> Seen {
+        let nodes = self.machines.iter().filter_map(Machine::node);
+        Seen { counters: nodes.fold(self.seen.counters, |sum, node| sum.plus(node.counters())), ..self.seen }
     }
 
     /// One number for all that has happened: equal runs have equal fingerprints, on every platform.
@@ -609,9 +629,9 @@ impl World {
 
     fn crash(&mut self, index: usize) {
         let machine = &mut self.machines[index];
-        if machine.node.take().is_none() {
-            return;
-        }
+        let Some(node) = machine.node.take() else { return };
+        self.seen.crashes += 1;
+        self.seen.counters = self.seen.counters.plus(node.counters());
         let (me, asked) = (machine.id, core::mem::take(&mut machine.asked));
         self.checks.crash();
         self.mark(b'x', me, 0);
@@ -661,6 +681,7 @@ impl World {
     fn cut(&mut self, from: NodeId, to: NodeId) {
         if from != to && !self.air.links.is_cut(from, to) {
             self.air.links.cut(from, to);
+            self.seen.cuts += 1;
             self.mark(b'-', from, u64::from(to.0));
             self.trace.push(self.now, What::Cut(from, to));
         }

@@ -1,0 +1,80 @@
+//! Many seeds, a simulated minute of faults each, every promise checked.
+//!
+//! `VITRINE_SEEDS=20000 VITRINE_FIRST_SEED=1000` runs others; `VITRINE_SEED=42` runs one and prints its trace's end.
+
+use vitrine_tests::swarm::{self, Report, Seen};
+
+/// Seeds that failed once. They run every time.
+const REGRESSIONS: &str = include_str!("../data/failing-seeds.txt");
+
+#[test]
+fn every_seed_keeps_every_promise() {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a whole number"));
+    let first = number("VITRINE_FIRST_SEED").unwrap_or(0);
+    let mut seeds: Vec<u64> = match number("VITRINE_SEED") {
+        Some(seed) => vec![seed],
+        None => (first..first + number("VITRINE_SEEDS").unwrap_or(200)).collect(),
+    };
+    let swarming = seeds.len() > 100;
+    if swarming {
+        let known = REGRESSIONS.lines().filter_map(|line| line.split('#').next()?.trim().parse::<u64>().ok());
+        seeds.extend(known.filter(|seed| !seeds.contains(seed)).collect::<Vec<_>>());
+    }
+    let reports = swarm::run_all(&seeds, |report| {
+        if !report.violations.is_empty() {
+            eprintln!("{}", failure(report));
+        }
+    });
+    let broken: Vec<String> = reports.iter().filter(|report| !report.violations.is_empty()).map(failure).collect();
+    assert!(broken.is_empty(), "{} of {} seeds broke a promise:\n{}", broken.len(), reports.len(), broken.join("\n"));
+    if swarming {
+        met(&reports);
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in [3, 11] {
+        assert_eq!(swarm::run(seed), swarm::run(seed));
+    }
+}
+
+#[test]
+fn a_clone_goes_the_same_way() {
+    let mut world = swarm::world(5);
+    world.run_for(swarm::RUN / 4);
+    let mut other = world.clone();
+    world.run_for(swarm::RUN / 4);
+    other.run_for(swarm::RUN / 4);
+    assert_eq!((world.fingerprint(), world.events()), (other.fingerprint(), other.events()));
+}
+
+/// Each interesting thing happened in some run, and not in all of them.
+fn met(reports: &[Report]) {
+    let things: [(&str, fn(&Seen) -> bool); 9] = [
+        ("crashes", |seen| seen.crashes),
+        ("cuts", |seen| seen.cuts),
+        ("refusals", |seen| seen.refusals),
+        ("retries", |seen| seen.retries),
+        ("evictions by entries", |seen| seen.evictions_by_entries),
+        ("evictions by bytes", |seen| seen.evictions_by_bytes),
+        ("expiries", |seen| seen.expiries),
+        ("timeouts", |seen| seen.timeouts),
+        ("runs without a crash", |seen| seen.nothing_lost_checked),
+    ];
+    for (name, thing) in things {
+        let runs = reports.iter().filter(|report| thing(&report.seen)).count();
+        eprintln!("{runs:>4} of {} runs: {name}", reports.len());
+        assert!(runs > 0 && runs < reports.len(), "{name}: in {runs} of {} runs", reports.len());
+    }
+}
+
+fn failure(report: &Report) -> String {
+    let commit = option_env!("VITRINE_COMMIT").unwrap_or("this commit");
+    format!(
+        "seed {} at {commit}: {}\n  again: VITRINE_SEED={} cargo test -p vitrine-tests --test swarm every_seed",
+        report.seed,
+        report.violations.join("\n  "),
+        report.seed
+    )
+}
