@@ -16,6 +16,7 @@ use crate::effect::Event;
 use crate::id::{NodeId, Version};
 use crate::node::Node;
 use crate::request::{Answer, Entry, Key};
+use crate::store::Limits;
 use crate::time::{Instant, UnixMs};
 
 /// A promise of the cache, by its name in the documentation.
@@ -146,13 +147,20 @@ impl Checks {
     /// A node has done something.
     pub(super) fn node(&mut self, id: NodeId, node: &Node, at: Instant) {
         for shard in node.shards() {
-            let (store, limits) = (shard.store(), shard.store().limits());
-            let bytes = limits.bytes.is_some_and(|limit| store.bytes() > limit.saturating_add(self.largest));
-            let entries = limits.entries.is_some_and(|limit| store.len() > limit + 1);
-            if bytes || entries {
-                let what = format!("{id} holds {} entries and {} bytes of {limits:?}", store.len(), store.bytes());
-                self.broken(Promise::BoundedMemory, at, what);
-            }
+            let store = shard.store();
+            self.bounded(id, store.len(), store.bytes(), store.limits(), at);
+        }
+    }
+
+    fn bounded(&mut self, id: NodeId, entries: u32, bytes: u64, limits: Limits, at: Instant) {
+        let too_many = limits.entries.is_some_and(|limit| entries > limit + 1);
+        let too_large = limits.bytes.is_some_and(|limit| bytes > limit.saturating_add(self.largest));
+        if too_many || too_large {
+            self.broken(
+                Promise::BoundedMemory,
+                at,
+                format!("{id} holds {entries} entries and {bytes} bytes of {limits:?}"),
+            );
         }
     }
 
@@ -174,6 +182,15 @@ impl Checks {
             .collect();
         for what in lost {
             self.broken(Promise::NoLoss, at, what);
+        }
+    }
+
+    /// A client has been told something: in time, by the request's own timeout and some for the way there and back.
+    pub(super) fn waited(&mut self, ask: &Ask, asked: Instant, at: Instant) {
+        const WAY: Duration = Duration::from_secs(1);
+        if at.since(asked) > ask.timeout + WAY {
+            let what = format!("{:?} was answered after {} ms", ask.key, at.since(asked).as_millis());
+            self.broken(Promise::Progress, at, what);
         }
     }
 
@@ -240,4 +257,130 @@ impl fmt::Display for Violation {
 
 fn hash(value: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Epoch;
+    use crate::node::{Input, NodeConfig};
+    use crate::request::{Condition, Operation, Request, Value, WriteLevel};
+    use crate::shard::ShardConfig;
+    use crate::time::Time;
+    use crate::view::{Map, Member};
+    use alloc::sync::Arc;
+    use alloc::vec;
+    use bytes::Bytes;
+
+    const AT: Instant = Instant(10_000_000);
+
+    fn ask(value: &'static str, ttl_ms: Option<u64>) -> Ask {
+        let verb = Verb::Set {
+            value: Bytes::from_static(value.as_bytes()),
+            ttl: ttl_ms.map(Duration::from_millis),
+            condition: Condition::Always,
+            level: WriteLevel::Live,
+        };
+        Ask { id: 1, client: 1, node: NodeId(1), key: key(), verb, timeout: Duration::from_secs(2) }
+    }
+
+    fn key() -> Key {
+        Key::new("k").unwrap()
+    }
+
+    fn found(value: &'static str) -> Reply {
+        let value = Value { bytes: Bytes::from_static(value.as_bytes()), media: Bytes::new() };
+        Reply::Outcome(Ok(Answer::Found(Entry { value, version: Version::ZERO, deadline: None })))
+    }
+
+    fn stored(version: Version, copies: u8) -> Reply {
+        Reply::Outcome(Ok(Answer::Stored { version, copies, created: true }))
+    }
+
+    /// A node of its own, with one entry in it if so wished, and that entry's version.
+    fn node(filled: bool) -> (Node, Version) {
+        let member = Member {
+            id: NodeId(1),
+            name: "n1".into(),
+            weight: 1,
+            peer_address: String::new(),
+            http_address: String::new(),
+        };
+        let map = Arc::new(Map { epoch: Epoch(1), members: vec![member], replicas: 1, virtual_nodes: 8 });
+        let shard = ShardConfig {
+            me: NodeId(1),
+            limits: Limits::default(),
+            seed: 1,
+            hash_seed: (1, 2),
+            retry: crate::shard::Retry::default(),
+            clock_skew: Duration::ZERO,
+        };
+        let time = Time { instant: Instant(0), unix: truth(Instant(0)) };
+        let config = NodeConfig { shard, stripes: 1, heartbeat: crate::cluster::Heartbeat::default() };
+        let mut node = Node::new(&config, map, time);
+        let mut out = crate::effect::Outbox::new();
+        let operation = Operation::Set {
+            value: Value { bytes: Bytes::from_static(b"v"), media: Bytes::new() },
+            deadline: None,
+            condition: Condition::Always,
+            level: WriteLevel::One,
+        };
+        let request = Request { key: key(), operation, timeout: Duration::from_secs(1) };
+        if !filled {
+            return (node, Version::ZERO);
+        }
+        node.handle(time, Input::Client { client: crate::id::ClientToken(1), request }, &mut out);
+        let store = node.shards()[0].store();
+        let version = store.peek(UnixMs(0), store.hash(b"k"), b"k").map(|entry| entry.version).unwrap();
+        (node, version)
+    }
+
+    /// What the checker says after the steps: the promises broken, in order.
+    fn check(steps: impl FnOnce(&mut Checks), expected: &[Promise]) {
+        let mut checks = Checks::new(Duration::from_millis(100));
+        steps(&mut checks);
+        let broken: Vec<Promise> = checks.violations().iter().map(|violation| violation.promise).collect();
+        assert_eq!(broken, expected);
+    }
+
+    #[test]
+    fn each_promise_can_be_broken() {
+        let nobody = || core::iter::empty::<(NodeId, &Node)>();
+        let read = |checks: &mut Checks, value, at| checks.told(&ask("", None), &found(value), at, nobody());
+        check(|checks| read(checks, "never written", AT), &[Promise::NoInvention]);
+        let written = |checks: &mut Checks| checks.asked(&ask("v", Some(1_000)), AT);
+        check(|checks| (written(checks), read(checks, "v", AT + Duration::from_millis(1_100))).1, &[]);
+        check(|checks| (written(checks), read(checks, "v", AT + Duration::from_millis(1_101))).1, &[Promise::Ttl]);
+
+        let (one, version) = node(true);
+        let later = Version { stamp: version.stamp + 1, ..version };
+        let write = |checks: &mut Checks, version, copies| {
+            checks.told(&ask("v", None), &stored(version, copies), AT, [(NodeId(1), &one)].into_iter());
+        };
+        check(|checks| write(checks, version, 1), &[]);
+        check(|checks| write(checks, version, 2), &[Promise::NoLoss]);
+        check(|checks| write(checks, later, 1), &[Promise::NoLoss]);
+        let end = |checks: &mut Checks| checks.end(AT, [(NodeId(1), &one)].into_iter());
+        check(|checks| (write(checks, version, 1), end(checks)).1, &[]);
+        check(|checks| (write(checks, version, 1), checks.end(AT, nobody())).1, &[Promise::NoLoss]);
+        check(|checks| (write(checks, version, 1), checks.crash(), checks.end(AT, nobody())).2, &[]);
+        let elsewhere = node(false).0;
+        let end_elsewhere = |checks: &mut Checks| checks.end(AT, [(NodeId(2), &elsewhere)].into_iter());
+        check(|checks| (write(checks, version, 1), end_elsewhere(checks)).1, &[Promise::NoLoss]);
+        let evicted = Event::Dropped { key: key(), version, cause: crate::store::Cause::Entries };
+        let evict = |checks: &mut Checks| checks.happened(NodeId(2), &evicted);
+        check(|checks| (write(checks, version, 1), evict(checks), end_elsewhere(checks)).2, &[]);
+
+        let limits = Limits { entries: Some(5), bytes: Some(1_000) };
+        let hold = |checks: &mut Checks, entries, bytes| checks.bounded(NodeId(1), entries, bytes, limits, AT);
+        check(|checks| hold(checks, 6, 1_000), &[]);
+        check(|checks| hold(checks, 7, 1_000), &[Promise::BoundedMemory]);
+        check(|checks| hold(checks, 5, 1_001), &[Promise::BoundedMemory]);
+        check(|checks| (written(checks), hold(checks, 5, 1_001)).1, &[]);
+
+        let waited = |checks: &mut Checks, ms| checks.waited(&ask("v", None), AT, AT + Duration::from_millis(ms));
+        check(|checks| waited(checks, 3_000), &[]);
+        check(|checks| waited(checks, 3_001), &[Promise::Progress]);
+        check(|checks| checks.stuck(AT, "a request has no end".into()), &[Promise::Progress]);
+    }
 }

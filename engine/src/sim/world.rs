@@ -548,6 +548,9 @@ impl World {
     /// An answer reaches its client.
     fn told(&mut self, id: u64, reply: Reply) {
         let Some(Open { ask, asked, source }) = self.open.remove(&id) else { return };
+        if self.config.checks {
+            self.checks.waited(&ask, asked, self.now);
+        }
         if self.trace.is_on() && source != Source::Replay {
             let (client, node, key) = (ask.client, ask.node, ask.key.clone());
             self.trace.push(self.now, What::Told { id, client, node, key, reply: reply.clone() });
