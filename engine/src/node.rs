@@ -84,6 +84,7 @@ impl Node {
             Input::Peer { .. } => {}
             Input::Tick => {
                 self.cluster.tick(time, out);
+                self.publish(time, out);
                 let view = Arc::clone(self.cluster.view());
                 for shard in &mut self.shards {
                     shard.tick(time, &view, out);

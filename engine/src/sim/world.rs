@@ -132,7 +132,7 @@ impl Default for WorldConfig {
             nodes: 3,
             replicas: 2,
             limits: Limits { entries: Some(1_000), bytes: None },
-            virtual_nodes: 128,
+            virtual_nodes: limits::DEFAULT_VIRTUAL_NODES,
             network: Network::default(),
             clock_skew: Duration::from_millis(100),
             retry: Retry::default(),
