@@ -82,6 +82,9 @@ fn command() -> clap::Command {
             clap::Command::new("replay")
                 .about("Replay a request trace, here or against running servers, and count its hits and misses"),
         ))
+        .subcommand(bench::BenchArgs::augment_args(
+            clap::Command::new("bench").about("Put load on running servers and say how they bear it"),
+        ))
 }
 
 fn parsed<T: clap::FromArgMatches>(matches: &ArgMatches) -> Result<T, Failed> {
