@@ -107,7 +107,7 @@ impl History {
     pub fn forward(&mut self) -> bool {
         let before = seen_in(&self.world);
         for _ in 0..MOST_QUIET {
-            if self.repeat() || !self.world.step() {
+            if !self.repeat() && !self.world.step() {
                 break;
             }
             self.keep();
@@ -213,4 +213,92 @@ fn perform(world: &mut World, act: &Act) -> Result<(), String> {
 /// The number of the latest event that a person can see: what passes between hearts is not worth a step.
 fn seen_in(world: &World) -> u64 {
     world.trace().events().rev().find(|event| !event.is_heartbeat()).map_or(0, |event| event.seq)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vitrine_engine::sim::WorldConfig;
+
+    fn history() -> History {
+        let mut history = History::new(World::new(WorldConfig { seed: 5, ..WorldConfig::default() }));
+        history.act(Act::Workload(Some(Workload { rate: 2_000, ..Workload::default() }))).expect("a workload");
+        history
+    }
+
+    fn state(history: &History) -> (u64, u64, Instant) {
+        (history.world().events(), history.world().fingerprint(), history.world().now())
+    }
+
+    #[test]
+    fn what_was_passed_is_passed_again() {
+        let mut history = history();
+        let mut passed = vec![];
+        for step in 0..600 {
+            match step {
+                100 => history.act(Act::Command("n2 crash".into())).expect("a crash"),
+                200 => history.act(Act::Command("c1 set k v".into())).expect("a write"),
+                300 => history.act(Act::Command("n2 restart".into())).expect("a restart"),
+                _ => assert!(history.forward()),
+            }
+            passed.push(state(&history));
+        }
+        for _ in 0..350 {
+            assert!(history.back());
+            assert!(
+                passed
+                    .iter()
+                    .any(|(events, fingerprint, _)| (*events, *fingerprint) == (state(&history).0, state(&history).1))
+            );
+        }
+        assert!(state(&history).0 < passed[300].0);
+        while history.world().events() < passed[599].0 {
+            assert!(history.forward());
+        }
+        assert_eq!(state(&history).1, passed[599].1, "what was done is done again");
+    }
+
+    #[test]
+    fn doing_something_else_ends_the_old_future() {
+        let mut history = history();
+        history.run(Instant(50_000), 10_000);
+        history.act(Act::Command("n1 crash".into())).expect("a crash");
+        history.run(Instant(60_000), 10_000);
+        while history.world().machines()[0].node().is_none() {
+            assert!(history.back());
+        }
+        history.act(Act::Command("n3 crash".into())).expect("another crash");
+        history.run(Instant(90_000), 10_000);
+        let up: Vec<bool> = history.world().machines().iter().map(|machine| machine.node().is_some()).collect();
+        assert_eq!(up, [true, true, false]);
+    }
+
+    #[test]
+    fn a_run_in_pieces_is_the_run_in_one() {
+        let mut whole = history();
+        whole.run(Instant(100_000), u64::MAX >> 1);
+        for piece in [1, 7, 200] {
+            let mut pieces = history();
+            while pieces.world().now() < Instant(100_000) {
+                pieces.run(Instant(100_000), piece);
+            }
+            assert_eq!(state(&pieces), state(&whole), "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_has_no_before() {
+        let mut history = history();
+        while history.back() {}
+        assert!(!history.back());
+        assert!(history.forward());
+    }
+
+    #[test]
+    fn keyframes_are_few_however_long_the_run() {
+        let mut history = history();
+        history.run(Instant(30_000_000), 200_000);
+        assert!(history.keyframes.len() <= MOST_KEYFRAMES);
+        assert!(history.back());
+    }
 }

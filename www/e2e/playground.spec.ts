@@ -124,7 +124,7 @@ test('a workload fills the stores until they evict', async ({ page, site }) => {
   await open(page, site);
   await hurry(page);
   const first = page.getByRole('article', { name: 'Store of n1' });
-  await expect(first).toContainText('24 of 24');
+  await expect(first).toContainText('16 of 16');
   await expect(first.locator('.figures.last')).not.toContainText(/^0 evicted/);
   await expect(first.locator('.next')).toContainText('next out');
   await page.getByRole('combobox', { name: 'Keys are asked for' }).selectOption('scan');

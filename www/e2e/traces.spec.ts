@@ -46,7 +46,7 @@ if (folder) {
 
 for (const { file, capacity, requests, misses } of cases) {
   test(`${basename(file)} at ${capacity} entries: ${misses} misses`, async ({ page, site }) => {
-    test.slow(requests > 10_000);
+    test.slow(requests > 20_000);
     const group = (n: number) => String(n).replace(/\B(?=(\d{3})+$)/g, ' ');
     await open(page, site);
     await drop(page, basename(file), readFileSync(file));

@@ -46,7 +46,7 @@ describe('stores', () => {
   it('say in words that a node is down, and offer to restart it', () => {
     const { all, sent, text } = draw({ nodes: [node(1), node(2, { up: false, rows: [], entries: 0 })] }, <Stores />);
     expect(text()).toContain('down');
-    const restart = all('button').find((b) => b.getAttribute('aria-label') === 'Restart n2');
+    const restart = all('button').find((b) => b.getAttribute('aria-label') === 'Start n2');
     act(() => restart?.click());
     expect(sent.at(-1)).toEqual({ type: 'command', text: 'n2 restart' });
   });

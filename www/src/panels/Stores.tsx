@@ -39,9 +39,9 @@ function Store({ node, room }: { node: NodeView; room: Room }) {
           type="button"
           class="quiet small"
           onClick={() => session.toggleNode(node.id)}
-          aria-label={node.up ? `Crash ${name}` : `Restart ${name}`}
+          aria-label={node.up ? `Crash ${name}` : `Start ${name}`}
         >
-          {node.up ? 'Crash' : 'Restart'}
+          {node.up ? 'Crash' : 'Start'}
         </button>
       </header>
       <meter class="fill" min={0} max={1} value={share} aria-label={`${name} is full to`}>

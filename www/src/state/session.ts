@@ -23,7 +23,7 @@ export const FIRST: Settings = {
   seed: '7',
   nodes: 3,
   replicas: 2,
-  capacity: 24,
+  capacity: 16,
   virtualNodes: 64,
   writeLevel: 'live',
   readLevel: 'primary',

@@ -1,0 +1,85 @@
+//! What holds in every body of the engine, run in Node and in a browser: the playground does what a person asks, and
+//! nothing that the page sends makes it panic.
+
+use vitrine_web::{Playground, Settings};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+fn playground() -> Playground {
+    Playground::new(Settings::new()).ok().expect("the default settings are good")
+}
+
+/// Carries out events up to a simulated moment, in microseconds.
+fn run(playground: &mut Playground, until: f64) {
+    while playground.now() < until && playground.run(until, 200) > 0 {}
+}
+
+#[wasm_bindgen_test]
+fn the_same_seed_gives_the_same_run() {
+    let fingerprint = |seed| {
+        let mut settings = Settings::new();
+        settings.seed = seed;
+        let mut playground = Playground::new(settings).ok().expect("good settings");
+        playground.workload("zipf", 60, 1_500, 35, 500).ok().expect("a good workload");
+        run(&mut playground, 200_000.0);
+        playground.fingerprint()
+    };
+    assert_eq!(fingerprint(7), fingerprint(7));
+    assert_ne!(fingerprint(7), fingerprint(8));
+}
+
+#[wasm_bindgen_test]
+fn a_written_key_is_on_two_nodes_and_in_the_log() {
+    let mut playground = playground();
+    playground.command("c1 set greeting hello").ok().expect("a good command");
+    run(&mut playground, 50_000.0);
+    assert_eq!(playground.row_keys(14, 3), ["greeting", "greeting"]);
+    assert_eq!(playground.rows(14, 3).len(), 2 * 7);
+    let words = playground.log_words(0.0);
+    assert_eq!(words.len(), playground.log(0.0).len());
+    assert!(words.iter().any(|word| word.contains("greeting -> stored, 2 copies")), "{words:?}");
+    // Slot and primary, then 8 numbers for each of two replicas that have it.
+    let explained = playground.explain("greeting");
+    assert_eq!((explained.len(), explained[4], explained[12]), (2 + 2 * 8, 1.0, 1.0));
+    assert_eq!(playground.nodes().len(), 3 * 12);
+    assert_eq!((playground.owners().len(), playground.primaries().len()), (2 * 16_384, 16_384));
+}
+
+#[wasm_bindgen_test]
+fn a_trace_has_the_misses_of_an_exact_lru() {
+    let mut settings = Settings::new();
+    (settings.nodes, settings.replicas, settings.capacity) = (1, 1, 2);
+    let mut playground = Playground::new(settings).ok().expect("good settings");
+    assert!(playground.replay().is_err());
+    playground.trace_start("t.txt");
+    // a and b miss, a hits, c evicts b, b misses and evicts a, c hits, a misses.
+    playground.trace_feed(b"a\nb\na\nc\nb\nc\na\n").ok().expect("a good trace");
+    assert_eq!(playground.trace_finish().ok(), Some(7));
+    playground.replay().ok().expect("a whole trace");
+    run(&mut playground, 1e9);
+    assert_eq!(playground.replayed(), [7.0, 7.0, 2.0, 5.0, 0.0]);
+}
+
+#[wasm_bindgen_test]
+fn bad_input_is_an_error_and_never_a_panic() {
+    let mut playground = playground();
+    for line in
+        ["", "hello", "c1", "c1 set", "c1 set k v ttl=0", "c1 get k read=many", "n0 crash", "n4 crash", "cut n1", "é"]
+    {
+        assert!(playground.command(line).is_err(), "{line:?}");
+    }
+    assert!(playground.workload("storm", 1, 1, 1, 0).is_err());
+    assert!(playground.workload("zipf", 0, 1, 1, 0).is_err());
+    let mut settings = Settings::new();
+    settings.nodes = 0;
+    assert!(playground.build(settings, "live", "primary").is_err());
+    assert!(playground.build(Settings::new(), "most", "primary").is_err());
+    playground.trace_start("t.csv");
+    assert!(playground.trace_feed(b"time,size\n1,2\n").and_then(|_| playground.trace_finish()).is_err());
+    for strange in [f64::NAN, f64::INFINITY, -1.0] {
+        playground.run(strange, 10);
+        playground.log(strange);
+    }
+    playground.rows(u32::MAX, u32::MAX);
+    playground.explain("");
+    playground.command("c1 set k v").ok().expect("it goes on");
+}
