@@ -1,4 +1,4 @@
-//! Same seed, same run: the fingerprint that `web/tests/fingerprint.rs` finds in WebAssembly too.
+//! Same seed, same run: the fingerprint that `web/tests/checks` finds in WebAssembly too, in Node and a browser.
 
 include!("../data/fingerprint.rs");
 

@@ -4,6 +4,13 @@
 use vitrine_web::{Playground, Settings};
 use wasm_bindgen_test::wasm_bindgen_test;
 
+include!("../../../tests/data/fingerprint.rs");
+
+#[wasm_bindgen_test]
+fn the_busy_minute_has_its_fingerprint() {
+    assert_eq!(fingerprint(), FINGERPRINT);
+}
+
 fn playground() -> Playground {
     Playground::new(Settings::new()).ok().expect("the default settings are good")
 }

@@ -20,7 +20,7 @@ export function Stores() {
 function Store({ node, room }: { node: NodeView; room: Room }) {
   const session = useSession();
   const name = nameOf(node.id);
-  const limit = node.entryLimit > 0 ? node.entryLimit : 0;
+  const limit = node.entryLimit;
   const share = limit > 0 ? node.entries / limit : node.byteLimit > 0 ? node.bytes / node.byteLimit : 0;
   const chosen = session.selectedNode.value === node.id;
   return (

@@ -121,6 +121,7 @@ function Links({ discs, nodes }: { discs: ReadonlyMap<Place, layout.Disc>; nodes
         const way =
           ab && ba ? 'cut' : ab ? `cut from ${nameOf(a)} to ${nameOf(b)}` : `cut from ${nameOf(b)} to ${nameOf(a)}`;
         const label = `Link ${nameOf(a)} to ${nameOf(b)}: ${cut ? `${way}; heal it` : 'whole; cut it'}`;
+        const oneWay = ab ? `${nameOf(a)} ↛ ${nameOf(b)}` : `${nameOf(b)} ↛ ${nameOf(a)}`;
         const toggle = () => session.toggleLink(a, b);
         return (
           <g
@@ -139,7 +140,7 @@ function Links({ discs, nodes }: { discs: ReadonlyMap<Place, layout.Disc>; nodes
               <g class="scissors" transform={`translate(${middle.x} ${middle.y})`}>
                 <circle r={11} />
                 <path d="M-4.5 -4.5L4.5 4.5M4.5 -4.5L-4.5 4.5" />
-                {ab !== ba && <text y={23}>{ab ? `${nameOf(a)} ↛ ${nameOf(b)}` : `${nameOf(b)} ↛ ${nameOf(a)}`}</text>}
+                {ab !== ba && <text y={23}>{oneWay}</text>}
               </g>
             ) : (
               <circle class="handle" cx={middle.x} cy={middle.y} r={4.5} />
