@@ -129,7 +129,7 @@ impl Shard {
     /// The highest version wins, and whoever had an older one is told. A floor at or above it means that some replica
     /// has seen it go, or cannot tell: then nobody can vouch for the value, and it is a miss.
     fn newest(&mut self, time: Time, gathering: &Gathering, out: &mut Outbox) -> Outcome {
-        let known = gathering.found.iter().map(|(_, found)| Self::known(&found.holding)).max();
+        let known = gathering.found.iter().map(|(_, found)| Self::version_of(&found.holding)).max();
         let best =
             gathering.found.iter().filter_map(|(_, found)| found.entry.as_ref()).max_by_key(|entry| entry.version);
         let vouched = best
@@ -140,7 +140,7 @@ impl Shard {
         };
         self.counters.hits += 1;
         for (node, found) in &gathering.found {
-            if Self::known(&found.holding) >= entry.version {
+            if Self::version_of(&found.holding) >= entry.version {
                 continue;
             }
             let change = Change::Put(entry.clone());

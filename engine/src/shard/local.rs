@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Counters, Floors, Shard};
 use crate::effect::{Event, Outbox};
-use crate::id::Version;
+use crate::id::{Slot, Version};
 use crate::request::{Answer, Entry, Key, Outcome, ReadLevel, Value};
 use crate::store::{EntryRef, Removal};
 use crate::time::{Time, UnixMs};
@@ -19,6 +19,24 @@ pub enum Local<'a> {
     Missing,
     /// This node may not answer alone: [`Shard::submit`] the request.
     Elsewhere,
+}
+
+/// Where a key is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The store's hash of the key.
+    pub(super) hash: u64,
+    /// The key's slot.
+    pub(super) slot: Slot,
+}
+
+/// What is known of a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// The version of its entry.
+    pub(super) present: Option<Version>,
+    /// What a change must be above: that version, or what the slot has forgotten.
+    pub(super) held: Version,
 }
 
 /// What became of an entry that was put in.
@@ -90,7 +108,7 @@ impl Shard {
 
     /// Reads from this store, as primary or as replica.
     pub(super) fn read(&mut self, now: UnixMs, key: &Key, out: &mut Outbox) -> Outcome {
-        let entry = self.take(now, key, out);
+        let entry = self.take(now, key, self.place(key), out);
         match entry {
             Some(_) => self.counters.hits += 1,
             None => self.counters.misses += 1,
@@ -99,34 +117,38 @@ impl Shard {
         Ok(entry.map_or(Answer::Missing, Answer::Found))
     }
 
+    /// Where a key is looked for: computed once for everything that an operation does.
+    pub(super) fn place(&self, key: &Key) -> Place {
+        Place { hash: self.store.hash(key.as_bytes()), slot: key.slot() }
+    }
+
     /// A copy of what is stored; it becomes the most recently used.
-    pub(super) fn take(&mut self, now: UnixMs, key: &Key, out: &mut Outbox) -> Option<Entry> {
-        let hash = self.store.hash(key.as_bytes());
+    pub(super) fn take(&mut self, now: UnixMs, key: &Key, at: Place, out: &mut Outbox) -> Option<Entry> {
         let mut noted = Noted::new(&mut self.floors, &mut self.counters, out);
-        self.store.get(now, hash, key.as_bytes(), &mut |removal| noted.removal(&removal)).map(|entry| owned(&entry))
+        let found = self.store.get(now, at.hash, key.as_bytes(), &mut |removal| noted.removal(&removal));
+        found.map(|entry| owned(&entry))
     }
 
     /// What is stored, as it is: no recency changes.
-    pub(super) fn peek(&self, now: UnixMs, key: &Key) -> Option<EntryRef<'_>> {
-        self.store.peek(now, self.store.hash(key.as_bytes()), key.as_bytes())
+    pub(super) fn peek(&self, now: UnixMs, key: &Key, at: Place) -> Option<EntryRef<'_>> {
+        self.store.peek(now, at.hash, key.as_bytes())
     }
 
-    /// The version that a change must be above: that of the entry, or what the slot has forgotten.
-    pub(super) fn held(&mut self, now: UnixMs, key: &Key, out: &mut Outbox) -> Version {
-        self.purge(now, key, out);
-        match self.peek(now, key) {
-            Some(entry) => entry.version,
-            None => self.floors.floor(key.slot()),
-        }
+    /// What is known of a key before anything is decided about it. An entry whose deadline has passed leaves first, and
+    /// its version is remembered.
+    pub(super) fn known(&mut self, now: UnixMs, key: &Key, at: Place, out: &mut Outbox) -> Known {
+        let mut noted = Noted::new(&mut self.floors, &mut self.counters, out);
+        self.store.purge(now, at.hash, key.as_bytes(), &mut |removal| noted.removal(&removal));
+        let present = self.peek(now, key, at).map(|entry| entry.version);
+        Known { present, held: present.unwrap_or_else(|| self.floors.floor(at.slot)) }
     }
 
     /// Puts an entry in, which is known to belong there.
-    pub(super) fn put(&mut self, now: UnixMs, key: &Key, entry: &Entry, out: &mut Outbox) -> Put {
+    pub(super) fn put(&mut self, now: UnixMs, key: &Key, at: Place, entry: &Entry, out: &mut Outbox) -> Put {
         if entry.deadline.is_some_and(|deadline| deadline <= now) {
-            self.remove(now, key, entry.version, out);
+            self.remove(now, key, at, entry.version);
             return Put::Expired;
         }
-        let hash = self.store.hash(key.as_bytes());
         let mut noted = Noted::new(&mut self.floors, &mut self.counters, out);
         let entry = EntryRef {
             value: &entry.value.bytes,
@@ -134,23 +156,14 @@ impl Shard {
             version: entry.version,
             deadline: entry.deadline,
         };
-        let done = self.store.set(now, hash, key.as_bytes(), entry, &mut |removal| noted.removal(&removal));
+        let done = self.store.set(now, at.hash, key.as_bytes(), entry, &mut |removal| noted.removal(&removal));
         done.map_or_else(|too_large| Put::TooLarge { bytes: too_large.bytes }, |_| Put::Stored)
     }
 
-    /// The key has no value from that version on. True when it had one.
-    pub(super) fn remove(&mut self, now: UnixMs, key: &Key, version: Version, out: &mut Outbox) -> bool {
-        self.purge(now, key, out);
-        self.floors.raise(key.slot(), version);
-        let hash = self.store.hash(key.as_bytes());
-        self.store.remove(now, hash, key.as_bytes()).is_some()
-    }
-
-    /// An entry whose deadline has passed leaves now, and its version is remembered, before anything is decided.
-    fn purge(&mut self, now: UnixMs, key: &Key, out: &mut Outbox) {
-        let hash = self.store.hash(key.as_bytes());
-        let mut noted = Noted::new(&mut self.floors, &mut self.counters, out);
-        self.store.purge(now, hash, key.as_bytes(), &mut |removal| noted.removal(&removal));
+    /// The key, which is known to hold nothing newer, has no value from that version on.
+    pub(super) fn remove(&mut self, now: UnixMs, key: &Key, at: Place, version: Version) {
+        self.floors.raise(at.slot, version);
+        self.store.remove(now, at.hash, key.as_bytes());
     }
 }
 

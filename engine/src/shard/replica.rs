@@ -1,11 +1,12 @@
 //! What a replica does with changes that a primary sends, and with questions about what it holds.
 
 use super::Shard;
-use super::local::{self, Put};
+use super::local::Put;
 use crate::effect::{Event, Outbox};
 use crate::id::{NodeId, RequestId, Version};
 use crate::message::{Change, Message, Verdict};
 use crate::request::{Entry, Holding, Key};
+use crate::store::{EntryRef, Store};
 use crate::time::{Time, UnixMs};
 
 impl Shard {
@@ -28,7 +29,8 @@ impl Shard {
     pub(super) fn apply(&mut self, now: UnixMs, key: &Key, change: Change, out: &mut Outbox) -> Verdict {
         let version = change.version();
         self.clock.observe(version);
-        let held = self.held(now, key, out);
+        let at = self.place(key);
+        let held = self.known(now, key, at, out).held;
         if held == version {
             return Verdict::Applied;
         }
@@ -39,15 +41,15 @@ impl Shard {
         }
         let removed = match change {
             Change::Remove { .. } => {
-                self.remove(now, key, version, out);
+                self.remove(now, key, at, version);
                 true
             }
-            Change::Put(entry) => match self.put(now, key, &entry, out) {
+            Change::Put(entry) => match self.put(now, key, at, &entry, out) {
                 Put::Stored => false,
                 Put::Expired => true,
                 // What does not fit here is as good as evicted at once: what it replaces must not stay.
                 Put::TooLarge { .. } => {
-                    self.remove(now, key, version, out);
+                    self.remove(now, key, at, version);
                     true
                 }
             },
@@ -65,21 +67,19 @@ impl Shard {
 
     /// What is held for a key. With the body it counts as a use of the entry, without it is only a look.
     pub(super) fn holding(&mut self, now: UnixMs, key: &Key, body: bool, out: &mut Outbox) -> (Holding, Option<Entry>) {
-        let entry = if body { self.take(now, key, out) } else { None };
-        let floor = self.floors.floor(key.slot());
-        let held = match (&entry, body) {
-            (Some(entry), _) => Some((entry.version, entry.deadline, Self::size(key, entry))),
-            (None, true) => None,
-            (None, false) => self.peek(now, key).map(|entry| {
-                let entry = local::owned(&entry);
-                (entry.version, entry.deadline, Self::size(key, &entry))
-            }),
+        let at = self.place(key);
+        let entry = if body { self.take(now, key, at, out) } else { None };
+        let floor = self.floors.floor(at.slot);
+        let rank = if body { None } else { self.store.rank(at.hash, key.as_bytes(), Holding::RANKED) };
+        let held = self.peek(now, key, at);
+        let size = |entry: EntryRef<'_>| {
+            let (value, media) = (entry.value.len(), entry.media.len());
+            Store::entry_bytes(key.as_bytes().len(), value, media, entry.deadline.is_some())
         };
-        let rank = if body { None } else { self.rank(key) };
         let holding = Holding {
-            version: held.map(|(version, ..)| version),
-            deadline: held.and_then(|(_, deadline, _)| deadline),
-            bytes: held.map_or(0, |(.., bytes)| bytes),
+            version: held.map(|entry| entry.version),
+            deadline: held.and_then(|entry| entry.deadline),
+            bytes: held.map_or(0, size),
             rank,
             floor,
         };
@@ -87,20 +87,7 @@ impl Shard {
     }
 
     /// The version to compare with others': the entry's, or the floor when there is none.
-    pub(super) fn known(holding: &Holding) -> Version {
+    pub(super) fn version_of(holding: &Holding) -> Version {
         holding.version.unwrap_or(holding.floor)
-    }
-
-    fn rank(&self, key: &Key) -> Option<u32> {
-        self.store.rank(self.store.hash(key.as_bytes()), key.as_bytes(), Holding::RANKED)
-    }
-
-    fn size(key: &Key, entry: &Entry) -> u64 {
-        crate::store::Store::entry_bytes(
-            key.as_bytes().len(),
-            entry.value.bytes.len(),
-            entry.value.media.len(),
-            entry.deadline.is_some(),
-        )
     }
 }

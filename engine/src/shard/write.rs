@@ -5,13 +5,13 @@
 
 use alloc::vec::Vec;
 
-use super::local::{self, Put};
+use super::local::{self, Known, Put};
 use super::{Asker, Pending, Shard, Work};
 use crate::effect::{Event, Outbox};
 use crate::error::Failure;
 use crate::id::{NodeId, RequestId, Version};
 use crate::message::{Change, Message, Verdict};
-use crate::request::{Answer, Condition, Entry, Key, Operation, Request, WriteLevel};
+use crate::request::{Answer, Entry, Key, Operation, Request, WriteLevel};
 use crate::time::{Instant, Time, UnixMs};
 use crate::view::View;
 
@@ -53,12 +53,14 @@ impl Shard {
             Operation::Delete { condition, level } => (level, condition, None),
             Operation::Get { .. } | Operation::Inspect => unreachable!("only writes are written"),
         };
-        let refusal = self.refusal(view, &key, level, condition, time.unix, out);
-        if let Some(outcome) = refusal {
-            return self.reply(asker, slot, outcome, out);
+        if let Err(failure) = self.admit(view, &key, level) {
+            return self.reply(asker, slot, Err(failure), out);
         }
-        let present = self.peek(time.unix, &key).map(|entry| entry.version);
-        let held = self.held(time.unix, &key, out);
+        let at = self.place(&key);
+        let Known { present, held } = self.known(time.unix, &key, at, out);
+        if !condition.holds(present) {
+            return self.reply(asker, slot, Ok(Answer::Unmet { present }), out);
+        }
         let version = self.clock.next(time.unix, held);
         let change = match put {
             Some((value, deadline)) => Change::Put(Entry { value, version, deadline }),
@@ -66,7 +68,7 @@ impl Shard {
         };
         let removes = matches!(change, Change::Remove { .. });
         let removed = match &change {
-            Change::Put(entry) => match self.put(time.unix, &key, entry, out) {
+            Change::Put(entry) => match self.put(time.unix, &key, at, entry, out) {
                 Put::Stored => false,
                 Put::Expired => true,
                 Put::TooLarge { bytes } => {
@@ -75,7 +77,7 @@ impl Shard {
                 }
             },
             Change::Remove { .. } => {
-                self.remove(time.unix, &key, version, out);
+                self.remove(time.unix, &key, at, version);
                 true
             }
         };
@@ -146,7 +148,8 @@ impl Shard {
         self.clock.observe(held);
         let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get(&serial) else { return };
         let (key, own) = (writing.key.clone(), writing.version);
-        let current = self.peek(time.unix, &key).map(|entry| entry.version);
+        let at = self.place(&key);
+        let current = self.peek(time.unix, &key, at).map(|entry| entry.version);
         let next = match (current, writing.removes) {
             // The value here is newer than what the replica holds: it must have it, under this write's name.
             (Some(current), _) if current > held => current,
@@ -154,13 +157,12 @@ impl Shard {
             // behind.
             (Some(current), _) => {
                 let version = self.clock.next(time.unix, current.max(held));
-                let hash = self.store.hash(key.as_bytes());
-                self.store.restamp(hash, key.as_bytes(), version);
+                self.store.restamp(at.hash, key.as_bytes(), version);
                 version
             }
             (None, true) => {
                 let version = self.clock.next(time.unix, held);
-                self.floors.raise(key.slot(), version);
+                self.floors.raise(at.slot, version);
                 version
             }
             // The value is gone from here, and the replica knows of something newer: there is nothing to tell it.
@@ -230,7 +232,7 @@ impl Shard {
     fn send_write(&mut self, now: UnixMs, serial: u64, out: &mut Outbox) {
         let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get(&serial) else { return };
         let (key, version) = (writing.key.clone(), writing.sent);
-        let change = match self.peek(now, &key).map(|entry| local::owned(&entry)) {
+        let change = match self.peek(now, &key, self.place(&key)).map(|entry| local::owned(&entry)) {
             Some(entry) if entry.version >= version => Change::Put(entry),
             _ => Change::Remove { version },
         };
@@ -243,26 +245,13 @@ impl Shard {
         }
     }
 
-    /// Why a write is not carried out at all.
-    fn refusal(
-        &mut self,
-        view: &View,
-        key: &Key,
-        level: WriteLevel,
-        condition: Condition,
-        now: UnixMs,
-        out: &mut Outbox,
-    ) -> Option<crate::request::Outcome> {
+    /// Can a write of that level be carried out at all?
+    fn admit(&mut self, view: &View, key: &Key, level: WriteLevel) -> Result<(), Failure> {
         let (needed, alive) = (needed(view, key, level), view.alive_replicas(key.slot()));
         if alive < needed {
-            return Some(Err(Failure::Unavailable { needed, alive }));
+            return Err(Failure::Unavailable { needed, alive });
         }
-        if let Err(failure) = self.room(0) {
-            return Some(Err(failure));
-        }
-        self.held(now, key, out);
-        let present = self.peek(now, key).map(|entry| entry.version);
-        (!condition.holds(present)).then_some(Ok(Answer::Unmet { present }))
+        self.room(0)
     }
 }
 
