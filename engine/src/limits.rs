@@ -24,8 +24,8 @@ pub const MAX_REPLICAS: usize = 8;
 pub const MAX_PENDING: usize = 16_384;
 /// Bytes of values that those requests may hold, so that slow replicas cannot fill the memory.
 pub const MAX_PENDING_BYTES: usize = 256 << 20;
-/// Answers to forwarded writes that one shard remembers, so that a repeated message is not a second write.
-/// Each takes some 200 bytes for [`crate::message::ANSWER_MEMORY`] and the request's own time: room for 200,000 a second.
+/// Answers to forwarded writes that one shard remembers, so that a repeated message is not a second write. Each takes
+/// some 200 bytes for [`crate::message::ANSWER_MEMORY`] and the request's own time: room for 200,000 a second.
 pub const MAX_ANSWERED: usize = 1 << 20;
 /// How often a request may be passed on before the node that has it must say that it is not its primary.
 pub const MAX_HOPS: u8 = 1;

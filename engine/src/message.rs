@@ -156,6 +156,6 @@ impl Change {
     }
 }
 
-/// How long the answer to a message that may be repeated is remembered after the request's own deadline: longer than any
-/// copy of it is under way.
+/// How long the answer to a message that may be repeated is remembered after the request's own deadline: longer than
+/// any copy of it is under way.
 pub const ANSWER_MEMORY: Duration = Duration::from_secs(3);

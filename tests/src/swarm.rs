@@ -1,7 +1,7 @@
 //! The swarm: many seeds, each with a cluster, a network, a load and faults of its own.
 //!
-//! Every run switches a random set of features off (Groce et al., "Swarm Testing", 2012): what one fault hides, its absence
-//! shows. A seed says everything about a run.
+//! Every run switches a random set of features off (Groce et al., "Swarm Testing", 2012): what one fault hides, its
+//! absence shows. A seed says everything about a run.
 
 use std::time::Duration;
 

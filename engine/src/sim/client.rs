@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use crate::error::Failure;
 use crate::id::NodeId;
-use crate::request::{Answer, Condition, Key, Outcome, ReadLevel, WriteLevel};
-use crate::time::Instant;
+use crate::request::{Answer, Condition, Key, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
+use crate::time::{Instant, UnixMs};
 
 /// A client's request as it leaves the client: its time to live is still a span.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,23 @@ pub(super) struct Open {
     pub(super) ask: Ask,
     pub(super) asked: Instant,
     pub(super) source: Source,
+}
+
+impl Ask {
+    /// The request of a client as the node's front end makes it: a time to live becomes a deadline by the node's clock.
+    pub(super) fn request(&self, now: UnixMs) -> Request {
+        let operation = match &self.verb {
+            Verb::Get(level) => Operation::Get { level: *level },
+            Verb::Delete(level) => Operation::Delete { condition: Condition::Always, level: *level },
+            Verb::Set { value, ttl, condition, level } => Operation::Set {
+                value: Value { bytes: value.clone(), ..Value::default() },
+                deadline: ttl.and_then(|ttl| now.checked_add(ttl)),
+                condition: *condition,
+                level: *level,
+            },
+        };
+        Request { key: self.key.clone(), operation, timeout: self.timeout }
+    }
 }
 
 impl Reply {

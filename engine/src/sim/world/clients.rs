@@ -1,0 +1,128 @@
+//! The world's clients: what they ask, what they are told, and what a load or a trace makes them ask next.
+
+use super::{Due, World};
+use crate::id::NodeId;
+use crate::request::{Answer, Condition, Key, ReadLevel, WriteLevel};
+use crate::sim::client::{Ask, Open, Reply, Source, Told, Verb};
+use crate::sim::network::{Cargo, Place};
+use crate::sim::replay::Replay;
+use crate::sim::trace::What;
+use crate::sim::workload::{Load, Workload};
+
+impl World {
+    /// Begins a load, in place of any other, or ends it.
+    pub fn workload(&mut self, workload: Option<Workload>) {
+        self.round += 1;
+        self.load = workload.map(|workload| Load::new(workload, self.config.seed ^ self.round));
+        if let Some(load) = &mut self.load {
+            let at = self.now + load.pause();
+            self.queue(at, Due::Load { round: self.round });
+        }
+        self.roll();
+    }
+
+    /// Adds keys to the trace that client 0 plays: read, and on a miss write, one after the other.
+    pub fn replay(&mut self, keys: impl IntoIterator<Item = Key>) {
+        self.replay.keys.extend(keys);
+        self.replay_next();
+    }
+
+    /// Forgets what is left of the trace, and its numbers.
+    pub fn stop_replay(&mut self) {
+        self.replay = Replay::default();
+    }
+
+    /// What has become of the trace so far.
+    pub fn replayed(&self) -> &Replay {
+        &self.replay
+    }
+
+    /// A client asks: the request is on its way. Returns the operation's number.
+    pub(super) fn ask(&mut self, client: u16, node: Option<NodeId>, key: Key, verb: Verb, source: Source) -> u64 {
+        self.operations += 1;
+        let id = self.operations;
+        let usual = NodeId(client.saturating_sub(1) % self.config.nodes + 1);
+        let ask = Ask { id, client, node: node.unwrap_or(usual), key, verb, timeout: self.config.timeout };
+        if self.trace.is_on() && source != Source::Replay {
+            self.trace.push(self.now, What::Asked(ask.clone()));
+        }
+        self.open.insert(id, Open { ask: ask.clone(), asked: self.now, source });
+        self.send(Place::Client(client), Place::Node(ask.node), Cargo::Ask(ask));
+        id
+    }
+
+    /// A node answers a client.
+    pub(super) fn answer(&mut self, index: usize, id: u64, reply: Reply) {
+        let machine = &mut self.machines[index];
+        let me = machine.id;
+        assert!(machine.asked.remove(&id), "{me} answers operation {id}, which it was not asked or has answered");
+        let Some(open) = self.open.get(&id) else { return };
+        if self.config.checks {
+            let nodes = self.machines.iter().filter_map(|machine| Some((machine.id, machine.node.as_ref()?)));
+            self.checks.told(&open.ask, &reply, self.now, nodes);
+        }
+        let client = Place::Client(open.ask.client);
+        self.send(Place::Node(me), client, Cargo::Reply(id, reply));
+    }
+
+    /// An answer reaches its client.
+    pub(super) fn told(&mut self, id: u64, reply: Reply) {
+        let Some(Open { ask, asked, source }) = self.open.remove(&id) else { return };
+        if self.config.checks {
+            self.checks.waited(&ask, asked, self.now);
+        }
+        if self.trace.is_on() && source != Source::Replay {
+            let (client, node, key) = (ask.client, ask.node, ask.key.clone());
+            self.trace.push(self.now, What::Told { id, client, node, key, reply: reply.clone() });
+        }
+        if source == Source::Replay {
+            return self.replayed_one(&ask, &reply);
+        }
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(Told { ask, asked, told: self.now, reply });
+    }
+
+    fn replayed_one(&mut self, ask: &Ask, reply: &Reply) {
+        let Some(key) = self.replay.current.take().filter(|key| *key == ask.key) else { return };
+        let read = matches!(ask.verb, Verb::Get(_));
+        if read {
+            self.replay.requests += 1;
+        }
+        match reply {
+            Reply::Outcome(Ok(Answer::Missing)) => {
+                self.replay.misses += 1;
+                let value = bytes::Bytes::from_static(b"1");
+                let verb = Verb::Set { value, ttl: None, condition: Condition::Always, level: WriteLevel::Live };
+                self.replay.current = Some(key.clone());
+                self.ask(0, None, key, verb, Source::Replay);
+                return;
+            }
+            Reply::Outcome(Ok(Answer::Found(_))) => self.replay.hits += 1,
+            Reply::Outcome(Ok(_)) => {}
+            _ => self.replay.failures += 1,
+        }
+        self.replay_next();
+    }
+
+    fn replay_next(&mut self) {
+        if self.replay.current.is_some() {
+            return;
+        }
+        let Some(key) = self.replay.keys.pop_front() else { return };
+        self.replay.current = Some(key.clone());
+        self.ask(0, None, key, Verb::Get(ReadLevel::Primary), Source::Replay);
+    }
+
+    pub(super) fn load_due(&mut self, round: u64) {
+        let Some(load) = self.load.as_mut().filter(|_| round == self.round) else { return };
+        let (client, key, verb) = (load.client(), load.key(), load.verb(self.operations + 1));
+        let at = self.now + load.pause();
+        self.ask(client, None, key, verb, Source::Workload);
+        self.queue(at, Due::Load { round });
+    }
+}
+
+/// Answers that clients have been given, kept for whoever shows them.
+const HISTORY: usize = 1_024;

@@ -1,0 +1,57 @@
+//! What a world is made of.
+
+use core::time::Duration;
+
+use crate::cluster::Heartbeat;
+use crate::limits;
+use crate::shard::Retry;
+use crate::sim::network::Network;
+use crate::store::Limits;
+
+/// How a world is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorldConfig {
+    /// Everything random follows from it.
+    pub seed: u64,
+    /// Nodes, named `n1`, `n2`, …; 1 to [`limits::MAX_MEMBERS`].
+    pub nodes: u16,
+    /// Copies of each slot.
+    pub replicas: u8,
+    /// What each node may store.
+    pub limits: Limits,
+    /// Points on the ring for each node.
+    pub virtual_nodes: u16,
+    /// How messages travel.
+    pub network: Network,
+    /// How far two nodes' wall clocks may be apart. They are, at random.
+    pub clock_skew: Duration,
+    /// When unanswered messages are repeated.
+    pub retry: Retry,
+    /// How liveness is found out.
+    pub heartbeat: Heartbeat,
+    /// How long clients wait.
+    pub timeout: Duration,
+    /// Check the promises all the while.
+    pub checks: bool,
+    /// Events that the trace keeps; 0 for none.
+    pub trace: u32,
+}
+
+impl Default for WorldConfig {
+    fn default() -> WorldConfig {
+        WorldConfig {
+            seed: 1,
+            nodes: 3,
+            replicas: 2,
+            limits: Limits { entries: Some(1_000), bytes: None },
+            virtual_nodes: limits::DEFAULT_VIRTUAL_NODES,
+            network: Network::default(),
+            clock_skew: Duration::from_millis(100),
+            retry: Retry::default(),
+            heartbeat: Heartbeat::default(),
+            timeout: limits::DEFAULT_TIMEOUT,
+            checks: true,
+            trace: 10_000,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A node of the world on its machine: how it is woken, what it is handed, and what it asks for.
+
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+
+use super::{Due, World};
+use crate::effect::Effect;
+use crate::id::NodeId;
+use crate::node::{Input, Node};
+use crate::sim::client::Reply;
+use crate::sim::clock::WallClock;
+use crate::sim::network::{Cargo, Place};
+use crate::sim::trace::What;
+use crate::time::{Instant, Time, UnixMs};
+
+/// One node of the world and the machine it runs on.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub(super) id: NodeId,
+    /// How often it has started.
+    pub(super) boots: u32,
+    /// Nobody, while it is down.
+    pub(super) node: Option<Node>,
+    pub(super) clock: WallClock,
+    /// When it is next woken, as queued.
+    pub(super) wake: Instant,
+    /// Operations that it has taken and not answered.
+    pub(super) asked: BTreeSet<u64>,
+}
+
+impl Machine {
+    /// Its node's number.
+    pub fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// The node, while it is up.
+    pub fn node(&self) -> Option<&Node> {
+        self.node.as_ref()
+    }
+
+    /// How often it has started.
+    pub fn boots(&self) -> u32 {
+        self.boots
+    }
+
+    /// How far its wall clock is from the truth, in milliseconds.
+    pub fn clock_offset_ms(&self) -> i64 {
+        self.clock.offset_ms
+    }
+
+    /// What its wall clock shows at that moment.
+    pub fn unix(&self, at: Instant) -> UnixMs {
+        self.clock.read(at)
+    }
+}
+
+impl World {
+    /// Lets a node take an input, and does what it asks for.
+    pub(super) fn handle(&mut self, index: usize, input: Input) {
+        let machine = &mut self.machines[index];
+        let Some(node) = &mut machine.node else { return };
+        let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
+        let me = machine.id;
+        let mut out = core::mem::take(&mut self.outbox);
+        node.handle(time, input, &mut out);
+        for event in out.events.drain(..) {
+            if self.config.checks {
+                self.checks.happened(me, &event);
+            }
+            if self.trace.is_on() {
+                self.trace.push(self.now, What::Node { node: me, event });
+            }
+        }
+        if self.config.checks
+            && let Some(node) = &self.machines[index].node
+        {
+            self.checks.node(me, node, self.now);
+        }
+        for effect in out.effects.drain(..) {
+            match effect {
+                Effect::Send { to, message, .. } => self.send(Place::Node(me), Place::Node(to), Cargo::Peer(message)),
+                Effect::Reply { client, outcome, .. } => self.answer(index, client.0, Reply::Outcome(outcome)),
+                Effect::Publish(_) => {}
+            }
+        }
+        self.outbox = out;
+        self.schedule(index);
+    }
+
+    /// Queues the node's next wake, unless an earlier one is queued already.
+    pub(super) fn schedule(&mut self, index: usize) {
+        let machine = &mut self.machines[index];
+        let Some(node) = &machine.node else { return };
+        // What was due before now is due in a millisecond: a node that has nothing to do then must not stop time.
+        let soonest = if node.next_wake() <= self.now { self.now + Duration::from_millis(1) } else { node.next_wake() };
+        if soonest < machine.wake {
+            machine.wake = soonest;
+            let due = Due::Wake { machine: index as u16, boots: machine.boots };
+            self.queue(soonest, due);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The world: nodes, network, clients and faults on one time line.
+
+mod clients;
+mod config;
+mod delivery;
+mod faults;
+mod machine;
+mod view;
+
+pub use config::WorldConfig;
+pub use machine::Machine;
+
+use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+use core::time::Duration;
+
+use self::faults::skewed;
+use super::check::Checks;
+use super::client::{Open, Told};
+use super::clock::WallClock;
+use super::fault::Dice;
+use super::network::Air;
+use super::replay::Replay;
+use super::trace::{Trace, What};
+use super::workload::Load;
+use crate::effect::Outbox;
+use crate::hash::Fingerprint;
+use crate::id::{Epoch, NodeId};
+use crate::limits;
+use crate::node::{Input, Node};
+use crate::rng::Rng;
+use crate::shard::Counters;
+use crate::time::Instant;
+use crate::view::{Map, Member};
+
+/// A world in one moment. A clone goes the same way from here.
+#[derive(Clone, Debug)]
+pub struct World {
+    config: WorldConfig,
+    map: Arc<Map>,
+    now: Instant,
+    queue: BinaryHeap<Reverse<(Instant, u64, Due)>>,
+    queued: u64,
+    machines: Vec<Machine>,
+    air: Air,
+    open: BTreeMap<u64, Open>,
+    operations: u64,
+    load: Option<Load>,
+    dice: Option<Dice>,
+    /// Which workload and which faults are in force: what an earlier one has queued does nothing.
+    round: u64,
+    replay: Replay,
+    history: VecDeque<Told>,
+    checks: Checks,
+    trace: Trace,
+    reported: usize,
+    fingerprint: Fingerprint,
+    events: u64,
+    seen: Seen,
+    outbox: Outbox,
+    scratch: Vec<u8>,
+}
+
+/// What a world has come across.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Nodes that crashed.
+    pub crashes: u64,
+    /// Ways between nodes that were cut.
+    pub cuts: u64,
+    /// What every node has counted, those included that have crashed since.
+    pub counters: Counters,
+}
+
+/// What the queue holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Arrival(u64),
+    Wake { machine: u16, boots: u32 },
+    Load { round: u64 },
+    Fault { round: u64, fault: u8 },
+}
+
+impl World {
+    /// A world at its beginning: every node has just started, and nobody has asked for anything.
+    ///
+    /// # Panics
+    /// When there are no nodes, or more than [`limits::MAX_MEMBERS`].
+    pub fn new(config: WorldConfig) -> World {
+        assert!((1..=limits::MAX_MEMBERS).contains(&usize::from(config.nodes)), "1 to 1024 nodes");
+        let member = |id: u16| Member {
+            id: NodeId(id),
+            name: format!("n{id}"),
+            weight: 1,
+            peer_address: String::new(),
+            http_address: String::new(),
+        };
+        let map = Map {
+            epoch: Epoch(1),
+            members: (1..=config.nodes).map(member).collect(),
+            replicas: config.replicas.clamp(1, limits::MAX_REPLICAS as u8),
+            virtual_nodes: config.virtual_nodes,
+        };
+        let mut clocks = Rng::new(config.seed, "clock");
+        let machines = (1..=config.nodes).map(|id| Machine {
+            id: NodeId(id),
+            boots: 0,
+            node: None,
+            clock: WallClock { offset_ms: skewed(&mut clocks, config.clock_skew) },
+            wake: Instant::NEVER,
+            asked: BTreeSet::new(),
+        });
+        let watching = config.checks || config.trace > 0;
+        let mut world = World {
+            map: Arc::new(map),
+            now: Instant(0),
+            queue: BinaryHeap::new(),
+            queued: 0,
+            machines: machines.collect(),
+            air: Air::new(config.network, config.seed),
+            open: BTreeMap::new(),
+            operations: 0,
+            load: None,
+            dice: None,
+            round: 0,
+            replay: Replay::default(),
+            history: VecDeque::new(),
+            checks: Checks::new(config.clock_skew),
+            trace: Trace::new(config.trace as usize),
+            reported: 0,
+            fingerprint: Fingerprint::default(),
+            events: 0,
+            seen: Seen::default(),
+            outbox: if watching { Outbox::watching() } else { Outbox::new() },
+            scratch: Vec::new(),
+            config,
+        };
+        for index in 0..world.machines.len() {
+            world.start(index);
+        }
+        world
+    }
+
+    /// Does the next thing. False when nothing is left to do, ever.
+    pub fn step(&mut self) -> bool {
+        let Some(Reverse((at, _, due))) = self.queue.pop() else { return false };
+        self.now = at;
+        self.events += 1;
+        match due {
+            Due::Arrival(flight) => self.arrive(flight),
+            Due::Wake { machine, boots } => {
+                let index = usize::from(machine);
+                // A wake that was brought forward, or that another boot asked for, has nothing to say.
+                if self.machines[index].boots == boots && self.machines[index].wake == at {
+                    self.machines[index].wake = Instant::NEVER;
+                    self.handle(index, Input::Tick);
+                }
+            }
+            Due::Load { round } => self.load_due(round),
+            Due::Fault { round, fault } => self.fault_due(round, fault),
+        }
+        self.report();
+        true
+    }
+
+    /// Runs until that moment, or for so many events. True when the moment was reached.
+    pub fn run_until(&mut self, until: Instant, events: u64) -> bool {
+        for _ in 0..events {
+            if self.next_event().is_none_or(|next| next > until) {
+                self.now = self.now.max(until);
+                return true;
+            }
+            self.step();
+        }
+        self.next_event().is_none_or(|next| next > until)
+    }
+
+    /// Runs for that long.
+    pub fn run_for(&mut self, span: Duration) {
+        self.run_until(self.now + span, u64::MAX);
+    }
+
+    /// Runs until no client waits, or for that long. True when no client waits.
+    pub fn settle(&mut self, at_most: Duration) -> bool {
+        let until = self.now + at_most;
+        while !self.open.is_empty() && self.next_event().is_some_and(|next| next <= until) {
+            self.step();
+        }
+        self.open.is_empty()
+    }
+
+    /// Ends the checks of a run whose faults are over: see [`World::violations`].
+    pub fn verdict(&mut self) {
+        let nodes = self.machines.iter().filter_map(|machine| Some((machine.id, machine.node.as_ref()?)));
+        self.checks.end(self.now, nodes);
+        if !self.open.is_empty() {
+            self.checks
+                .stuck(self.now, format!("{} requests have no end: {:?}", self.open.len(), self.open.values().next()));
+        }
+        for machine in &self.machines {
+            let in_flight: u32 = machine.node.iter().flat_map(Node::shards).map(|shard| shard.in_flight()).sum();
+            if in_flight > 0 {
+                self.checks.stuck(self.now, format!("{} still has {in_flight} requests in flight", machine.id));
+            }
+        }
+        self.report();
+    }
+
+    fn queue(&mut self, at: Instant, due: Due) {
+        self.queued += 1;
+        self.queue.push(Reverse((at.max(self.now), self.queued, due)));
+    }
+
+    /// Puts broken promises into the trace as they appear.
+    fn report(&mut self) {
+        while let Some(violation) = self.checks.violations().get(self.reported) {
+            self.trace.push(self.now, What::Violated(violation.clone()));
+            self.reported += 1;
+        }
+    }
+}
+
+fn index(node: NodeId) -> usize {
+    usize::from(node.0) - 1
+}
