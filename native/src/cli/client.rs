@@ -1,6 +1,6 @@
 //! `get`, `set`, `del` and `health`: one request to one node.
 
-use std::io::{Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -78,7 +78,13 @@ pub fn get(matches: &ArgMatches) -> Result<(), Failed> {
     if response.status != StatusCode::OK {
         return Err(refused(&response));
     }
-    std::io::stdout().write_all(&response.body).map_err(failed)
+    let mut out = std::io::stdout();
+    out.write_all(&response.body).map_err(failed)?;
+    // A prompt begins on a line of its own; a file or a pipe gets the value and nothing else.
+    if out.is_terminal() && !response.body.ends_with(b"\n") {
+        out.write_all(b"\n").map_err(failed)?;
+    }
+    out.flush().map_err(failed)
 }
 
 /// Stores a value.

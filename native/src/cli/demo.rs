@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -50,13 +51,9 @@ pub fn command() -> Command {
                 .value_parser(clap::value_parser!(u16).range(1..))
                 .help("HTTP port of the first node; the others take the next ones"),
         )
-        .arg(
-            Arg::new("data")
-                .long("data")
-                .value_name("DIR")
-                .value_parser(clap::value_parser!(PathBuf))
-                .help("Folder of the nodes' snapshots and logs [default: a new one among the temporary files]"),
-        );
+        .arg(Arg::new("data").long("data").value_name("DIR").value_parser(clap::value_parser!(PathBuf)).help(
+            "Folder of the nodes' snapshots and logs [default: one among the temporary files, removed at the end]",
+        ));
     TABLE.iter().filter(|s| PASSED_ON.contains(&s.name)).fold(command, |command, s| command.arg(serve::flag(s)))
 }
 
@@ -85,7 +82,8 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
         return Err(Failed::Usage(format!("{count} nodes from port {first} upward do not fit below port 65536")));
     }
     let (peers, members) = places(first, count)?;
-    let data = match matches.get_one::<PathBuf>("data") {
+    let given = matches.get_one::<PathBuf>("data");
+    let data = match given {
         Some(folder) => folder.clone(),
         None => std::env::temp_dir().join(format!("vitrine-demo-{}", std::process::id())),
     };
@@ -103,6 +101,10 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
         }
         let outcome = attend(&mut nodes).await;
         end(&mut nodes).await;
+        // Nobody named this folder, so nobody looks for it; after a failure its logs say why.
+        if given.is_none() && outcome.is_ok() {
+            let _ = std::fs::remove_dir_all(&data);
+        }
         outcome
     })
 }
@@ -167,21 +169,17 @@ async fn attend(nodes: &mut [Node]) -> Result<(), Failed> {
             .unwrap_or_else(|_| Err(failed(format!("the nodes did not get ready within {START_TIMEOUT:?}"))))?,
         () = &mut interrupted => return Ok(()),
     }
-    println!("{}", table(nodes));
-    let (first, last) = (&nodes[0], &nodes[nodes.len() - 1]);
-    println!("The page:      http://127.0.0.1:{}/ui/", first.http);
-    println!("Store, read:   vitrine set greeting hello && vitrine get greeting --url http://127.0.0.1:{}", last.http);
-    println!("Kill a node:   kill -9 {}", last.child.id().unwrap_or(0));
-    println!("End:           Ctrl-C");
+    welcome(nodes);
     let mut gone = BTreeSet::new();
     loop {
         tokio::select! {
             (index, status) = next_end(nodes, &gone) => {
                 gone.insert(index);
                 let (node, left) = (&nodes[index], nodes.len() - gone.len());
-                println!("{} ended ({}); {left} left", node.name, ending(status));
-                println!("  its log:       {}", node.folder.join("log.jsonl").display());
-                println!("  bring it back: vitrine {}", node.arguments.join(" "));
+                say(&format!("\n{} ended ({}); {left} left", node.name, ending(status)));
+                say(&format!("  its log:       {}", quoted(&node.folder.join("log.jsonl").display().to_string())));
+                let arguments: Vec<String> = node.arguments.iter().map(|argument| quoted(argument)).collect();
+                say(&format!("  bring it back: {} {}", program(), arguments.join(" ")));
                 if left == 0 {
                     return Err(failed("no node is left"));
                 }
@@ -189,6 +187,40 @@ async fn attend(nodes: &mut [Node]) -> Result<(), Failed> {
             () = &mut interrupted => return Ok(()),
         }
     }
+}
+
+/// Where everything is, and what to try first. The commands can be pasted as they are.
+fn welcome(nodes: &[Node]) {
+    let (first, last) = (&nodes[0], &nodes[nodes.len() - 1]);
+    let (program, url) = (program(), |node: &Node| format!("http://127.0.0.1:{}", node.http));
+    say(&table(nodes).to_string());
+    say(&format!("The page:      {}/ui/", url(first)));
+    say(&format!("Store a key:   {program} set greeting hello --url {}", url(first)));
+    say(&format!("Read it:       {program} get greeting --url {}", url(last)));
+    say(&format!("Where it is:   curl {}/v1/explain/greeting", url(first)));
+    say(&format!("Kill a node:   kill -9 {}", last.child.id().unwrap_or(0)));
+    say("End:           Ctrl-C");
+}
+
+/// A line for whoever reads along. That nobody does any more is no reason to end the nodes.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// This program as a shell finds it from here: as it was called, without the path of this folder.
+fn program() -> String {
+    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_else(|| PathBuf::from("vitrine"));
+    let here = std::env::current_dir().unwrap_or_default();
+    quoted(&called.strip_prefix(&here).unwrap_or(&called).display().to_string())
+}
+
+/// As one word of a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Polls each node until it says that it is ready.
@@ -294,4 +326,20 @@ fn table(nodes: &[Node]) -> comfy_table::Table {
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_can_be_pasted() {
+        let check = |text, expected| assert_eq!(quoted(text), expected);
+        check("n1=127.0.0.1:7000@8000,n2=127.0.0.1:7001@8001", "n1=127.0.0.1:7000@8000,n2=127.0.0.1:7001@8001");
+        check("--data", "--data");
+        check("my data", "'my data'");
+        check("it's", r"'it'\''s'");
+        check("$HOME", "'$HOME'");
+        check("", "''");
+    }
 }

@@ -73,8 +73,8 @@ fn unbuilt() -> Response<Body> {
         b"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Vitrine</title>\
           <body style=\"font: 1rem/1.5 system-ui; max-width: 40rem; margin: 4rem auto; padding: 0 1rem\">\
           <h1>The page is not in this binary</h1>\
-          <p>It was built before the page was. <code>make build</code> builds both; by hand, build <code>www</code> \
-          (<code>npm ci &amp;&amp; npm run build</code>) and then the binary (<code>cargo build --release</code>).</p>\
+          <p>It was built before the page was. <code>make run</code> builds both and starts them; by hand, build the \
+          page (<code>make site</code>) and then the binary (<code>cargo build --release --package vitrine</code>).</p>\
           <p>The cache itself works: see <a href=\"/v1/cluster\">/v1/cluster</a> and \
           <a href=\"/metrics\">/metrics</a>.</p>",
     )));

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod bad_input;
+mod demo;
 mod one_node;
 mod support;
 mod three_nodes;
