@@ -40,7 +40,9 @@ trait Cache: Sync {
 
 struct Ours(Vec<Mutex<Store>>, KeyHasher);
 
-struct Lru(Vec<Mutex<LruCache<Box<[u8]>, Box<[u8]>>>>);
+type Stripe = Mutex<LruCache<Box<[u8]>, Box<[u8]>>>;
+
+struct Lru(Vec<Stripe>);
 
 struct Quick(quick_cache::sync::Cache<Box<[u8]>, Arc<[u8]>>);
 
@@ -158,7 +160,7 @@ fn run(cache: &dyn Cache, workload: &str, keys: &[u32], threads: usize) -> (f64,
                 .iter()
                 .filter(|number| {
                     let key = key(**number);
-                    let hit = mix(u64::from(**number)) % 10 != 0 && cache.get(&key);
+                    let hit = !mix(u64::from(**number)).is_multiple_of(10) && cache.get(&key);
                     if !hit {
                         cache.set(&key, &VALUE);
                     }

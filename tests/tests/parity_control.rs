@@ -1,5 +1,6 @@
 //! One brain, two bodies, control plane included: the node that the simulator runs and what the server runs are fed the
 //! same inputs while a member is cut off and returns, and must send and answer the same, in the same order.
+#![expect(clippy::unwrap_used, reason = "a test says what failed by its line")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

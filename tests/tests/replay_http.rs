@@ -1,5 +1,4 @@
 //! The shipped trace through the HTTP API of real nodes: the same misses to the last one as in this process.
-#![expect(clippy::unwrap_used, reason = "a test says what failed by its line")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

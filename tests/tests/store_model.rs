@@ -182,7 +182,8 @@ impl Pair {
                     cursor = self.store.scan(at, budget, &mut |key, _| seen.push(key.to_vec()));
                 }
                 let mut keys: Vec<Vec<u8>> = self.model.iter().map(|item| name(item.key)).collect();
-                (seen.sort(), keys.sort());
+                seen.sort();
+                keys.sort();
                 assert_eq!(seen, keys);
             }
             Op::Expire(budget) => self.expire(budget),

@@ -49,9 +49,12 @@ fn a_clone_goes_the_same_way() {
     assert_eq!((world.fingerprint(), world.events()), (other.fingerprint(), other.events()));
 }
 
+/// Whether a thing happened in a run.
+type Met = fn(&Seen) -> bool;
+
 /// Each interesting thing happened in some run, and not in all of them.
 fn met(reports: &[Report]) {
-    let things: [(&str, fn(&Seen) -> bool); 9] = [
+    let things: [(&str, Met); 9] = [
         ("crashes", |seen| seen.crashes),
         ("cuts", |seen| seen.cuts),
         ("refusals", |seen| seen.refusals),

@@ -265,7 +265,7 @@ fn level(name: &str, accepted: &str) -> CommandError {
     wrong(&format!("unknown level {name:?}"), accepted)
 }
 
-fn split<'a>(option: &'a str) -> Result<(&'a str, &'a str), CommandError> {
+fn split(option: &str) -> Result<(&str, &str), CommandError> {
     option.split_once('=').ok_or_else(|| wrong(&format!("{option:?} has no value"), "name=value"))
 }
 
