@@ -144,6 +144,11 @@ impl Message {
             Message::Pong { .. } => "pong",
         }
     }
+
+    /// True for what only shows that nodes are there: pings and their answers.
+    pub fn is_heartbeat(&self) -> bool {
+        matches!(self, Message::Ping { .. } | Message::Pong { .. })
+    }
 }
 
 impl Change {

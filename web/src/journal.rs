@@ -1,5 +1,4 @@
-//! What a person reads about a run: its latest events, gathered as it goes, without the heartbeats that would drown
-//! them.
+//! What a person reads about a run: its latest events, gathered as it goes, and the notable among them for longer.
 
 use std::collections::VecDeque;
 
@@ -27,7 +26,7 @@ impl Journal {
             self.usual.retain(|event| event.seq <= latest);
             self.notable.retain(|event| event.seq <= latest);
         } else {
-            for event in world.trace().since(self.read).filter(|event| !event.is_heartbeat()) {
+            for event in world.trace().since(self.read) {
                 let (kept, most) = if is_notable(&event.what) {
                     (&mut self.notable, MOST_NOTABLE)
                 } else {

@@ -13,6 +13,8 @@ use crate::store::Cause;
 use crate::time::Instant;
 
 /// The latest events of a world; older ones are forgotten.
+///
+/// Heartbeats are left out, delivered or not: they would drown the rest. What nodes make of them is in it.
 #[derive(Clone, Debug)]
 pub struct Trace {
     events: VecDeque<TraceEvent>,
@@ -139,16 +141,6 @@ impl Trace {
             self.events.pop_front();
         }
         self.events.push_back(TraceEvent { seq: self.next, at, what });
-    }
-}
-
-impl TraceEvent {
-    /// True for what only shows that nodes are there: pings and their answers.
-    pub fn is_heartbeat(&self) -> bool {
-        match &self.what {
-            What::Delivered { kind, .. } | What::Dropped { kind, .. } => matches!(*kind, "ping" | "pong"),
-            _ => false,
-        }
     }
 }
 

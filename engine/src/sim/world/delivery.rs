@@ -11,7 +11,7 @@ use crate::sim::trace::{self, Dropped, What};
 
 impl World {
     pub(super) fn send(&mut self, from: Place, to: Place, cargo: Cargo) {
-        let kind = if let Cargo::Peer(message) = &cargo { Some(message.kind()) } else { None };
+        let kind = if let Cargo::Peer(message) = &cargo { traced(message) } else { None };
         let flights = self.air.send(self.now, from, to, cargo);
         if let (None, Some(kind)) = (flights[0], kind) {
             self.trace.push(self.now, What::Dropped { from, to, kind, why: Dropped::Lost });
@@ -28,16 +28,19 @@ impl World {
         match (flight.cargo, flight.to) {
             (Cargo::Peer(message), Place::Node(to)) => {
                 let Place::Node(from) = flight.from else { return };
-                let kind = message.kind();
+                let kind = traced(&message);
                 let why = match () {
                     () if self.air.links.is_cut(from, to) => Some(Dropped::Cut),
                     () if down(self, to) => Some(Dropped::Down),
                     () => None,
                 };
                 if let Some(why) = why {
-                    return self.trace.push(self.now, What::Dropped { from: flight.from, to: flight.to, kind, why });
+                    if let Some(kind) = kind {
+                        self.trace.push(self.now, What::Dropped { from: flight.from, to: flight.to, kind, why });
+                    }
+                    return;
                 }
-                if self.trace.is_on() {
+                if let Some(kind) = kind.filter(|_| self.trace.is_on()) {
                     let key = key_of(&message).cloned();
                     self.trace.push(self.now, What::Delivered { from, to, kind, key });
                 }
@@ -76,6 +79,11 @@ impl World {
         }
         self.fingerprint.add(&self.scratch);
     }
+}
+
+/// The name of a message in the trace; heartbeats are not in it.
+fn traced(message: &Message) -> Option<&'static str> {
+    (!message.is_heartbeat()).then(|| message.kind())
 }
 
 fn key_of(message: &Message) -> Option<&Key> {
