@@ -36,6 +36,8 @@ fn a_script_that_is_wrong_says_where_and_why() {
     check("cluster nodes=0", "line 1: nodes=0; accepted: a whole number from 1 to 32");
     check("# nothing\n\ncluster lives=9", "line 3: a cluster has no \"lives\"");
     check("cluster nodes=2\nn3 crash", "line 2: there is no node \"n3\"; accepted: n1 to n2");
-    check("run fast", "line 1: \"fast\" is no span of time");
+    check("run fast", "line 1: run takes a span of time, not \"fast\"; accepted: 500us");
+    check("cluster skew=1", "line 1: skew takes a span of time, not \"1\"; accepted: 500us");
+    check("cluster timeout=never", "line 1: timeout takes a span of time, not \"never\"; accepted: 500us");
     check("c1 set k", "line 1: set names a key and a value");
 }

@@ -102,17 +102,15 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
         ["crash"] => Ok(Command::Crash(node)),
         ["restart"] => Ok(Command::Restart(node)),
         ["clock", offset] => {
-            let (sign, span) = match offset.split_at_checked(1) {
-                Some(("+", span)) => (1, span),
-                Some(("-", span)) => (-1, span),
-                _ => {
-                    return Err(wrong(
-                        &format!("clock takes an offset, not {offset:?}"),
-                        "n1 clock +200ms, n1 clock -1s",
-                    ));
-                }
+            let signed = match offset.split_at_checked(1) {
+                Some(("+", text)) => span(text).map(|span| (1, span)),
+                Some(("-", text)) => span(text).map(|span| (-1, span)),
+                _ => None,
             };
-            let ms = i64::try_from(duration(span)?.as_millis()).unwrap_or(i64::MAX);
+            let (sign, span) = signed.ok_or_else(|| {
+                wrong(&format!("clock takes an offset, not {offset:?}"), "n1 clock +200ms, n1 clock -1s")
+            })?;
+            let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
             Ok(Command::Clock(node, sign * ms))
         }
         _ => Err(wrong(&format!("a node cannot {:?}", rest.join(" ")), "n1 crash, n1 restart, n1 clock +200ms")),
@@ -153,16 +151,7 @@ fn set(words: &[&str]) -> Result<Verb, CommandError> {
     let (mut ttl, mut condition, mut level) = (None, Condition::Always, WriteLevel::Live);
     for option in options {
         match option.split_once('=') {
-            Some(("ttl", span)) => {
-                let span = duration(span)?;
-                if span < Duration::from_millis(1) || span > limits::MAX_TTL {
-                    return Err(wrong(
-                        &format!("a ttl of {option:?}"),
-                        "1ms to a hundred years; no ttl: never expires",
-                    ));
-                }
-                ttl = Some(span);
-            }
+            Some(("ttl", text)) => ttl = Some(time_to_live(text)?),
             Some(("write", name)) => level = write_level(name)?,
             Some(("if", "absent")) => condition = Condition::Absent,
             Some(("if", "present")) => condition = Condition::Present,
@@ -198,7 +187,7 @@ fn workload_option(mut workload: Workload, option: &&str) -> Result<Workload, Co
         "deletes" => workload.deletes = percent(name, value)?,
         "expiring" => workload.expiring = percent(name, value)?,
         "conditional" => workload.conditional = percent(name, value)?,
-        "ttl" => workload.ttl = duration(value)?,
+        "ttl" => workload.ttl = time_to_live(value)?,
         "write" => workload.write_level = if value == "any" { None } else { Some(write_level(value)?) },
         "read" => {
             let named = || ReadLevel::named(value).ok_or_else(|| level(value, "primary, one, quorum, any"));
@@ -219,8 +208,8 @@ fn workload_option(mut workload: Workload, option: &&str) -> Result<Workload, Co
 fn network_option(mut network: Network, option: &&str) -> Result<Network, CommandError> {
     let (name, value) = split(option)?;
     match name {
-        "delay" => network.delay = duration(value)?,
-        "jitter" => network.jitter = duration(value)?,
+        "delay" => network.delay = duration(name, value)?,
+        "jitter" => network.jitter = duration(name, value)?,
         "loss" => network.loss = u32::from(percent(name, value)?) * 10_000,
         "duplicate" => network.duplicate = u32::from(percent(name, value)?) * 10_000,
         _ => {
@@ -280,8 +269,24 @@ fn percent(name: &str, text: &str) -> Result<u8, CommandError> {
     parsed.ok_or_else(|| wrong(&format!("{name}={text}"), "0% to 100%"))
 }
 
-/// `1500us`, `20ms`, `5s`, `2m`.
-pub(super) fn duration(text: &str) -> Result<Duration, CommandError> {
+/// A time to live that a server takes too.
+fn time_to_live(text: &str) -> Result<Duration, CommandError> {
+    let parsed = span(text).filter(|span| (Duration::from_millis(1)..=limits::MAX_TTL).contains(span));
+    parsed.ok_or_else(|| {
+        wrong(
+            &format!("ttl takes a span of time, not {text:?}"),
+            "1ms to a hundred years, such as 20ms, 5s, 2m, 1h; without a ttl it never expires",
+        )
+    })
+}
+
+/// The span of time that an option or a command of that name takes.
+pub(super) fn duration(name: &str, text: &str) -> Result<Duration, CommandError> {
+    span(text).ok_or_else(|| wrong(&format!("{name} takes a span of time, not {text:?}"), "500us, 20ms, 5s, 2m, 1h"))
+}
+
+/// `1500us`, `20ms`, `5s`, `2m`, `1h`.
+fn span(text: &str) -> Option<Duration> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let unit = match &text[end..] {
         "us" => Some(1),
@@ -293,7 +298,6 @@ pub(super) fn duration(text: &str) -> Result<Duration, CommandError> {
     };
     let span = unit.zip(text[..end].parse().ok()).and_then(|(unit, number): (u64, u64)| number.checked_mul(unit));
     span.map(Duration::from_micros)
-        .ok_or_else(|| wrong(&format!("{text:?} is no span of time"), "500us, 20ms, 5s, 2m, 1h"))
 }
 
 pub(super) fn wrong(what: &str, accepted: &str) -> CommandError {
@@ -347,14 +351,22 @@ mod tests {
         check("dance", Err("unknown command \"dance\""));
         check("n4 crash", Err("there is no node \"n4\"; accepted: n1 to n3"));
         check("n1 sing", Err("a node cannot \"sing\""));
-        check("n1 clock 5s", Err("clock takes an offset"));
+        check("n1 clock 5s", Err("clock takes an offset, not \"5s\"; accepted: n1 clock +200ms"));
+        check("n1 clock +5", Err("clock takes an offset, not \"+5\"; accepted: n1 clock +200ms"));
         check("c0 get k", Err("is no client"));
         check("c1 get", Err("names what to do and a key"));
         check("c1 set k", Err("set names a key and a value"));
-        check("c1 set k v ttl=0s", Err("a ttl of"));
-        check("c1 set k v ttl=-1s", Err("no span of time"));
-        check("c1 set k v ttl=1e99", Err("no span of time"));
-        check("c1 set k v ttl=99999999999h", Err("no span of time"));
+        check("c1 set k v ttl=0", Err("ttl takes a span of time, not \"0\"; accepted: 1ms to a hundred years"));
+        check("c1 set k v ttl=0s", Err("ttl takes a span of time, not \"0s\"; accepted: 1ms to a hundred years"));
+        check("c1 set k v ttl=999us", Err("ttl takes a span of time, not \"999us\""));
+        check("c1 set k v ttl=", Err("ttl takes a span of time, not \"\""));
+        check("c1 set k v ttl=-1s", Err("ttl takes a span of time, not \"-1s\""));
+        check("c1 set k v ttl=1e99", Err("ttl takes a span of time, not \"1e99\""));
+        check("c1 set k v ttl=876001h", Err("ttl takes a span of time, not \"876001h\""));
+        check("c1 set k v ttl=99999999999h", Err("ttl takes a span of time, not \"99999999999h\""));
+        check("workload ttl=0s", Err("ttl takes a span of time, not \"0s\"; accepted: 1ms to a hundred years"));
+        check("network delay=5", Err("delay takes a span of time, not \"5\"; accepted: 500us"));
+        check("network jitter=soon", Err("jitter takes a span of time, not \"soon\"; accepted: 500us"));
         check("c1 set k v write=most", Err("unknown level \"most\"; accepted: one, live, quorum, all"));
         check("cut n1 n1", Err("no link to itself"));
         check("cut n1", Err("two ends"));

@@ -80,7 +80,7 @@ impl Script {
 fn perform(world: &mut World, line: &str) -> Result<(), CommandError> {
     match line.split_whitespace().collect::<Vec<_>>()[..] {
         ["run", span] => {
-            world.run_for(duration(span)?);
+            world.run_for(duration("run", span)?);
             Ok(())
         }
         ["settle"] => match world.settle(limits::MAX_TIMEOUT) {
@@ -105,8 +105,8 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "entries" => config.limits.entries = Some(number(name, value, 1, u64::from(u32::MAX))? as u32),
         "bytes" => config.limits.bytes = Some(number(name, value, 1, u64::MAX)?),
         "vnodes" => config.virtual_nodes = number(name, value, 1, 1_024)? as u16,
-        "skew" => config.clock_skew = duration(value)?,
-        "timeout" => config.timeout = duration(value)?.clamp(Duration::from_millis(1), limits::MAX_TIMEOUT),
+        "skew" => config.clock_skew = duration(name, value)?,
+        "timeout" => config.timeout = duration(name, value)?.clamp(Duration::from_millis(1), limits::MAX_TIMEOUT),
         _ => {
             let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
