@@ -27,6 +27,8 @@ pub const MAX_PENDING_BYTES: usize = 256 << 20;
 /// Answers to forwarded writes that one shard remembers, so that a repeated message is not a second write. Each takes
 /// some 200 bytes for [`crate::message::ANSWER_MEMORY`] and the request's own time: room for 200,000 a second.
 pub const MAX_ANSWERED: usize = 1 << 20;
+/// How far ahead of this node's clock a version may lie. Beyond it somebody's clock is wrong: it is not followed.
+pub const MAX_CLOCK_AHEAD: Duration = Duration::from_secs(3_600);
 /// How often a request may be passed on before the node that has it must say that it is not its primary.
 pub const MAX_HOPS: u8 = 1;
 /// The longest that a request may ask to be waited for.

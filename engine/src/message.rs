@@ -131,6 +131,21 @@ impl Message {
         }
     }
 
+    /// The highest version that it speaks of; [`Version::ZERO`] when it speaks of none.
+    pub fn newest(&self) -> Version {
+        match self {
+            Message::Replicate { change, .. } => change.version(),
+            Message::Replicated { version, verdict: Verdict::Refused { held }, .. } => *held.max(version),
+            Message::Replicated { version, .. } => *version,
+            Message::Fetched { holding, entry, .. } => {
+                let entry = entry.as_ref().map(|entry| entry.version);
+                holding.version.max(entry).unwrap_or(Version::ZERO).max(holding.floor)
+            }
+            Message::Answer { .. } | Message::Forward { .. } | Message::Fetch { .. } => Version::ZERO,
+            Message::Ping { .. } | Message::Pong { .. } => Version::ZERO,
+        }
+    }
+
     /// A name for logs, traces and metrics.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -246,6 +246,7 @@ impl Scrape {
             ("store_sets", "Values written here as primary", c.sets),
             ("store_deletes", "Keys deleted here as primary", c.deletes),
             ("replica_applied", "Changes applied here as replica", c.replicated),
+            ("replica_incredible", "Messages ignored because a version in them lies too far ahead", c.incredible),
             ("replica_refused", "Changes refused because something newer was known", c.refused),
             ("forwarded", "Requests passed on to another primary", c.forwarded),
             ("retries", "Messages repeated because nobody answered", c.retries),

@@ -17,6 +17,8 @@ pub struct Counters {
     pub replicated: u64,
     /// Changes refused here because something newer was known.
     pub refused: u64,
+    /// Messages ignored because a version in them lies too far in the future.
+    pub incredible: u64,
     /// Requests passed on to another primary.
     pub forwarded: u64,
     /// Messages repeated because nobody answered.
@@ -51,6 +53,7 @@ impl Counters {
             deletes: self.deletes + other.deletes,
             replicated: self.replicated + other.replicated,
             refused: self.refused + other.refused,
+            incredible: self.incredible + other.incredible,
             forwarded: self.forwarded + other.forwarded,
             retries: self.retries + other.retries,
             timeouts: self.timeouts + other.timeouts,

@@ -14,6 +14,8 @@ mod forward;
 mod gather;
 mod local;
 mod replica;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -157,6 +159,11 @@ impl Shard {
     /// A peer says something about a slot of this stripe.
     pub fn receive(&mut self, time: Time, view: &View, from: NodeId, message: Message, out: &mut Outbox) {
         self.see(time, view);
+        // One wrong clock must not carry every other along: versions would stop growing at the end of time.
+        if message.newest().unix().since(time.unix) > limits::MAX_CLOCK_AHEAD {
+            self.counters.incredible += 1;
+            return;
+        }
         match message {
             // A request is passed on once, so its coordinator is who sends it.
             Message::Forward { id, hops, request } if id.node == from => {
