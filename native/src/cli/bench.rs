@@ -13,7 +13,7 @@ use crate::load::generate::{Choose, Outcome, Plan, Until, fill, generate};
 use crate::load::latency::shown;
 use crate::load::{ClientError, Latency, Origin};
 
-/// What `vitrine bench` takes.
+/// Put load on servers and measure how long they take to answer
 #[derive(Args, Clone, Debug)]
 pub struct BenchArgs {
     /// The servers: http://HOST:PORT, separated by commas

@@ -93,10 +93,11 @@ fn parsed<T: clap::FromArgMatches>(matches: &ArgMatches) -> Result<T, Failed> {
 
 const EXAMPLES: &str = "\
 Examples:
-  vitrine demo                         three nodes on this machine, and the page at http://127.0.0.1:8000/ui/
-  vitrine serve --memory 1GiB          one node
+  vitrine demo                          three nodes here, and the playground in the browser
+  vitrine serve --memory 1GiB           one node
   vitrine set greeting hello --ttl 60s
   vitrine get greeting
+  vitrine replay trace.csv.gz --capacity 1000
 
 Exit status: 0 done, 1 failed, 2 usage, 3 not found.";
 

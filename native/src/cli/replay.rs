@@ -23,7 +23,7 @@ use source::Source;
 pub use report::{Report, Spread, Target, Totals};
 pub use values::ValueSize;
 
-/// What `vitrine replay` takes.
+/// Play a recorded trace, in this process or through a cluster, and count hits and misses
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
     /// The trace: plain, gzip or zstd; `-` reads standard input
