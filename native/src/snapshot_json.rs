@@ -1,14 +1,19 @@
 //! `cache.json`: a snapshot that a person can read and edit, and another program can write.
 //!
-//! ```json {"format":"vitrine-cache","version":1,"saved_unix_ms":1700000000000,"entries":[
-//! {"key":"a","value":"1","version":"18bcfe5687b-0-1","deadline_unix_ms":1700000060000,"media":"text/plain"} ]} ``` A
-//! key or value that is not text is base64, and `"key_encoding"` or `"encoding"` says so. The first version's form, one
-//! object of `key: {"value": …, "expiry": …}`, is read too. A file is read twice: the first time only to be checked, so
-//! that nothing is loaded by halves.
+//! ```json
+//! {"format":"vitrine-cache","version":1,"saved_unix_ms":1700000000000,"entries":[
+//! {"key":"a","value":"1","version":"18bcfe5687b-0-1","deadline_unix_ms":1700000060000,"media":"text/plain"}
+//! ]}
+//! ```
+//!
+//! A key or value that is not text is base64, and `"key_encoding"` or `"encoding"` says so. The first version's form,
+//! one object of `key: {"value": …, "expiry": …}`, is read too. A file is read twice: the first time only to be
+//! checked, so that nothing is loaded by halves.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, Write as _};
+use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +22,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use hyper::StatusCode;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::mpsc;
@@ -307,6 +313,29 @@ struct FirstVersion {
     expiry: serde_json::Value,
 }
 
+/// What stands as an object, with its fields by name. A derived reader alone also takes a list of them.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an entry as an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for Top<'_, '_> {
     type Value = ();
 
@@ -334,7 +363,7 @@ impl<'de> Visitor<'de> for Top<'_, '_> {
                     _ => return Err(A::Error::custom("its `format` is not `vitrine-cache`")),
                 }
             } else if !ours {
-                let entry: FirstVersion = map.next_value()?;
+                let Object(entry) = map.next_value::<Object<FirstVersion>>()?;
                 self.bounds.first_version(name, entry).and_then(&mut *self.each).map_err(A::Error::custom)?;
             } else {
                 match name.as_str() {
@@ -372,7 +401,7 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<(), A::Error> {
-        while let Some(line) = sequence.next_element::<EntryLine>()? {
+        while let Some(Object(line)) = sequence.next_element::<Object<EntryLine>>()? {
             self.bounds.entry(line).and_then(&mut *self.each).map_err(A::Error::custom)?;
         }
         Ok(())
@@ -492,7 +521,10 @@ mod tests {
         check(&ours(r#"{"key":"a"}"#), "missing field `value`");
         check(&ours(r#"{"key":"a","value":"1"}"#).replace("]}", "]"), "EOF while parsing an object");
         check(&"[".repeat(500), "invalid type: sequence, expected an object");
-        check(&format!("{{\"a\":{}", "[".repeat(500)), "invalid type: sequence, expected struct FirstVersion");
+        check(&format!("{{\"a\":{}", "[".repeat(500)), "invalid type: sequence, expected an entry as an object");
+        check(&format!("{{\"a\":{{\"value\":{}", "[".repeat(500)), "recursion limit exceeded");
+        check(r#"{"a":["1",1700000000]}"#, "invalid type: sequence, expected an entry as an object");
+        check(&ours(r#"["a",null,"1",null,null,null,""]"#), "invalid type: sequence, expected an entry as an object");
         check(&" ".repeat(1_001), "it has 1001 bytes, and 1000 are taken");
     }
 
