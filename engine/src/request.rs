@@ -23,7 +23,11 @@ pub struct Request {
 
 /// A key: 1 to 65,535 bytes, any bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Bytes);
+pub struct Key {
+    bytes: Bytes,
+    /// Of these bytes: computed once, asked for at every step of a request.
+    slot: Slot,
+}
 
 /// What to do with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,23 +192,23 @@ impl Key {
         match bytes.len() {
             0 => Err(KeyError::Empty),
             length if length > limits::MAX_KEY => Err(KeyError::TooLong { length }),
-            _ => Ok(Key(bytes)),
+            _ => Ok(Key { slot: crate::hash::slot(&bytes), bytes }),
         }
     }
 
     /// The key's bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
     /// The key's bytes, shared.
     pub fn into_bytes(self) -> Bytes {
-        self.0
+        self.bytes
     }
 
     /// The slot that the key lives in.
     pub fn slot(&self) -> Slot {
-        crate::hash::slot(&self.0)
+        self.slot
     }
 }
 

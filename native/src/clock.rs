@@ -9,6 +9,11 @@ use vitrine_engine::time::{Instant, Time, UnixMs};
 pub trait Clock: Send + Sync {
     /// Both clocks, read now.
     fn now(&self) -> Time;
+
+    /// The monotonic clock, read now.
+    fn instant(&self) -> Instant {
+        self.now().instant
+    }
 }
 
 /// The machine's clocks. The monotonic one counts from the construction of this value.
@@ -28,10 +33,11 @@ impl Clock for SystemClock {
     fn now(&self) -> Time {
         // A wall clock before 1970 is wrong beyond repair: everything with a deadline then looks fresh until it is set.
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Time {
-            instant: Instant(vitrine_engine::time::micros(self.origin.elapsed())),
-            unix: UnixMs(u64::try_from(unix.as_millis()).unwrap_or(u64::MAX)),
-        }
+        Time { instant: self.instant(), unix: UnixMs(u64::try_from(unix.as_millis()).unwrap_or(u64::MAX)) }
+    }
+
+    fn instant(&self) -> Instant {
+        Instant(vitrine_engine::time::micros(self.origin.elapsed()))
     }
 }
 

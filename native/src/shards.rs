@@ -17,7 +17,7 @@ use vitrine_engine::hash::{self, KeyHasher};
 use vitrine_engine::id::{NodeId, Slot};
 use vitrine_engine::message::Message;
 use vitrine_engine::request::{Entry, Outcome, ReadLevel, Request, Value};
-use vitrine_engine::shard::{self, Local, Retry, Shard, ShardConfig};
+use vitrine_engine::shard::{self, Local, Place, Retry, Shard, ShardConfig};
 use vitrine_engine::store::{EntryRef, Limits};
 use vitrine_engine::time::{Instant, Time};
 use vitrine_engine::view::View;
@@ -129,10 +129,10 @@ impl Shards {
 
     /// Reads what this node may answer itself.
     pub fn read(&self, time: Time, key: &[u8], level: ReadLevel) -> Read {
-        let hash = self.hasher.hash(key);
-        let mut guard = self.stripe(hash::slot(key)).locked.lock();
+        let at = Place { hash: self.hasher.hash(key), slot: hash::slot(key) };
+        let mut guard = self.stripe(at.slot).locked.lock();
         let Locked { shard, view } = &mut *guard;
-        match shard.read_local(time, view, hash, key, level) {
+        match shard.read_local(time, view, at, key, level) {
             Local::Found(entry) => Read::Found(copied(&entry)),
             Local::Missing => Read::Missing,
             Local::Elsewhere => Read::Elsewhere,
@@ -191,7 +191,7 @@ impl Shards {
     pub async fn run_timers(&self) {
         loop {
             let wake = self.tick();
-            let pause = wake.since(self.clock.now().instant);
+            let pause = wake.since(self.clock.instant());
             if wake == Instant::NEVER {
                 self.woken.notified().await;
             } else {
@@ -205,9 +205,19 @@ impl Shards {
         self.view.load_full()
     }
 
+    /// The primary of a slot in the view of this moment.
+    pub fn primary(&self, slot: Slot) -> Option<NodeId> {
+        self.view.load().primary(slot)
+    }
+
     /// The time that its shards live in.
     pub fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    /// Its monotonic half alone, which costs half.
+    pub fn instant(&self) -> Instant {
+        self.clock.instant()
     }
 
     /// Looks at each shard in turn, under its lock: keep it short.

@@ -23,11 +23,11 @@ pub enum Local<'a> {
 
 /// Where a key is looked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    /// The store's hash of the key.
-    pub(super) hash: u64,
+pub struct Place {
+    /// The store's hash of the key ([`crate::store::Store::hash`]).
+    pub hash: u64,
     /// The key's slot.
-    pub(super) slot: Slot,
+    pub slot: Slot,
 }
 
 /// What is known of a key.
@@ -80,12 +80,11 @@ impl<'a> Noted<'a> {
 impl Shard {
     /// The hot path of a read that this node may answer alone: no outbox, no allocation.
     ///
-    /// `hash` is the store's ([`crate::store::Store::hash`]).
-    pub fn read_local(&mut self, time: Time, view: &View, hash: u64, key: &[u8], level: ReadLevel) -> Local<'_> {
-        let slot = crate::hash::slot(key);
+    /// `at` is where the key is: the store's hash of it and its slot.
+    pub fn read_local(&mut self, time: Time, view: &View, at: Place, key: &[u8], level: ReadLevel) -> Local<'_> {
         let here = match level {
-            ReadLevel::Primary => view.is_primary(slot),
-            ReadLevel::One => view.is_replica(slot),
+            ReadLevel::Primary => view.is_primary(at.slot),
+            ReadLevel::One => view.is_replica(at.slot),
             ReadLevel::Quorum => false,
         };
         if !here {
@@ -93,7 +92,7 @@ impl Shard {
         }
         self.seen = time;
         let mut noted = Noted { floors: &mut self.floors, counters: &mut self.counters, out: None };
-        let found = self.store.get(time.unix, hash, key, &mut |removal| noted.removal(&removal));
+        let found = self.store.get(time.unix, at.hash, key, &mut |removal| noted.removal(&removal));
         match found {
             Some(entry) => {
                 self.counters.hits += 1;

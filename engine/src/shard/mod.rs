@@ -35,7 +35,7 @@ use crate::view::View;
 use answered::{Answered, Known};
 pub use counters::Counters;
 use floors::Floors;
-pub use local::Local;
+pub use local::{Local, Place};
 
 /// One stripe of a node.
 #[derive(Clone, Debug)]

@@ -1,8 +1,6 @@
 //! What was found or done, as responses of the entry API.
 
-use std::fmt::Write as _;
-
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -63,12 +61,31 @@ pub fn outcome(outcome: Outcome, now: UnixMs) -> Result<Response<Body>, Problem>
     })
 }
 
-/// A version as an entity tag.
+/// A version as an entity tag: as it prints, in quotation marks.
 pub fn etag(version: Version) -> HeaderValue {
-    let mut text = BytesMut::with_capacity(40);
-    // A version prints hexadecimal digits and dashes: always a header value.
-    let _ = write!(text, "\"{version}\"");
-    HeaderValue::from_maybe_shared(text.freeze()).unwrap_or(HeaderValue::from_static("\"\""))
+    // From the end, digit by digit: the formatter takes longer than finding the entry does.
+    let mut text = [b'"'; 24];
+    let mut at = text.len() - 1;
+    for (mut number, before) in
+        [(u64::from(version.node.0), b'-'), (version.counter().into(), b'-'), (version.unix().0, b'"')]
+    {
+        loop {
+            at -= 1;
+            text[at] = hexadecimal(number);
+            number >>= 4;
+            if number == 0 {
+                break;
+            }
+        }
+        at -= 1;
+        text[at] = before;
+    }
+    HeaderValue::from_bytes(&text[at..]).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// The last hexadecimal digit of a number.
+pub fn hexadecimal(number: u64) -> u8 {
+    b"0123456789abcdef"[(number & 15) as usize]
 }
 
 /// A JSON document.
@@ -99,5 +116,24 @@ fn describe(headers: &mut header::HeaderMap, version: Version, deadline: Option<
     headers.insert(header::AGE, HeaderValue::from(now.since(version.unix()).as_secs()));
     if let Some(deadline) = deadline {
         headers.insert(TTL, HeaderValue::from(deadline.0.saturating_sub(now.0)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vitrine_engine::id::NodeId;
+
+    use super::*;
+
+    #[test]
+    fn a_tag_is_the_version_as_it_prints() {
+        let check = |unix, counter, node| {
+            let version = Version::new(UnixMs(unix), counter, NodeId(node));
+            assert_eq!(etag(version), format!("\"{version}\""));
+        };
+        check(0, 0, 0);
+        check(1_790_000_000_000, 1, 3);
+        check(0x0123_4567_89ab, 0xcdef, 0x10);
+        check(u64::MAX, u16::MAX, u16::MAX);
     }
 }

@@ -62,7 +62,7 @@ pub async fn handle(
             let condition = condition(&parts.headers)?;
             let media = media(&parts.headers)?;
             let taken = front.intake.take(&parts.headers, body, front.max_value).await?;
-            let deadline = parameters.deadline(front.shards.now().unix)?;
+            let deadline = parameters.deadline(|| front.shards.now().unix)?;
             let value = Value { bytes: unshared(taken.bytes.clone()), media };
             let operation = Operation::Set { value, deadline, condition, level: parameters.level };
             answer::outcome(front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await, time.unix)
@@ -123,10 +123,10 @@ impl WriteParameters {
         })
     }
 
-    /// When an entry written now expires.
-    pub fn deadline(&self, now: UnixMs) -> Result<Option<UnixMs>, Problem> {
+    /// When an entry written now expires. The time is asked for when there is a deadline at all.
+    pub fn deadline(&self, now: impl FnOnce() -> UnixMs) -> Result<Option<UnixMs>, Problem> {
         let past_the_end = || Problem::malformed("bad_ttl", format!("`ttl` is too long; it takes {TTL_TAKES}"));
-        self.ttl.map(|ttl| now.checked_add(ttl).ok_or_else(past_the_end)).transpose()
+        self.ttl.map(|ttl| now().checked_add(ttl).ok_or_else(past_the_end)).transpose()
     }
 }
 

@@ -299,7 +299,7 @@ impl Service<Request<Incoming>> for Connection {
                     Ok(key) => key,
                     Err(error) => return self.done(call, None, Err(error.into())),
                 };
-                let primary = front.shards.view().primary(key.slot());
+                let primary = front.shards.primary(key.slot());
                 self.wait(call, primary, move |front, call| {
                     let started = call.started;
                     async move { entries::handle(&front, started, key, request).await }
@@ -393,7 +393,7 @@ fn finished(
     let headers = response.headers_mut();
     headers.insert(answer::REQUEST_ID, call.id.clone());
     headers.insert(answer::NODE, front.name(node.unwrap_or(front.me)));
-    let took = front.shards.now().instant.since(call.started.instant);
+    let took = front.shards.instant().since(call.started.instant);
     front.metrics.worker(worker).answered(call.command, response.status(), took);
     if let Some(seen) = &call.seen {
         tracing::debug!(
@@ -430,7 +430,7 @@ fn unknown_path(path: &str) -> Problem {
 
 fn hexadecimal(digits: &mut [u8], mut number: u64) {
     for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        *digit = answer::hexadecimal(number);
         number >>= 4;
     }
 }

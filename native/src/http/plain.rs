@@ -126,7 +126,7 @@ async fn set(front: &Front, parameters: &Parameters<'_>) -> Result<Response<Body
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail));
     }
     let value = Value { bytes: unshared(bytes), media: Bytes::from_static(b"text/plain; charset=utf-8") };
-    let deadline = write.deadline(front.shards.now().unix)?;
+    let deadline = write.deadline(|| front.shards.now().unix)?;
     let operation = Operation::Set { value, deadline, condition: Condition::Always, level: write.level };
     match front.ask(ask::Request { key, operation, timeout: write.timeout }).await? {
         Answer::Stored { version, copies, created } => {
