@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
+use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
-use hyper::{HeaderMap, StatusCode, header};
 
 use super::problem::Problem;
 
@@ -33,9 +33,9 @@ impl Intake {
     }
 
     /// Reads a body of at most `limit` bytes.
-    pub async fn take(&self, headers: &HeaderMap, body: Incoming, limit: usize) -> Result<Taken<'_>, Problem> {
+    pub async fn take(&self, body: Incoming, limit: usize) -> Result<Taken<'_>, Problem> {
         let too_large = || Problem::too_large(format!("the body is longer than {limit} bytes; nothing was stored"));
-        if declared(headers).is_some_and(|length| length > limit as u64) {
+        if body.size_hint().lower() > limit as u64 {
             return Err(too_large());
         }
         let mut held = Held { intake: self, bytes: 0 };
@@ -89,10 +89,6 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.intake.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
-}
-
-fn declared(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn slow() -> Problem {

@@ -61,7 +61,7 @@ pub async fn handle(
             let parameters = WriteParameters::parse(query, &["ttl", "write", "timeout"], front.request_timeout)?;
             let condition = condition(&parts.headers)?;
             let media = media(&parts.headers)?;
-            let taken = front.intake.take(&parts.headers, body, front.max_value).await?;
+            let taken = front.intake.take(body, front.max_value).await?;
             let deadline = parameters.deadline(|| front.shards.now().unix)?;
             let value = Value { bytes: unshared(taken.bytes.clone()), media };
             let operation = Operation::Set { value, deadline, condition, level: parameters.level };

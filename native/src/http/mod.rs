@@ -16,7 +16,7 @@ use http_body_util::Full;
 use hyper::header::{self, HeaderValue};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use vitrine_engine::error::Failure;
@@ -31,6 +31,7 @@ use crate::shards::{Shards, Submitted};
 mod answer;
 mod body;
 mod entries;
+mod head_timer;
 mod plain;
 mod problem;
 mod query;
@@ -140,7 +141,7 @@ pub async fn serve(stream: TcpStream, front: Arc<Front>, worker: usize, mut stop
     let timeout = front.header_timeout;
     let service = Connection { front, worker };
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(timeout);
+    builder.timer(head_timer::HeadTimer::new(timeout)).header_read_timeout(timeout);
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         biased;

@@ -47,7 +47,7 @@ pub async fn handle(front: &Front, action: Action, request: Request<Incoming>) -
     let mut parameters = Parameters::parse(query, known)?;
     // A body is longer than what it says: escapes take six bytes for one.
     let limit = front.max_value.saturating_add(limits::MAX_KEY).saturating_mul(2).saturating_add(4_096);
-    let taken = front.intake.take(&parts.headers, body, limit).await?;
+    let taken = front.intake.take(body, limit).await?;
     parameters.merge(body_parameters(&parts.headers, &taken.bytes, known)?, known)?;
     match action {
         Action::Set => set(front, &parameters).await,
