@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use serde_json::json;
 use vitrine_engine::limits;
 
+use super::grouped;
 use crate::load::generate::{Choose, Outcome, Plan, Until, fill, generate};
 use crate::load::latency::shown;
 use crate::load::{ClientError, Latency, Origin};
@@ -173,8 +174,8 @@ fn failed(outcome: Outcome) -> BenchError {
 }
 
 fn print(outcome: &Outcome) {
-    println!("requests   {} in {:.1} s", outcome.requests(), outcome.took.as_secs_f64());
-    println!("rate       {:.0} requests a second", outcome.rate());
+    println!("requests   {} in {:.1} s", grouped(outcome.requests()), outcome.took.as_secs_f64());
+    println!("rate       {} requests a second", grouped(outcome.rate().round() as u64));
     if outcome.get.count() > 0 {
         println!("hit ratio  {:.4}", outcome.hits as f64 / outcome.get.count() as f64);
     }
@@ -182,7 +183,7 @@ fn print(outcome: &Outcome) {
         println!("{name:<10} {}", quantiles(measured));
     }
     for (code, count) in &outcome.errors {
-        println!("errors     {count} {code}");
+        println!("errors     {} {code}", grouped(*count));
     }
 }
 

@@ -64,7 +64,7 @@ impl Latency {
         let at = |quantile| micros(self.histogram.value_at_quantile(quantile));
         Summary {
             count: self.histogram.len(),
-            mean_us: self.histogram.mean() / 1_000.0,
+            mean_us: self.histogram.mean().round() / 1_000.0,
             p50_us: at(0.5),
             p95_us: at(0.95),
             p99_us: at(0.99),

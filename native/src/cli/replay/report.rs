@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use vitrine_engine::trace::Format;
 
 use super::{Mode, ReplayError};
+use crate::cli::grouped;
 use crate::load::{Latency, Origin, latency};
 
 /// What is counted, wherever the cache is.
@@ -240,31 +241,6 @@ impl Spread {
         }
         for (code, count) in &self.errors {
             row("errors", format!("{} {code}", grouped(*count)));
-        }
-    }
-}
-
-/// A count with its thousands apart.
-fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_are_readable() {
-        for (count, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(count), expected);
         }
     }
 }
