@@ -87,17 +87,6 @@ pub fn key_bytes(segment: &str) -> Result<Cow<'_, [u8]>, Problem> {
     Ok(bytes)
 }
 
-/// Who must have a write, as parameters name it.
-pub fn write_level(text: &str) -> Option<WriteLevel> {
-    match text {
-        "one" => Some(WriteLevel::One),
-        "live" => Some(WriteLevel::Live),
-        "quorum" => Some(WriteLevel::Quorum),
-        "all" => Some(WriteLevel::All),
-        _ => None,
-    }
-}
-
 /// The parameters that every write takes.
 pub struct WriteParameters {
     /// How long the entry lives; `None` is for ever.
@@ -118,7 +107,7 @@ impl WriteParameters {
     pub fn of(parameters: &Parameters<'_>, default: Duration) -> Result<WriteParameters, Problem> {
         Ok(WriteParameters {
             ttl: parameters.read("ttl", TTL_TAKES, |t| span::parse(t).filter(|s| *s <= limits::MAX_TTL))?,
-            level: parameters.read("write", "one, live, quorum or all", write_level)?.unwrap_or_default(),
+            level: parameters.read("write", "one, live, quorum or all", WriteLevel::named)?.unwrap_or_default(),
             timeout: timeout(parameters)?.unwrap_or(default),
         })
     }
@@ -144,14 +133,8 @@ impl ReadParameters {
             return Ok(ReadParameters { level: ReadLevel::Primary, timeout: default });
         };
         let parameters = Parameters::parse(query, &["read", "timeout"])?;
-        let level = |text: &str| match text {
-            "primary" => Some(ReadLevel::Primary),
-            "one" => Some(ReadLevel::One),
-            "quorum" => Some(ReadLevel::Quorum),
-            _ => None,
-        };
         Ok(ReadParameters {
-            level: parameters.read("read", "primary, one or quorum", level)?.unwrap_or_default(),
+            level: parameters.read("read", "primary, one or quorum", ReadLevel::named)?.unwrap_or_default(),
             timeout: timeout(&parameters)?.unwrap_or(default),
         })
     }
