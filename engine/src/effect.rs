@@ -27,6 +27,8 @@ pub enum Effect {
         client: ClientToken,
         /// What it is told.
         outcome: Outcome,
+        /// Who carried the request out or refused it: this node, or the one that it was passed on to.
+        by: NodeId,
         /// It may leave only when the log has been synced that far.
         after: Option<Lsn>,
     },
@@ -126,8 +128,8 @@ impl Outbox {
     }
 
     /// Answers as soon as may be.
-    pub fn reply(&mut self, client: ClientToken, outcome: Outcome) {
-        self.effects.push(Effect::Reply { client, outcome, after: None });
+    pub fn reply(&mut self, client: ClientToken, outcome: Outcome, by: NodeId) {
+        self.effects.push(Effect::Reply { client, outcome, by, after: None });
     }
 
     /// Notes an event, which is built only when events are wanted.

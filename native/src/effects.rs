@@ -25,7 +25,24 @@ pub struct Effects {
     wire: Arc<dyn Wire>,
     tokens: AtomicU64,
     /// Split by token, so that workers do not meet at one lock.
-    waiting: [Mutex<HashMap<ClientToken, oneshot::Sender<Outcome>>>; PARTS],
+    waiting: [Mutex<HashMap<ClientToken, oneshot::Sender<Reply>>>; PARTS],
+}
+
+/// What a client is told, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// What became of its request.
+    pub outcome: Outcome,
+    /// Who carried it out or refused it.
+    pub by: NodeId,
+}
+
+impl Reply {
+    /// What the client is told, once it is noted who says it.
+    pub fn noting(self, by: &mut NodeId) -> Outcome {
+        *by = self.by;
+        self.outcome
+    }
 }
 
 const PARTS: usize = 16;
@@ -43,16 +60,12 @@ impl Effects {
 
     /// Takes the answer to that client out of what was just gathered, or notes that it waits. To be called under the
     /// lock under which the request was submitted: afterwards somebody else may have the answer.
-    pub fn answer_or_wait(
-        &self,
-        client: ClientToken,
-        outbox: &mut Outbox,
-    ) -> Result<Outcome, oneshot::Receiver<Outcome>> {
+    pub fn answer_or_wait(&self, client: ClientToken, outbox: &mut Outbox) -> Result<Reply, oneshot::Receiver<Reply>> {
         let answer = outbox.effects.iter().position(|e| matches!(e, Effect::Reply { client: c, .. } if *c == client));
         if let Some(index) = answer
-            && let Effect::Reply { outcome, .. } = outbox.effects.remove(index)
+            && let Effect::Reply { outcome, by, .. } = outbox.effects.remove(index)
         {
-            return Ok(outcome);
+            return Ok(Reply { outcome, by });
         }
         let (sender, receiver) = oneshot::channel();
         self.part(client).lock().insert(client, sender);
@@ -65,10 +78,10 @@ impl Effects {
         for effect in outbox.effects.drain(..) {
             match effect {
                 Effect::Send { to, message, .. } => self.wire.send(to, message),
-                Effect::Reply { client, outcome, .. } => {
+                Effect::Reply { client, outcome, by, .. } => {
                     let waiting = self.part(client).lock().remove(&client);
                     // A client that went away has nobody who listens: that is its right.
-                    let _ = waiting.map(|sender| sender.send(outcome));
+                    let _ = waiting.map(|sender| sender.send(Reply { outcome, by }));
                 }
                 Effect::Publish(view) => publish = Some(view),
             }
@@ -81,7 +94,7 @@ impl Effects {
         self.waiting.iter().map(|part| part.lock().len()).sum()
     }
 
-    fn part(&self, client: ClientToken) -> &Mutex<HashMap<ClientToken, oneshot::Sender<Outcome>>> {
+    fn part(&self, client: ClientToken) -> &Mutex<HashMap<ClientToken, oneshot::Sender<Reply>>> {
         &self.waiting[client.0 as usize % PARTS]
     }
 }

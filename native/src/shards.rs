@@ -16,14 +16,14 @@ use vitrine_engine::effect::Outbox;
 use vitrine_engine::hash::{self, KeyHasher};
 use vitrine_engine::id::{NodeId, Slot};
 use vitrine_engine::message::Message;
-use vitrine_engine::request::{Entry, Outcome, ReadLevel, Request, Value};
+use vitrine_engine::request::{Entry, ReadLevel, Request, Value};
 use vitrine_engine::shard::{self, Local, Place, Retry, Shard, ShardConfig};
 use vitrine_engine::store::{EntryRef, Limits};
 use vitrine_engine::time::{Instant, Time};
 use vitrine_engine::view::View;
 
 use crate::clock::Clock;
-use crate::effects::{Effects, Wire};
+use crate::effects::{Effects, Reply, Wire};
 
 /// All shards of a node.
 pub struct Shards {
@@ -53,9 +53,9 @@ pub enum Read {
 #[derive(Debug)]
 pub enum Submitted {
     /// It is answered already.
-    Now(Outcome),
+    Now(Reply),
     /// The answer will come: exactly one, at the latest when the request's time is over.
-    Later(oneshot::Receiver<Outcome>),
+    Later(oneshot::Receiver<Reply>),
 }
 
 /// One lock and what it guards, alone on its cache lines.
@@ -146,7 +146,7 @@ impl Shards {
         self.enter(request.key.slot(), |shard, view, out| {
             shard.submit(time, view, client, request, out);
             match self.effects.answer_or_wait(client, out) {
-                Ok(outcome) => Submitted::Now(outcome),
+                Ok(reply) => Submitted::Now(reply),
                 Err(receiver) => Submitted::Later(receiver),
             }
         })

@@ -108,7 +108,7 @@ pub async fn load(front: &Front, file: &str) -> Result<Loaded, Problem> {
             condition: entry.version.map_or(Condition::Always, Condition::OlderThan),
             level: WriteLevel::Live,
         };
-        match front.ask(ask::Request { key: entry.key, operation, timeout: front.request_timeout }).await {
+        match front.ask(ask::Request { key: entry.key, operation, timeout: front.request_timeout }).await.outcome {
             Ok(Answer::Unmet { .. }) => loaded.kept_newer += 1,
             Ok(_) => loaded.stored += 1,
             Err(_) => loaded.failed += 1,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use vitrine::clock::{Clock as _, HandClock};
+use vitrine::effects::Reply;
 use vitrine::effects::Wire;
 use vitrine::shards::{CLOCK_SKEW, Read, Shards, ShardsConfig, Submitted};
 use vitrine_engine::cluster::Heartbeat;
@@ -13,7 +14,7 @@ use vitrine_engine::effect::{Effect, Outbox};
 use vitrine_engine::id::{ClientToken, Epoch, NodeId};
 use vitrine_engine::message::Message;
 use vitrine_engine::node::{Input, Node, NodeConfig};
-use vitrine_engine::request::{Answer, Condition, Key, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
+use vitrine_engine::request::{Answer, Condition, Key, Operation, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::rng::Rng;
 use vitrine_engine::shard::{Retry, ShardConfig};
 use vitrine_engine::store::Limits;
@@ -51,7 +52,7 @@ struct Run {
     native_waiting: BTreeMap<u64, Submitted>,
     simulated: Vec<Node>,
     simulated_sent: VecDeque<Sent>,
-    simulated_answers: BTreeMap<u64, Outcome>,
+    simulated_answers: BTreeMap<u64, Reply>,
     clients: u64,
     found: u32,
     lost: u32,
@@ -185,7 +186,8 @@ impl Run {
             Read::Found(entry) => Ok(Answer::Found(entry)),
             Read::Missing => Ok(Answer::Missing),
         };
-        self.native_waiting.insert(client, Submitted::Now(local));
+        let by = NodeId(index as u16 + 1);
+        self.native_waiting.insert(client, Submitted::Now(Reply { outcome: local, by }));
         self.simulate(index, Input::Client { client: ClientToken(client), request });
     }
 
@@ -225,7 +227,9 @@ impl Run {
                     self.simulate(usize::from(to.0 - 1), Input::Peer { from: me, message });
                 }
                 Effect::Send { to, message, .. } => self.simulated_sent.push_back((me, to, message)),
-                Effect::Reply { client, outcome, .. } => drop(self.simulated_answers.insert(client.0, outcome)),
+                Effect::Reply { client, outcome, by, .. } => {
+                    drop(self.simulated_answers.insert(client.0, Reply { outcome, by }));
+                }
                 Effect::Publish(_) => panic!("seed {}: somebody was suspected", self.seed),
             }
         }
@@ -236,11 +240,11 @@ impl Run {
         let simulated = &mut self.simulated_answers;
         self.native_waiting.retain(|client, submitted| {
             let native = match submitted {
-                Submitted::Now(outcome) => Some(outcome.clone()),
+                Submitted::Now(reply) => Some(reply.clone()),
                 Submitted::Later(receiver) => receiver.try_recv().ok(),
             };
             assert_eq!(native, simulated.remove(client), "seed {seed}: client {client} is told different things");
-            found += u32::from(matches!(native, Some(Ok(Answer::Found(_)))));
+            found += u32::from(native.as_ref().is_some_and(|reply| matches!(reply.outcome, Ok(Answer::Found(_)))));
             native.is_none()
         });
         self.found += found;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use vitrine::clock::{Clock, HandClock};
+use vitrine::effects::Reply;
 use vitrine::effects::Wire;
 use vitrine::shards::{CLOCK_SKEW, Shards, ShardsConfig, Submitted};
 use vitrine_engine::cluster::{Cluster, Heartbeat};
@@ -14,7 +15,7 @@ use vitrine_engine::effect::{Effect, Outbox};
 use vitrine_engine::id::{ClientToken, Epoch, NodeId};
 use vitrine_engine::message::Message;
 use vitrine_engine::node::{Input, Node, NodeConfig};
-use vitrine_engine::request::{Condition, Key, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
+use vitrine_engine::request::{Condition, Key, Operation, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::rng::Rng;
 use vitrine_engine::shard::{Retry, ShardConfig};
 use vitrine_engine::store::Limits;
@@ -30,7 +31,7 @@ struct Native {
     shards: Shards,
     cluster: Cluster,
     wire: Arc<Caught>,
-    waiting: Vec<(u64, tokio::sync::oneshot::Receiver<Outcome>)>,
+    waiting: Vec<(u64, tokio::sync::oneshot::Receiver<Reply>)>,
 }
 
 /// A wire that keeps what is sent.
@@ -47,7 +48,7 @@ impl Wire for Caught {
 #[derive(Debug, Default, PartialEq)]
 struct Led {
     sent: Vec<(NodeId, Message)>,
-    answers: Vec<(u64, Outcome)>,
+    answers: Vec<(u64, Reply)>,
 }
 
 #[test]
@@ -98,7 +99,7 @@ fn led(node: &mut Node, time: Time, input: Input) -> Led {
     for effect in out.effects {
         match effect {
             Effect::Send { to, message, .. } => led.sent.push((to, message)),
-            Effect::Reply { client, outcome, .. } => led.answers.push((client.0, outcome)),
+            Effect::Reply { client, outcome, by, .. } => led.answers.push((client.0, Reply { outcome, by })),
             Effect::Publish(_) => panic!("a node keeps its views to itself"),
         }
     }
@@ -111,7 +112,7 @@ fn serve(native: &mut Native, time: Time, input: Input) -> Led {
     let mut led = Led::default();
     match input {
         Input::Client { client, request } => match native.shards.submit(request) {
-            Submitted::Now(outcome) => led.answers.push((client.0, outcome)),
+            Submitted::Now(reply) => led.answers.push((client.0, reply)),
             Submitted::Later(receiver) => native.waiting.push((client.0, receiver)),
         },
         Input::Peer { from, message } => match message.slot() {
@@ -127,8 +128,8 @@ fn serve(native: &mut Native, time: Time, input: Input) -> Led {
     perform(native, &mut out);
     led.sent = std::mem::take(&mut *native.wire.0.lock().unwrap());
     native.waiting.retain_mut(|(number, receiver)| match receiver.try_recv() {
-        Ok(outcome) => {
-            led.answers.push((*number, outcome));
+        Ok(reply) => {
+            led.answers.push((*number, reply));
             false
         }
         Err(_) => true,

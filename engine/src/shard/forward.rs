@@ -74,7 +74,7 @@ impl Shard {
             }
             outcome => outcome,
         };
-        self.end_forward(id.serial, outcome, out);
+        self.end_forward(id.serial, from, outcome, out);
     }
 
     /// The view has changed under a request that was passed on.
@@ -85,12 +85,12 @@ impl Shard {
             Some(sent) if primary == Some(sent) => return,
             // It may have been carried out there, and a write must not be carried out twice.
             Some(_) if forwarding.request.operation.writes() => {
-                return self.end_forward(serial, Err(Failure::Indeterminate { copies: 0 }), out);
+                return self.end_forward(serial, self.me, Err(Failure::Indeterminate { copies: 0 }), out);
             }
             _ => forwarding.sent = None,
         }
         match primary {
-            None => self.end_forward(serial, Err(Failure::Unavailable { needed: 1, alive: 0 }), out),
+            None => self.end_forward(serial, self.me, Err(Failure::Unavailable { needed: 1, alive: 0 }), out),
             Some(node) if node == self.me => self.take_back(time, view, serial, out),
             Some(_) => self.send_forward(time, view, serial, out),
         }
@@ -105,7 +105,7 @@ impl Shard {
                 true => Failure::Indeterminate { copies: 0 },
                 false => Failure::Timeout,
             };
-            return self.end_forward(serial, Err(failure), out);
+            return self.end_forward(serial, self.me, Err(failure), out);
         }
         self.again(time.instant, serial);
         self.send_forward(time, view, serial, out);
@@ -136,9 +136,9 @@ impl Shard {
         self.begin(time, view, forwarding.asker, request, out);
     }
 
-    fn end_forward(&mut self, serial: u64, outcome: Outcome, out: &mut Outbox) {
+    fn end_forward(&mut self, serial: u64, by: NodeId, outcome: Outcome, out: &mut Outbox) {
         let Some(Pending { work: Work::Forward(forwarding), .. }) = self.release(serial) else { return };
         let slot = forwarding.request.key.slot();
-        self.reply(forwarding.asker, slot, outcome, out);
+        self.reply_for(by, forwarding.asker, slot, outcome, out);
     }
 }

@@ -22,7 +22,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use crate::clock::Clock;
-use crate::effect::{Effect, Outbox};
+use crate::effect::Outbox;
 use crate::error::Failure;
 use crate::id::{ClientToken, NodeId, RequestId, Slot};
 use crate::limits;
@@ -293,9 +293,15 @@ impl Shard {
         self.begin(time, view, asker, request, out);
     }
 
+    /// Answers whoever asked, in this node's name.
     fn reply(&mut self, asker: Asker, slot: Slot, outcome: Outcome, out: &mut Outbox) {
+        self.reply_for(self.me, asker, slot, outcome, out);
+    }
+
+    /// Answers whoever asked, with what that node said.
+    fn reply_for(&mut self, by: NodeId, asker: Asker, slot: Slot, outcome: Outcome, out: &mut Outbox) {
         match asker {
-            Asker::Client(client) => out.effects.push(Effect::Reply { client, outcome, after: None }),
+            Asker::Client(client) => out.reply(client, outcome, by),
             Asker::Peer(id) => {
                 self.answered.end(id, &outcome);
                 out.send(id.node, Message::Answer { id, slot, outcome });

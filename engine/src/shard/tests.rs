@@ -10,6 +10,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::*;
+use crate::effect::Effect;
 use crate::error::Failure;
 use crate::id::{Epoch, Version};
 use crate::message::{Change, Verdict};
@@ -28,6 +29,7 @@ struct Trio {
     now: Time,
     bus: VecDeque<(NodeId, NodeId, Message)>,
     replies: Vec<(u64, Outcome)>,
+    served: BTreeMap<u64, NodeId>,
     clients: u64,
 }
 
@@ -60,6 +62,7 @@ impl Trio {
             now,
             bus: VecDeque::new(),
             replies: Vec::new(),
+            served: BTreeMap::new(),
             clients: 0,
         }
     }
@@ -88,7 +91,10 @@ impl Trio {
         for effect in out.effects {
             match effect {
                 Effect::Send { to, message, .. } => self.bus.push_back((node, to, message)),
-                Effect::Reply { client, outcome, .. } => self.replies.push((client.0, outcome)),
+                Effect::Reply { client, outcome, by, .. } => {
+                    self.replies.push((client.0, outcome));
+                    self.served.insert(client.0, by);
+                }
                 Effect::Publish(_) => panic!("a shard publishes nothing"),
             }
         }
@@ -288,6 +294,35 @@ fn a_request_is_passed_on_once() {
     trio.views[0] = trio.views[0].with_alive(|_| true);
     trio.done(N1, &key, set("v", WriteLevel::All)).unwrap();
     assert_eq!(value(trio.done(N2, &key, get(ReadLevel::Primary))).as_deref(), Some(&b"v"[..]));
+}
+
+#[test]
+fn an_answer_says_who_gave_it() {
+    let (mut trio, key) = Trio::with_key();
+    let check = |trio: &mut Trio, node, operation: Operation, expected| {
+        let client = trio.ask(node, &key, operation);
+        trio.carry_all();
+        assert_eq!(trio.served.get(&client), Some(&expected), "{:?}", trio.reply(client));
+    };
+    check(&mut trio, N1, set("v", WriteLevel::All), N1);
+    check(&mut trio, N3, set("v", WriteLevel::All), N1);
+    check(&mut trio, N3, get(ReadLevel::Primary), N1);
+    check(&mut trio, N3, get(ReadLevel::One), N3);
+    check(&mut trio, N3, get(ReadLevel::Quorum), N3);
+    // The primary dies with a read on its way: who answers in its place is named.
+    let read = trio.ask(N3, &key, get(ReadLevel::Primary));
+    let written = trio.ask(N3, &key, set("w", WriteLevel::One));
+    trio.bus.clear();
+    trio.alive(&[N2, N3]);
+    trio.carry_all();
+    assert_eq!((value(trio.reply(read).unwrap()).as_deref(), trio.served[&read]), (Some(&b"v"[..]), N2));
+    // Nobody else knows what became of the write.
+    assert_eq!((trio.reply(written).unwrap().is_err(), trio.served[&written]), (true, N3));
+    // And when this node takes over itself, it is the one.
+    let read = trio.ask(N3, &key, get(ReadLevel::Primary));
+    trio.bus.clear();
+    trio.alive(&[N3]);
+    assert_eq!((value(trio.reply(read).unwrap()).as_deref(), trio.served[&read]), (Some(&b"v"[..]), N3));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, body::Incoming};
-use vitrine_engine::id::Version;
+use vitrine_engine::id::{NodeId, Version};
 use vitrine_engine::limits;
 use vitrine_engine::request::{self as ask, Answer, Condition, Entry, Key, Operation, ReadLevel, Value, WriteLevel};
 use vitrine_engine::time::{Time, UnixMs};
@@ -38,18 +38,19 @@ pub fn at_once(
     }
 }
 
-/// Carries out a request on an entry.
+/// Carries out a request on an entry. `by` becomes the node that answered, where another one was asked.
 pub async fn handle(
     front: &Front,
     time: Time,
     key: Key,
     request: Request<Incoming>,
+    by: &mut NodeId,
 ) -> Result<Response<Body>, Problem> {
     match *request.method() {
         Method::GET | Method::HEAD => {
             let parameters = ReadParameters::of(&request, front.request_timeout)?;
             let operation = Operation::Get { level: parameters.level };
-            let outcome = front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await;
+            let outcome = front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await.noting(by);
             match outcome {
                 Ok(Answer::Found(entry)) => read_answer(request.headers(), entry, front.shards.now().unix),
                 other => answer::outcome(other, time.unix),
@@ -65,13 +66,15 @@ pub async fn handle(
             let deadline = parameters.deadline(|| front.shards.now().unix)?;
             let value = Value { bytes: unshared(taken.bytes.clone()), media };
             let operation = Operation::Set { value, deadline, condition, level: parameters.level };
-            answer::outcome(front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await, time.unix)
+            let reply = front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await;
+            answer::outcome(reply.noting(by), time.unix)
         }
         Method::DELETE => {
             let query = request.uri().query().unwrap_or("");
             let parameters = WriteParameters::parse(query, &["write", "timeout"], front.request_timeout)?;
             let operation = Operation::Delete { condition: condition(request.headers())?, level: parameters.level };
-            answer::outcome(front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await, time.unix)
+            let reply = front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await;
+            answer::outcome(reply.noting(by), time.unix)
         }
         _ => Err(Problem::method(ALLOW, format!("this path takes {ALLOW}"))),
     }

@@ -22,9 +22,10 @@ use tokio::sync::watch;
 use vitrine_engine::error::Failure;
 use vitrine_engine::hash;
 use vitrine_engine::id::NodeId;
-use vitrine_engine::request::{self as ask, Key, Outcome};
+use vitrine_engine::request::{self as ask, Key};
 use vitrine_engine::time::Time;
 
+use crate::effects::Reply;
 use crate::metrics::{Command, Metrics};
 use crate::shards::{Shards, Submitted};
 
@@ -120,11 +121,11 @@ impl Front {
     }
 
     /// Carries a request out, waiting for other nodes as long as it says.
-    pub async fn ask(&self, request: ask::Request) -> Outcome {
+    pub async fn ask(&self, request: ask::Request) -> Reply {
         match self.shards.submit(request) {
-            Submitted::Now(outcome) => outcome,
+            Submitted::Now(reply) => reply,
             // The sender goes away without an answer only when the node stops.
-            Submitted::Later(answer) => answer.await.unwrap_or(Err(Failure::Stopping)),
+            Submitted::Later(reply) => reply.await.unwrap_or(Reply { outcome: Err(Failure::Stopping), by: self.me }),
         }
     }
 
@@ -239,6 +240,13 @@ struct Call {
     seen: Option<Box<Seen>>,
 }
 
+/// What takes more than a look into this node's store.
+enum Work {
+    Entry(Key),
+    Explain(Key),
+    Plain(plain::Action),
+}
+
 struct Seen {
     method: Method,
     /// The key, as a number: what clients store is nobody's business.
@@ -283,71 +291,66 @@ impl Service<Request<Incoming>> for Connection {
             seen: tracing::enabled!(tracing::Level::DEBUG)
                 .then(|| Box::new(Seen { method: request.method().clone(), key_hash: None, slot: None })),
         };
-        let Some(route) = route else { return self.done(call, None, Err(unknown_path(request.uri().path()))) };
+        let Some(route) = route else { return self.done(call, Err(unknown_path(request.uri().path()))) };
         match route {
             Route::Entry => {
                 let key = match entries::key_bytes(segment) {
                     Ok(key) => key,
-                    Err(problem) => return self.done(call, None, Err(problem)),
+                    Err(problem) => return self.done(call, Err(problem)),
                 };
                 call.note_key(&key);
                 if [Method::GET, Method::HEAD].contains(request.method())
                     && let Some(result) = entries::at_once(front, call.started, &key, &request)
                 {
-                    return self.done(call, Some(front.me), result);
+                    return self.done(call, result);
                 }
                 let key = match Key::new(Bytes::copy_from_slice(&key)) {
                     Ok(key) => key,
-                    Err(error) => return self.done(call, None, Err(error.into())),
+                    Err(error) => return self.done(call, Err(error.into())),
                 };
-                let primary = front.shards.primary(key.slot());
-                self.wait(call, primary, move |front, call| {
-                    let started = call.started;
-                    async move { entries::handle(&front, started, key, request).await }
-                })
+                self.wait(call, Work::Entry(key), request)
             }
             Route::Explain => match entries::key_bytes(segment).and_then(|key| Ok(Key::new(key.into_owned())?)) {
-                Ok(_) if !reads(request.method()) => self.done(call, None, Err(reads_only())),
-                Ok(key) => self.wait(call, None, move |front, _| async move { status::explain(&front, key).await }),
-                Err(problem) => self.done(call, None, Err(problem)),
+                Ok(_) if !reads(request.method()) => self.done(call, Err(reads_only())),
+                Ok(key) => self.wait(call, Work::Explain(key), request),
+                Err(problem) => self.done(call, Err(problem)),
             },
-            Route::Plain(action) => {
-                self.wait(call, None, move |front, _| async move { plain::handle(&front, action, request).await })
-            }
-            _ if !reads(request.method()) => self.done(call, None, Err(reads_only())),
-            Route::Root => self.done(call, None, Ok(status::root(front, request.headers()))),
-            Route::Health => self.done(call, None, Ok(answer::text(StatusCode::OK, "ok\n"))),
-            Route::Ready => self.done(call, None, Ok(status::ready(front))),
-            Route::Cluster => self.done(call, None, Ok(status::cluster(front))),
-            Route::Metrics => self.done(call, None, Ok(status::metrics(front, request.headers()))),
+            Route::Plain(action) => self.wait(call, Work::Plain(action), request),
+            _ if !reads(request.method()) => self.done(call, Err(reads_only())),
+            Route::Root => self.done(call, Ok(status::root(front, request.headers()))),
+            Route::Health => self.done(call, Ok(answer::text(StatusCode::OK, "ok\n"))),
+            Route::Ready => self.done(call, Ok(status::ready(front))),
+            Route::Cluster => self.done(call, Ok(status::cluster(front))),
+            Route::Metrics => self.done(call, Ok(status::metrics(front, request.headers()))),
             Route::Page => {
                 let file = ui::file(segment, request.headers());
-                self.done(call, None, file)
+                self.done(call, file)
             }
             Route::PageFolder => {
                 let mut response = answer::empty(StatusCode::PERMANENT_REDIRECT);
                 // Relative, so that it also holds behind a proxy with a prefix.
                 response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("ui/"));
-                self.done(call, None, Ok(response))
+                self.done(call, Ok(response))
             }
         }
     }
 }
 
 impl Connection {
-    fn done(&self, call: Call, node: Option<NodeId>, result: Result<Response<Body>, Problem>) -> Answering {
-        Answering::Ready(Some(finished(&self.front, self.worker, &call, node, result)))
+    fn done(&self, call: Call, result: Result<Response<Body>, Problem>) -> Answering {
+        Answering::Ready(Some(finished(&self.front, self.worker, &call, self.front.me, result)))
     }
 
-    fn wait<F>(&self, call: Call, node: Option<NodeId>, work: impl FnOnce(Arc<Front>, &Call) -> F) -> Answering
-    where
-        F: Future<Output = Result<Response<Body>, Problem>> + Send + 'static,
-    {
+    fn wait(&self, call: Call, work: Work, request: Request<Incoming>) -> Answering {
         let (front, worker) = (Arc::clone(&self.front), self.worker);
-        let work = work(Arc::clone(&front), &call);
         Answering::Waiting(Box::pin(async move {
-            let result = work.await;
-            finished(&front, worker, &call, node, result)
+            let mut by = front.me;
+            let result = match work {
+                Work::Entry(key) => entries::handle(&front, call.started, key, request, &mut by).await,
+                Work::Explain(key) => status::explain(&front, key).await,
+                Work::Plain(action) => plain::handle(&front, action, request, &mut by).await,
+            };
+            finished(&front, worker, &call, by, result)
         }))
     }
 
@@ -384,7 +387,7 @@ fn finished(
     front: &Front,
     worker: usize,
     call: &Call,
-    node: Option<NodeId>,
+    by: NodeId,
     result: Result<Response<Body>, Problem>,
 ) -> Response<Body> {
     let mut response = match result {
@@ -393,7 +396,7 @@ fn finished(
     };
     let headers = response.headers_mut();
     headers.insert(answer::REQUEST_ID, call.id.clone());
-    headers.insert(answer::NODE, front.name(node.unwrap_or(front.me)));
+    headers.insert(answer::NODE, front.name(by));
     let took = front.shards.instant().since(call.started.instant);
     front.metrics.worker(worker).answered(call.command, response.status(), took);
     if let Some(seen) = &call.seen {
@@ -405,7 +408,7 @@ fn finished(
             slot = seen.slot,
             status = response.status().as_u16(),
             latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            forwarded_to = node.filter(|node| *node != front.me).map(|node| node.to_string()),
+            forwarded_to = (by != front.me).then(|| by.to_string()),
             "answered"
         );
     }

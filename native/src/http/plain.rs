@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header};
 use serde_json::json;
+use vitrine_engine::id::NodeId;
 use vitrine_engine::limits;
 use vitrine_engine::request::{self as ask, Answer, Condition, Entry, Key, Operation, ReadLevel, Value};
 use vitrine_engine::time::UnixMs;
@@ -32,13 +33,20 @@ pub enum Action {
 }
 
 /// Carries out an action.
-pub async fn handle(front: &Front, action: Action, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+///
+/// `by` becomes the node that answered, where another one was asked.
+pub async fn handle(
+    front: &Front,
+    action: Action,
+    request: Request<Incoming>,
+    by: &mut NodeId,
+) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
     let query = parts.uri.query().unwrap_or("");
     allowed(front, action, &parts.method)?;
     if action == Action::Get {
         let parameters = Parameters::parse(query, &["key"])?;
-        return get(front, &parameters).await;
+        return get(front, &parameters, by).await;
     }
     let known = match action {
         Action::Set => SET,
@@ -50,7 +58,7 @@ pub async fn handle(front: &Front, action: Action, request: Request<Incoming>) -
     let taken = front.intake.take(body, limit).await?;
     parameters.merge(body_parameters(&parts.headers, &taken.bytes, known)?, known)?;
     match action {
-        Action::Set => set(front, &parameters).await,
+        Action::Set => set(front, &parameters, by).await,
         Action::Save => save(front, &parameters).await,
         _ => load(front, &parameters).await,
     }
@@ -74,11 +82,11 @@ fn allowed(front: &Front, action: Action, method: &Method) -> Result<(), Problem
     }
 }
 
-async fn get(front: &Front, parameters: &Parameters<'_>) -> Result<Response<Body>, Problem> {
+async fn get(front: &Front, parameters: &Parameters<'_>, by: &mut NodeId) -> Result<Response<Body>, Problem> {
     let key = key(parameters)?;
     let operation = Operation::Get { level: ReadLevel::Primary };
     let request = ask::Request { key: key.clone(), operation, timeout: front.request_timeout };
-    match front.ask(request).await? {
+    match front.ask(request).await.noting(by)? {
         Answer::Found(entry) => Ok(hit(&key, &entry, front.shards.now().unix)),
         _ => Err(Problem::missing()),
     }
@@ -107,7 +115,7 @@ fn ttl(entry: &Entry, now: UnixMs) -> Option<u64> {
     entry.deadline.map(|deadline| deadline.0.saturating_sub(now.0))
 }
 
-async fn set(front: &Front, parameters: &Parameters<'_>) -> Result<Response<Body>, Problem> {
+async fn set(front: &Front, parameters: &Parameters<'_>, by: &mut NodeId) -> Result<Response<Body>, Problem> {
     let key = key(parameters)?;
     let write = WriteParameters::of(parameters, front.request_timeout)?;
     let missing = || Problem::malformed("missing_value", "the parameter `value` is missing; it may be empty");
@@ -128,7 +136,7 @@ async fn set(front: &Front, parameters: &Parameters<'_>) -> Result<Response<Body
     let value = Value { bytes: unshared(bytes), media: Bytes::from_static(b"text/plain; charset=utf-8") };
     let deadline = write.deadline(|| front.shards.now().unix)?;
     let operation = Operation::Set { value, deadline, condition: Condition::Always, level: write.level };
-    match front.ask(ask::Request { key, operation, timeout: write.timeout }).await? {
+    match front.ask(ask::Request { key, operation, timeout: write.timeout }).await.noting(by)? {
         Answer::Stored { version, copies, created } => {
             let message = if created { "stored" } else { "replaced" };
             let document =

@@ -116,7 +116,7 @@ pub async fn explain(front: &Front, key: Key) -> Result<Response<Body>, Problem>
     let slot = key.slot();
     let operation = Operation::Inspect;
     let request = ask::Request { key: key.clone(), operation, timeout: front.request_timeout };
-    let Answer::Inspected(inspections) = front.ask(request).await? else {
+    let Answer::Inspected(inspections) = front.ask(request).await.outcome? else {
         let detail = "an inspection was answered as something else";
         return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail));
     };
