@@ -59,6 +59,10 @@ fn is_notable(what: &What) -> bool {
         what,
         What::Crashed(_)
             | What::Started(_)
+            | What::Paused(_)
+            | What::Resumed(_)
+            | What::Clogged(..)
+            | What::Unclogged(..)
             | What::Cut(..)
             | What::Healed(..)
             | What::Clock(..)

@@ -124,8 +124,13 @@ fn within(what: &str, number: u32, least: u32, most: u32) -> Result<u32, String>
 }
 
 /// A millisecond between any two, so that a person who slows time down a few hundred times sees messages travel.
-const NETWORK: Network =
-    Network { delay: Duration::from_micros(900), jitter: Duration::from_micros(250), loss: 0, duplicate: 0 };
+const NETWORK: Network = Network {
+    delay: Duration::from_micros(900),
+    jitter: Duration::from_micros(250),
+    loss: 0,
+    duplicate: 0,
+    capacity: None,
+};
 
 /// A dead node is missed within a few seconds of the person who watches, and many nodes do not drown in questions.
 fn heartbeat(nodes: u32) -> Heartbeat {

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use super::client::{Ask, Reply, Verb};
+use super::client::{Ask, PATIENCE, Reply, Verb};
 use super::clock::truth;
 use crate::effect::Event;
 use crate::id::{NodeId, Version};
@@ -187,8 +187,7 @@ impl Checks {
 
     /// A client has been told something: in time, by the request's own timeout and some for the way there and back.
     pub(super) fn waited(&mut self, ask: &Ask, asked: Instant, at: Instant) {
-        const WAY: Duration = Duration::from_secs(1);
-        if at.since(asked) > ask.timeout + WAY {
+        if at.since(asked) > ask.timeout + PATIENCE {
             let what = format!("{:?} was answered after {} ms", ask.key, at.since(asked).as_millis());
             self.broken(Promise::Progress, at, what);
         }

@@ -85,7 +85,12 @@ pub(super) struct Open {
     pub(super) ask: Ask,
     pub(super) asked: Instant,
     pub(super) source: Source,
+    /// How often its client has asked the same before.
+    pub(super) attempt: u8,
 }
+
+/// How long a client waits past its request's own timeout before it gives up: time for the way there and back.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Ask {
     /// The request of a client as the node's front end makes it: a time to live becomes a deadline by the node's clock.

@@ -1,33 +1,115 @@
 //! Faults that strike at random, at steady rates.
+//!
+//! The kinds are those of the simulators that found the most: crash, pause, partitions of every form and clogs as in
+//! TigerBeetle's VOPR, swizzled clogs as in FoundationDB, and clocks as in Jepsen.
 
 use core::time::Duration;
 
 use crate::id::NodeId;
 use crate::rng::Rng;
 
-/// What goes wrong, and how often: the mean time between two of a kind over the whole cluster; `None` is never.
+/// What goes wrong, and how often.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// A node that is up crashes: its memory is lost.
-    pub crash: Option<Duration>,
-    /// A node that is down starts again.
-    pub restart: Option<Duration>,
-    /// The way from one node to another is cut, half of the time both ways.
-    pub cut: Option<Duration>,
-    /// Every cut is mended.
-    pub heal: Option<Duration>,
-    /// A node's wall clock jumps, within the skew that is allowed.
-    pub clock: Option<Duration>,
+    /// The mean time between two of a kind over the whole cluster; `None` is never.
+    every: [Option<Duration>; Fault::ALL.len()],
+    /// How often a node crashes at the very moment when it has sent a write to its replicas, per million of these
+    /// moments: a crash in between is what replication fears most.
+    pub(super) crash_writing: u32,
 }
 
-/// One fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+/// One kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// A node that is up crashes: its memory is lost.
     Crash,
+    /// A node that is down starts again.
     Restart,
+    /// A node stops handling anything, while its clocks run on and its inputs queue up.
+    Pause,
+    /// A node that was paused goes on.
+    Resume,
+    /// Every node crashes and starts again, one after the other.
+    Rolling,
+    /// The way from one node to another is cut, half of the time both ways.
     Cut,
+    /// A node is cut off from all others.
+    Isolate,
+    /// The nodes fall into two sides at random, which do not reach each other; now and then one way only.
+    Sides,
+    /// Every cut is mended.
     Heal,
+    /// What one node sends to another, or all that one node sends and receives, is held up for a while.
+    Clog,
+    /// Half of the nodes are clogged one after the other, and unclogged in another order.
+    Swizzle,
+    /// A node's wall clock jumps, within the skew that is allowed.
     Clock,
+    /// A node's wall clock runs fast or slow, within the skew.
+    Drift,
+    /// A node's wall clock jumps to and fro, within the skew.
+    Strobe,
+}
+
+impl Fault {
+    /// Every kind.
+    pub const ALL: [Fault; 14] = [
+        Fault::Crash,
+        Fault::Restart,
+        Fault::Pause,
+        Fault::Resume,
+        Fault::Rolling,
+        Fault::Cut,
+        Fault::Isolate,
+        Fault::Sides,
+        Fault::Heal,
+        Fault::Clog,
+        Fault::Swizzle,
+        Fault::Clock,
+        Fault::Drift,
+        Fault::Strobe,
+    ];
+
+    /// Its name in scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fault::Crash => "crash",
+            Fault::Restart => "restart",
+            Fault::Pause => "pause",
+            Fault::Resume => "resume",
+            Fault::Rolling => "rolling",
+            Fault::Cut => "cut",
+            Fault::Isolate => "isolate",
+            Fault::Sides => "sides",
+            Fault::Heal => "heal",
+            Fault::Clog => "clog",
+            Fault::Swizzle => "swizzle",
+            Fault::Clock => "clock",
+            Fault::Drift => "drift",
+            Fault::Strobe => "strobe",
+        }
+    }
+}
+
+impl Faults {
+    /// The mean time between two of that kind.
+    pub fn every(&self, fault: Fault) -> Option<Duration> {
+        self.every[fault as usize]
+    }
+
+    /// The same with nodes that crash so often at the moment of writing, per million.
+    #[must_use]
+    pub fn crashing_writers(mut self, per_million: u32) -> Faults {
+        self.crash_writing = per_million;
+        self
+    }
+
+    /// The same with another mean time between two of a kind.
+    #[must_use]
+    pub fn with(mut self, fault: Fault, mean: Option<Duration>) -> Faults {
+        self.every[fault as usize] = mean;
+        self
+    }
 }
 
 /// The dice of the faults.
@@ -44,19 +126,47 @@ impl Dice {
 
     /// What strikes next, and when: the earliest of all kinds.
     pub(super) fn next(&mut self) -> Option<(Duration, Fault)> {
-        let kinds = [
-            (self.faults.crash, Fault::Crash),
-            (self.faults.restart, Fault::Restart),
-            (self.faults.cut, Fault::Cut),
-            (self.faults.heal, Fault::Heal),
-            (self.faults.clock, Fault::Clock),
-        ];
-        let drawn = kinds.into_iter().filter_map(|(mean, fault)| Some((self.rng.exponential(mean?), fault)));
+        let drawn = Fault::ALL.into_iter().filter_map(|fault| {
+            let mean = self.faults.every(fault)?;
+            Some((self.rng.exponential(mean), fault))
+        });
         drawn.min_by_key(|(wait, _)| *wait)
     }
 
     /// One of so many nodes, numbered from 1.
     pub(super) fn node(&mut self, nodes: u16) -> NodeId {
         NodeId(self.rng.below(u64::from(nodes)) as u16 + 1)
+    }
+
+    /// From 450 µs to 10 s, every order of magnitude alike: how long FoundationDB's simulator clogs a link.
+    pub(super) fn clog_span(&mut self) -> Duration {
+        let halvings = self.rng.below(15);
+        Duration::from_micros((10_000_000 >> halvings) - self.rng.below(5_000_000 >> halvings))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_kept_and_a_fault_without_a_rate_never_strikes() {
+        let second = Some(Duration::from_secs(1));
+        let mut dice = Dice::new(Faults::default(), 1);
+        assert_eq!(dice.next(), None);
+        dice.faults = Faults::default().with(Fault::Crash, second).with(Fault::Heal, Some(Duration::from_secs(4)));
+        let struck = [(); 5_000].map(|()| dice.next().expect("two kinds have rates"));
+        let crashes = struck.iter().filter(|(_, fault)| *fault == Fault::Crash).count();
+        assert!(struck.iter().all(|(_, fault)| matches!(fault, Fault::Crash | Fault::Heal)));
+        // Four of five, and 800 ms apart on average.
+        assert!((3_800..4_200).contains(&crashes), "{crashes}");
+        let apart = struck.iter().map(|(wait, _)| wait.as_millis()).sum::<u128>() / 5_000;
+        assert!((760..840).contains(&apart), "{apart}");
+        for _ in 0..1_000 {
+            assert!((Duration::from_micros(300)..=Duration::from_secs(10)).contains(&dice.clog_span()));
+        }
+        for (index, fault) in Fault::ALL.into_iter().enumerate() {
+            assert_eq!(fault as usize, index, "{}", fault.name());
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The imagined network: every message takes its own time, and may be lost, repeated or overtaken on the way.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::client::{Ask, Reply};
@@ -20,6 +21,8 @@ pub struct Network {
     pub loss: u32,
     /// Messages that arrive twice, per million.
     pub duplicate: u32,
+    /// Messages under way on one link at a time; more are lost. `None` is no limit.
+    pub capacity: Option<u32>,
 }
 
 /// One end of a message's way.
@@ -42,7 +45,7 @@ pub struct Flight {
     pub to: Place,
     /// When it was sent.
     pub sent: Instant,
-    /// When it arrives, if the link still stands then.
+    /// When it arrives, if the link still stands then; never, while its link is clogged.
     pub arrives: Instant,
     /// What it carries.
     pub cargo: Cargo,
@@ -59,11 +62,15 @@ pub enum Cargo {
     Reply(u64, Reply),
 }
 
-/// Which links are cut, each way by itself.
+/// Which links are cut and which are clogged, each way by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    cut: BTreeSet<(NodeId, NodeId)>,
+    cut: BTreeSet<Link>,
+    clogged: BTreeSet<Link>,
 }
+
+/// From one node to another.
+pub type Link = (NodeId, NodeId);
 
 /// The messages on their way, and the dice that decide about them.
 #[derive(Clone, Debug)]
@@ -71,14 +78,25 @@ pub(super) struct Air {
     pub(super) network: Network,
     pub(super) links: Links,
     pub(super) flights: BTreeMap<u64, Flight>,
+    /// Messages under way on each link, while that matters: where links have a capacity, or are clogged.
+    under_way: BTreeMap<Link, u32>,
     rng: Rng,
     next: u64,
 }
 
+/// Messages that a clogged link holds: as much as sockets' buffers would. More are lost.
+const HELD: u32 = 1_024;
+
 impl Default for Network {
     /// A local network: half a millisecond and a little more, nothing lost.
     fn default() -> Network {
-        Network { delay: Duration::from_micros(500), jitter: Duration::from_micros(200), loss: 0, duplicate: 0 }
+        Network {
+            delay: Duration::from_micros(500),
+            jitter: Duration::from_micros(200),
+            loss: 0,
+            duplicate: 0,
+            capacity: None,
+        }
     }
 }
 
@@ -95,19 +113,24 @@ impl Links {
         self.cut.remove(&(from, to));
     }
 
-    /// Mends every way.
-    pub fn heal_all(&mut self) {
-        self.cut.clear();
-    }
-
     /// Is the way from one node to another cut?
     pub fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
         self.cut.contains(&(from, to))
     }
 
     /// The ways that are cut, in order.
-    pub fn all_cut(&self) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
+    pub fn all_cut(&self) -> impl Iterator<Item = Link> + '_ {
         self.cut.iter().copied()
+    }
+
+    /// Is what is sent from one node to another held up?
+    pub fn is_clogged(&self, from: NodeId, to: NodeId) -> bool {
+        self.clogged.contains(&(from, to))
+    }
+
+    /// The ways that are clogged, in order.
+    pub fn all_clogged(&self) -> impl Iterator<Item = Link> + '_ {
+        self.clogged.iter().copied()
     }
 }
 
@@ -124,27 +147,85 @@ impl Flight {
 impl Air {
     pub(super) fn new(network: Network, seed: u64) -> Air {
         let rng = Rng::new(seed, "network");
-        Air { network, links: Links::default(), flights: BTreeMap::new(), rng, next: 0 }
+        let (flights, under_way) = (BTreeMap::new(), BTreeMap::new());
+        Air { network, links: Links::default(), flights, under_way, rng, next: 0 }
     }
 
-    /// Puts a message on its way, once, twice or not at all: the flights that begin, as (number, arrival).
-    pub(super) fn send(&mut self, now: Instant, from: Place, to: Place, cargo: Cargo) -> [Option<(u64, Instant)>; 2] {
+    /// Puts a message on its way, once, twice or not at all.
+    pub(super) fn send(&mut self, now: Instant, from: Place, to: Place, cargo: Cargo) -> Sent {
         let between_nodes = matches!(cargo, Cargo::Peer(_));
         // Clients speak over connections that lose and repeat nothing; they learn of a node's crash instead.
         let lost = between_nodes && self.rng.chance(self.network.loss);
         let twice = between_nodes && self.rng.chance(self.network.duplicate);
-        if lost {
-            return [None, None];
+        if lost || !self.has_room(from, to, 1 + u32::from(twice)) {
+            return Sent::Lost;
         }
-        let second = twice.then(|| self.launch(now, from, to, cargo.clone()));
-        [Some(self.launch(now, from, to, cargo)), second]
+        let second = twice.then(|| self.launch(now, from, to, cargo.clone())).flatten();
+        Sent::Under([self.launch(now, from, to, cargo), second])
     }
 
-    fn launch(&mut self, now: Instant, from: Place, to: Place, cargo: Cargo) -> (u64, Instant) {
-        let arrives = now + self.network.delay + self.rng.exponential(self.network.jitter);
+    /// A message has arrived.
+    pub(super) fn land(&mut self, flight: u64) -> Option<Flight> {
+        let flight = self.flights.remove(&flight)?;
+        if let Some(link) = flight.link()
+            && let Some(under_way) = self.under_way.get_mut(&link)
+        {
+            *under_way = under_way.saturating_sub(1);
+        }
+        Some(flight)
+    }
+
+    /// Holds up what is sent from now on.
+    pub(super) fn clog(&mut self, link: Link) -> bool {
+        link.0 != link.1 && self.links.clogged.insert(link)
+    }
+
+    /// Lets what was held up go: each message takes a time of its own from here. Empty when nothing was.
+    pub(super) fn unclog(&mut self, now: Instant, link: Link) -> Option<Vec<(u64, Instant)>> {
+        if !self.links.clogged.remove(&link) {
+            return None;
+        }
+        let mut flights = Vec::new();
+        for flight in self.flights.values_mut() {
+            if flight.arrives == Instant::NEVER && flight.link() == Some(link) {
+                flight.arrives = now + self.network.delay + self.rng.exponential(self.network.jitter);
+                flights.push((flight.id, flight.arrives));
+            }
+        }
+        Some(flights)
+    }
+
+    /// Is there room on the link for so many more? They are counted in then.
+    fn has_room(&mut self, from: Place, to: Place, more: u32) -> bool {
+        let (Place::Node(from), Place::Node(to)) = (from, to) else { return true };
+        let held = if self.links.is_clogged(from, to) { Some(HELD) } else { None };
+        let Some(capacity) = [self.network.capacity, held].into_iter().flatten().min() else { return true };
+        let under_way = self.under_way.entry((from, to)).or_default();
+        if *under_way >= capacity {
+            return false;
+        }
+        *under_way += more;
+        true
+    }
+
+    fn launch(&mut self, now: Instant, from: Place, to: Place, cargo: Cargo) -> Option<(u64, Instant)> {
         self.next += 1;
         let id = self.next;
-        self.flights.insert(id, Flight { id, from, to, sent: now, arrives, cargo });
-        (id, arrives)
+        let mut flight = Flight { id, from, to, sent: now, arrives: Instant::NEVER, cargo };
+        let held = flight.link().is_some_and(|(from, to)| self.links.is_clogged(from, to));
+        if !held {
+            flight.arrives = now + self.network.delay + self.rng.exponential(self.network.jitter);
+        }
+        let arrives = flight.arrives;
+        self.flights.insert(id, flight);
+        (!held).then_some((id, arrives))
     }
+}
+
+/// What became of a message that was sent.
+pub(super) enum Sent {
+    /// The network lost it.
+    Lost,
+    /// It is under way, perhaps twice: the flights that arrive, as (number, arrival). One that is held up is not here.
+    Under([Option<(u64, Instant)>; 2]),
 }

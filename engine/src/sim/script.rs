@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use super::command::{CommandError, duration, number, wrong};
+use super::command::{CommandError, Span, duration, number, wrong};
 use super::world::{World, WorldConfig};
 use crate::limits;
 
@@ -87,10 +87,6 @@ fn perform(world: &mut World, line: &str) -> Result<(), CommandError> {
             true => Ok(()),
             false => Err(wrong("some client still waits after a minute", "a script whose requests end")),
         },
-        ["peace"] => {
-            world.peace();
-            Ok(())
-        }
         _ => world.command(line),
     }
 }
@@ -102,6 +98,7 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "nodes" => config.nodes = number(name, value, 1, 32)? as u16,
         "replicas" => config.replicas = number(name, value, 1, limits::MAX_REPLICAS as u64)? as u8,
         "seed" => config.seed = number(name, value, 0, u64::MAX)?,
+        "entries" if value == "off" => config.limits.entries = None,
         "entries" => config.limits.entries = Some(number(name, value, 1, u64::from(u32::MAX))? as u32),
         "bytes" => config.limits.bytes = Some(number(name, value, 1, u64::MAX)?),
         "vnodes" => config.virtual_nodes = number(name, value, 1, 1_024)? as u16,
@@ -113,4 +110,20 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         }
     }
     Ok(config)
+}
+
+/// The line of a script that makes such a world; the network is a line of its own.
+impl fmt::Display for WorldConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cluster nodes={} replicas={} seed={}", self.nodes, self.replicas, self.seed)?;
+        match self.limits.entries {
+            Some(entries) => write!(f, " entries={entries}")?,
+            None => f.write_str(" entries=off")?,
+        }
+        if let Some(bytes) = self.limits.bytes {
+            write!(f, " bytes={bytes}")?;
+        }
+        let (skew, timeout) = (Span(self.clock_skew), Span(self.timeout));
+        write!(f, " vnodes={} skew={skew} timeout={timeout}", self.virtual_nodes)
+    }
 }

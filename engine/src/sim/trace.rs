@@ -84,10 +84,18 @@ pub enum What {
     Crashed(NodeId),
     /// A node started with nothing.
     Started(NodeId),
+    /// A node stopped handling anything.
+    Paused(NodeId),
+    /// A node that was paused went on.
+    Resumed(NodeId),
     /// A way between nodes was cut.
     Cut(NodeId, NodeId),
     /// A way between nodes was mended.
     Healed(NodeId, NodeId),
+    /// What is sent from one node to another is held up.
+    Clogged(NodeId, NodeId),
+    /// It is held up no longer.
+    Unclogged(NodeId, NodeId),
     /// A wall clock is that far from the truth now, in milliseconds.
     Clock(NodeId, i64),
     /// A promise was broken.
@@ -103,6 +111,8 @@ pub enum Dropped {
     Cut,
     /// Nobody was there.
     Down,
+    /// The receiver's sockets were full: it was paused.
+    Full,
 }
 
 impl Trace {
@@ -166,12 +176,17 @@ impl fmt::Display for What {
                     Dropped::Lost => "lost",
                     Dropped::Cut => "cut off",
                     Dropped::Down => "nobody there",
+                    Dropped::Full => "its sockets are full",
                 };
                 write!(f, "{from} -x {to} {kind} ({why})")
             }
             What::Node { node, event } => write!(f, "{node} {}", Happened(event)),
             What::Crashed(node) => write!(f, "{node} crashed"),
             What::Started(node) => write!(f, "{node} started"),
+            What::Paused(node) => write!(f, "{node} paused"),
+            What::Resumed(node) => write!(f, "{node} resumed"),
+            What::Clogged(from, to) => write!(f, "clogged {from} > {to}"),
+            What::Unclogged(from, to) => write!(f, "unclogged {from} > {to}"),
             What::Cut(from, to) => write!(f, "cut {from} > {to}"),
             What::Healed(from, to) => write!(f, "healed {from} > {to}"),
             What::Clock(node, offset) => write!(f, "{node} clock {offset:+}ms"),

@@ -1,5 +1,6 @@
 //! Imagined load: who asks for what, and how often.
 
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -8,8 +9,10 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::client::Verb;
+use crate::id::Version;
 use crate::request::{Condition, Key, ReadLevel, WriteLevel};
 use crate::rng::Rng;
+use crate::time::Instant;
 
 /// A load of independent clients: requests come at random moments at a steady rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +27,20 @@ pub struct Workload {
     pub writes: u8,
     /// Of a hundred requests, how many delete.
     pub deletes: u8,
-    /// Of a hundred writes, how many ask for the key to be absent.
+    /// Of a hundred writes, how many are conditional: on absence, on presence, or on a version that was read before.
     pub conditional: u8,
     /// Of a hundred writes, how many have a time to live.
     pub expiring: u8,
     /// The longest time to live; the shortest is a tenth of it.
     pub ttl: Duration,
+    /// Whatever expires does so at the same moments, once in a longest time to live: a storm.
+    pub storm: bool,
     /// The largest value, in bytes; the smallest is as long as its number.
     pub value_bytes: u32,
+    /// Of a hundred writes, how many have a value [`BIG`] times as large.
+    pub big: u8,
+    /// How often a client asks again, at another node, when it was told of no outcome.
+    pub retries: u8,
     /// How many clients; the first speaks to the first node, and so on around.
     pub clients: u16,
     /// Who must have a write; `None` is any level, at random.
@@ -51,6 +60,27 @@ pub enum Shape {
     Scan,
     /// One key half of the time, the others alike.
     Hot,
+    /// Each request in one of these ways, at random.
+    Mixed,
+}
+
+/// How many times as large a big value may be.
+pub const BIG: u32 = 64;
+
+impl Shape {
+    /// Every shape.
+    pub const ALL: [Shape; 5] = [Shape::Zipf, Shape::Uniform, Shape::Scan, Shape::Hot, Shape::Mixed];
+
+    /// Its name in scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Shape::Zipf => "zipf",
+            Shape::Uniform => "uniform",
+            Shape::Scan => "scan",
+            Shape::Hot => "hot",
+            Shape::Mixed => "mixed",
+        }
+    }
 }
 
 impl Default for Workload {
@@ -64,7 +94,10 @@ impl Default for Workload {
             conditional: 0,
             expiring: 20,
             ttl: Duration::from_secs(10),
+            storm: false,
             value_bytes: 64,
+            big: 0,
+            retries: 0,
             clients: 6,
             write_level: Some(WriteLevel::Live),
             read_level: Some(ReadLevel::Primary),
@@ -79,20 +112,26 @@ pub(super) struct Load {
     /// Cumulative weights of the keys, for [`Shape::Zipf`]; shared by every copy of the world.
     weights: Arc<Vec<u64>>,
     position: u32,
+    /// Versions that were read lately, for writes that are conditional on one.
+    read: VecDeque<(Key, Version)>,
     rng: Rng,
 }
+
+/// Versions remembered.
+const READ: usize = 64;
 
 impl Load {
     pub(super) fn new(workload: Workload, seed: u64) -> Load {
         let mut weights = Vec::new();
-        if workload.shape == Shape::Zipf {
+        if matches!(workload.shape, Shape::Zipf | Shape::Mixed) {
             let weight = |rank: u32| (1_u64 << 32) / (u64::from(rank) + 1);
             weights.extend((0..workload.keys.max(1)).scan(0, |sum, rank| {
                 *sum += weight(rank);
                 Some(*sum)
             }));
         }
-        Load { workload, weights: Arc::new(weights), position: 0, rng: Rng::new(seed, "workload") }
+        let rng = Rng::new(seed, "workload");
+        Load { workload, weights: Arc::new(weights), position: 0, read: VecDeque::new(), rng }
     }
 
     /// How long until the next request.
@@ -107,9 +146,13 @@ impl Load {
     }
 
     /// Which key it asks for.
-    pub(super) fn key(&mut self) -> Key {
+    fn key(&mut self) -> Key {
         let keys = u64::from(self.workload.keys.max(1));
-        let number = match self.workload.shape {
+        let shape = match self.workload.shape {
+            Shape::Mixed => *self.rng.pick(&Shape::ALL[..4]).expect("four shapes"),
+            shape => shape,
+        };
+        let number = match shape {
             Shape::Uniform => self.rng.below(keys),
             Shape::Hot if self.rng.chance(500_000) => 0,
             Shape::Hot => self.rng.below(keys),
@@ -117,7 +160,7 @@ impl Load {
                 self.position = (self.position + 1) % self.workload.keys.max(1);
                 u64::from(self.position)
             }
-            Shape::Zipf => {
+            Shape::Zipf | Shape::Mixed => {
                 let total = self.weights.last().copied().unwrap_or(1);
                 let point = self.rng.below(total);
                 self.weights.partition_point(|sum| *sum <= point) as u64
@@ -126,26 +169,60 @@ impl Load {
         Key::new(format!("k{number}")).expect("a short key")
     }
 
-    /// What it asks. `id` makes every written value different from all others.
-    pub(super) fn verb(&mut self, id: u64) -> Verb {
+    /// Some client has read that version.
+    pub(super) fn was_read(&mut self, key: &Key, version: Version) {
+        if self.workload.conditional == 0 {
+            return;
+        }
+        if self.read.len() == READ {
+            self.read.pop_front();
+        }
+        self.read.push_back((key.clone(), version));
+    }
+
+    /// What it asks at that moment, and for which key. `id` makes every written value different from all others.
+    pub(super) fn request(&mut self, id: u64, now: Instant) -> (Key, Verb) {
+        let key = self.key();
         let (writes, deletes) = (u64::from(self.workload.writes), u64::from(self.workload.deletes));
         let roll = self.rng.below(100);
         if roll >= writes + deletes {
-            return Verb::Get(self.read_level());
+            return (key, Verb::Get(self.read_level()));
         }
         let level = self.write_level();
         if roll < deletes {
-            return Verb::Delete(level);
+            return (key, Verb::Delete(level));
         }
         let conditional = self.rng.below(100) < u64::from(self.workload.conditional);
         let expiring = self.rng.below(100) < u64::from(self.workload.expiring);
-        let longest = (self.workload.ttl.as_millis() as u64).max(1);
-        let ttl = expiring.then(|| Duration::from_millis(self.rng.between((longest / 10).max(1), longest)));
-        let condition = if conditional { Condition::Absent } else { Condition::Always };
-        let length = self.rng.below(u64::from(self.workload.value_bytes) + 1) as usize;
+        let ttl = expiring.then(|| self.ttl(now));
+        let (key, condition) = if conditional { self.condition(key) } else { (key, Condition::Always) };
+        let big = self.workload.big > 0 && self.rng.below(100) < u64::from(self.workload.big);
+        let most = u64::from(self.workload.value_bytes) * if big { u64::from(BIG) } else { 1 };
+        let length = self.rng.below(most + 1) as usize;
         let mut value = format!("v{id}").into_bytes();
         value.resize(value.len().max(length), b'.');
-        Verb::Set { value: Bytes::from(value), ttl, condition, level }
+        (key, Verb::Set { value: Bytes::from(value), ttl, condition, level })
+    }
+
+    fn ttl(&mut self, now: Instant) -> Duration {
+        let longest = (self.workload.ttl.as_millis() as u64).max(1);
+        let ms = match self.workload.storm {
+            true => longest - now.0 / 1_000 % longest,
+            false => self.rng.between((longest / 10).max(1), longest),
+        };
+        Duration::from_millis(ms)
+    }
+
+    /// Nothing there, something there, or what somebody has read; then the key is the one that was read.
+    fn condition(&mut self, key: Key) -> (Key, Condition) {
+        match self.rng.below(4) {
+            0 | 1 => (key, Condition::Absent),
+            2 => (key, Condition::Present),
+            _ => match self.rng.pick(self.read.make_contiguous()).cloned() {
+                Some((key, version)) => (key, Condition::Is(version)),
+                None => (key, Condition::Present),
+            },
+        }
     }
 
     fn write_level(&mut self) -> WriteLevel {

@@ -41,8 +41,12 @@ export const LOG_ROWS = 400;
 export const NOTABLE: ReadonlySet<string> = new Set([
   'crashed',
   'started',
+  'paused',
+  'resumed',
   'cut',
   'healed',
+  'clogged',
+  'unclogged',
   'clock',
   'violation',
   'suspects',

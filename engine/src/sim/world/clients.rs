@@ -3,7 +3,7 @@
 use super::{Due, World};
 use crate::id::NodeId;
 use crate::request::{Answer, Condition, Key, ReadLevel, WriteLevel};
-use crate::sim::client::{Ask, Open, Reply, Source, Told, Verb};
+use crate::sim::client::{Ask, Open, PATIENCE, Reply, Source, Told, Verb};
 use crate::sim::network::{Cargo, Place};
 use crate::sim::replay::Replay;
 use crate::sim::trace::What;
@@ -46,7 +46,7 @@ impl World {
         if self.trace.is_on() && source != Source::Replay {
             self.trace.push(self.now, What::Asked(ask.clone()));
         }
-        self.open.insert(id, Open { ask: ask.clone(), asked: self.now, source });
+        self.open.insert(id, Open { ask: ask.clone(), asked: self.now, source, attempt: 0 });
         self.send(Place::Client(client), Place::Node(ask.node), Cargo::Ask(ask));
         id
     }
@@ -67,7 +67,7 @@ impl World {
 
     /// An answer reaches its client.
     pub(super) fn told(&mut self, id: u64, reply: Reply) {
-        let Some(Open { ask, asked, source }) = self.open.remove(&id) else { return };
+        let Some(Open { ask, asked, source, attempt }) = self.open.remove(&id) else { return };
         if self.config.checks {
             self.checks.waited(&ask, asked, self.now);
         }
@@ -75,13 +75,43 @@ impl World {
             let (client, node, key) = (ask.client, ask.node, ask.key.clone());
             self.trace.push(self.now, What::Told { id, client, node, key, reply: reply.clone() });
         }
-        if source == Source::Replay {
-            return self.replayed_one(&ask, &reply);
+        match source {
+            Source::Replay => return self.replayed_one(&ask, &reply),
+            Source::Workload => self.loaded_one(&ask, &reply, attempt),
+            Source::Typed => {}
         }
         if self.history.len() == HISTORY {
             self.history.pop_front();
         }
         self.history.push_back(Told { ask, asked, told: self.now, reply });
+    }
+
+    /// A client of the load has been told: it remembers what it read, and asks elsewhere when it does not know.
+    fn loaded_one(&mut self, ask: &Ask, reply: &Reply, attempt: u8) {
+        let Some(load) = &mut self.load else { return };
+        if let Reply::Outcome(Ok(Answer::Found(entry))) = reply {
+            load.was_read(&ask.key, entry.version);
+        }
+        let unknown = matches!(reply, Reply::Outcome(Err(_)) | Reply::Lost | Reply::Refused);
+        if unknown && attempt < load.workload.retries {
+            let node = NodeId(ask.node.0 % self.config.nodes + 1);
+            let id = self.ask(ask.client, Some(node), ask.key.clone(), ask.verb.clone(), Source::Workload);
+            if let Some(open) = self.open.get_mut(&id) {
+                open.attempt = attempt + 1;
+            }
+        }
+    }
+
+    /// A node has been paused with that request: nobody answers it in time, and its client will not wait for ever.
+    pub(super) fn will_give_up(&mut self, id: u64) {
+        let Some(open) = self.open.get(&id) else { return };
+        let at = open.asked + open.ask.timeout + PATIENCE;
+        self.queue(at, Due::GiveUp(id));
+    }
+
+    /// A client gives up, if it still waits and the node is still silent: the outcome is unknown.
+    pub(super) fn give_up(&mut self, id: u64) {
+        self.told(id, Reply::Lost);
     }
 
     fn replayed_one(&mut self, ask: &Ask, reply: &Reply) {
@@ -117,7 +147,8 @@ impl World {
 
     pub(super) fn load_due(&mut self, round: u64) {
         let Some(load) = self.load.as_mut().filter(|_| round == self.round) else { return };
-        let (client, key, verb) = (load.client(), load.key(), load.verb(self.operations + 1));
+        let client = load.client();
+        let (key, verb) = load.request(self.operations + 1, self.now);
         let at = self.now + load.pause();
         self.ask(client, None, key, verb, Source::Workload);
         self.queue(at, Due::Load { round });

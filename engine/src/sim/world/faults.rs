@@ -1,9 +1,10 @@
-//! What is done to a world: commands that a person gives, and faults that strike at random.
+//! What is done to a world: commands that a person gives, or that chance gives in a person's place.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::machine::Arrived;
 use super::{Due, World, index};
 use crate::id::NodeId;
 use crate::node::{Node, NodeConfig};
@@ -11,8 +12,7 @@ use crate::rng::Rng;
 use crate::shard::ShardConfig;
 use crate::sim::client::{Reply, Source};
 use crate::sim::command::{self, Command, CommandError};
-use crate::sim::fault::{Dice, Fault, Faults};
-use crate::sim::network::{Cargo, Network, Place};
+use crate::sim::network::{Cargo, Link, Network, Place};
 use crate::sim::trace::What;
 use crate::time::{Instant, Time};
 
@@ -32,71 +32,73 @@ impl World {
             }
             Command::Crash(node) => self.crash(index(node)),
             Command::Restart(node) => self.start(index(node)),
-            Command::Clock(node, offset_ms) => self.set_clock(index(node), offset_ms),
-            Command::Cut(ways) => ways.into_iter().for_each(|(from, to)| self.cut(from, to)),
-            Command::Isolate(node) => {
-                for other in (1..=self.config.nodes).map(NodeId).filter(|other| *other != node) {
-                    self.cut(node, other);
-                    self.cut(other, node);
-                }
-            }
-            Command::Heal(ways) => ways.into_iter().for_each(|(from, to)| self.heal(from, to)),
+            Command::Pause(node) => self.pause(index(node)),
+            Command::Resume(node) => self.resume(index(node)),
+            Command::Rolling(down) => self.plan_rolling(down),
+            Command::Clock(node, offset_ms) => self.with_clock(node, |clock, _| clock.step(offset_ms)),
+            Command::Drift(node, ppm) => self.with_clock(node, |clock, now| clock.drift(now, ppm)),
+            Command::Strobe(node, strobe) => self.with_clock(node, |clock, now| clock.strobe(now, strobe)),
+            Command::Cut(ways) => ways.into_iter().for_each(|way| self.cut(way)),
+            Command::Isolate(node) => self.links_of(&[node]).into_iter().for_each(|way| self.cut(way)),
+            Command::Sides(side) => self.links_of(&side).into_iter().for_each(|way| self.cut(way)),
+            Command::Heal(ways) => ways.into_iter().for_each(|way| self.heal(way)),
             Command::HealAll => {
                 let ways: Vec<_> = self.air.links.all_cut().collect();
-                ways.into_iter().for_each(|(from, to)| self.heal(from, to));
+                ways.into_iter().for_each(|way| self.heal(way));
             }
+            Command::Clog(ways) => ways.into_iter().for_each(|way| self.clog(way)),
+            Command::Unclog(ways) => ways.into_iter().for_each(|way| self.unclog(way)),
+            Command::UnclogAll => {
+                let ways: Vec<_> = self.air.links.all_clogged().collect();
+                ways.into_iter().for_each(|way| self.unclog(way));
+            }
+            Command::Swizzle(span) => self.plan_swizzle(span),
             Command::Network(network) => self.air.network = network,
             Command::Workload(workload) => self.workload(Some(workload)),
             Command::NoWorkload => self.workload(None),
+            Command::Faults(faults) => self.faults(faults),
+            Command::NoFaults => self.no_faults(),
+            Command::Core(nodes) => self.core(&nodes),
+            Command::Peace => self.peace(),
+            Command::Verdict => self.verdict(),
         }
-    }
-
-    /// Lets faults strike from now on, in place of any others.
-    pub fn faults(&mut self, faults: Faults) {
-        self.dice = Some(Dice::new(faults, self.config.seed));
-        self.roll();
     }
 
     /// No more faults: everything runs and is connected.
     pub fn peace(&mut self) {
-        self.dice = None;
-        self.air.network = Network { loss: 0, duplicate: 0, ..self.air.network };
-        self.obey(Command::HealAll);
-        for index in 0..self.machines.len() {
-            self.start(index);
+        let all: Vec<NodeId> = (1..=self.config.nodes).map(NodeId).collect();
+        self.core(&all);
+    }
+
+    /// No more faults: these nodes run, are connected, and lose nothing. What is wrong with the others, or with the
+    /// links to them, stays as it is.
+    ///
+    /// That is how the search for what never ends begins: a fault that stays must not hold up those who can go on.
+    pub fn core(&mut self, nodes: &[NodeId]) {
+        self.no_faults();
+        self.core = nodes.to_vec();
+        self.air.network = Network { loss: 0, duplicate: 0, capacity: None, ..self.air.network };
+        let within = |(from, to): &Link| nodes.contains(from) && nodes.contains(to);
+        let cut: Vec<_> = self.air.links.all_cut().filter(within).collect();
+        cut.into_iter().for_each(|way| self.heal(way));
+        let clogged: Vec<_> = self.air.links.all_clogged().filter(within).collect();
+        clogged.into_iter().for_each(|way| self.unclog(way));
+        for node in nodes {
+            self.resume(index(*node));
+            self.start(index(*node));
         }
     }
 
-    pub(super) fn roll(&mut self) {
-        let next = self.dice.as_mut().and_then(Dice::next);
-        if let Some((wait, fault)) = next {
-            self.queue(self.now + wait, Due::Fault { round: self.round, fault: fault as u8 });
-        }
+    /// Every way between these nodes and all others.
+    pub(super) fn links_of(&self, side: &[NodeId]) -> Vec<Link> {
+        let others = (1..=self.config.nodes).map(NodeId).filter(|node| !side.contains(node));
+        others.flat_map(|other| side.iter().flat_map(move |node| [(*node, other), (other, *node)])).collect()
     }
 
-    pub(super) fn fault_due(&mut self, round: u64, fault: u8) {
-        let Some(dice) = self.dice.as_mut().filter(|_| round == self.round) else { return };
-        let (a, b) = (dice.node(self.config.nodes), dice.node(self.config.nodes));
-        let both = dice.rng.chance(500_000);
-        let offset = skewed(&mut dice.rng, self.config.clock_skew);
-        match fault {
-            fault if fault == Fault::Crash as u8 => self.crash(index(a)),
-            fault if fault == Fault::Restart as u8 => self.start(index(a)),
-            fault if fault == Fault::Heal as u8 => self.obey(Command::HealAll),
-            fault if fault == Fault::Clock as u8 => self.set_clock(index(a), offset),
-            _ => {
-                self.cut(a, b);
-                if both {
-                    self.cut(b, a);
-                }
-            }
-        }
-        self.roll();
-    }
-
-    fn crash(&mut self, index: usize) {
+    pub(super) fn crash(&mut self, index: usize) {
         let machine = &mut self.machines[index];
         let Some(node) = machine.node.take() else { return };
+        (machine.paused, machine.inbox) = (false, Vec::new());
         self.seen.crashes += 1;
         self.seen.counters = self.seen.counters.plus(node.counters());
         let (me, asked) = (machine.id, core::mem::take(&mut machine.asked));
@@ -137,15 +139,49 @@ impl World {
         self.schedule(index);
     }
 
-    fn set_clock(&mut self, index: usize, offset_ms: i64) {
+    /// A node stops handling anything: as a process that was sent SIGSTOP, or a machine that is being moved.
+    fn pause(&mut self, index: usize) {
         let machine = &mut self.machines[index];
-        machine.clock.offset_ms = offset_ms;
-        let me = machine.id;
-        self.mark(b'c', me, offset_ms as u64);
-        self.trace.push(self.now, What::Clock(me, offset_ms));
+        if machine.node.is_none() || machine.paused {
+            return;
+        }
+        machine.paused = true;
+        let (me, asked) = (machine.id, machine.asked.clone());
+        self.seen.pauses += 1;
+        self.mark(b'p', me, 0);
+        self.trace.push(self.now, What::Paused(me));
+        asked.into_iter().for_each(|id| self.will_give_up(id));
     }
 
-    fn cut(&mut self, from: NodeId, to: NodeId) {
+    /// It goes on: first with all that has arrived in the meantime, and only then with what its timers ask for. A real
+    /// process may do it the other way round, which is easier.
+    fn resume(&mut self, index: usize) {
+        let machine = &mut self.machines[index];
+        if !core::mem::take(&mut machine.paused) {
+            return;
+        }
+        let (me, inbox) = (machine.id, core::mem::take(&mut machine.inbox));
+        machine.wake = Instant::NEVER;
+        self.mark(b'r', me, inbox.len() as u64);
+        self.trace.push(self.now, What::Resumed(me));
+        for arrived in inbox {
+            match arrived {
+                Arrived::Message(from, message) => self.hand_over(from, me, message),
+                Arrived::Ask(ask) => self.serve(me, &ask),
+            }
+        }
+        self.schedule(index);
+    }
+
+    fn with_clock(&mut self, node: NodeId, change: impl FnOnce(&mut crate::sim::clock::WallClock, Instant)) {
+        let machine = &mut self.machines[index(node)];
+        change(&mut machine.clock, self.now);
+        let offset_ms = machine.clock.offset_ms(self.now);
+        self.mark(b'c', node, offset_ms as u64);
+        self.trace.push(self.now, What::Clock(node, offset_ms));
+    }
+
+    fn cut(&mut self, (from, to): Link) {
         if from != to && !self.air.links.is_cut(from, to) {
             self.air.links.cut(from, to);
             self.seen.cuts += 1;
@@ -154,11 +190,28 @@ impl World {
         }
     }
 
-    fn heal(&mut self, from: NodeId, to: NodeId) {
+    fn heal(&mut self, (from, to): Link) {
         if self.air.links.is_cut(from, to) {
             self.air.links.heal(from, to);
             self.mark(b'+', from, u64::from(to.0));
             self.trace.push(self.now, What::Healed(from, to));
+        }
+    }
+
+    fn clog(&mut self, link: Link) {
+        if self.air.clog(link) {
+            self.seen.clogs += 1;
+            self.mark(b'[', link.0, u64::from(link.1.0));
+            self.trace.push(self.now, What::Clogged(link.0, link.1));
+        }
+    }
+
+    fn unclog(&mut self, link: Link) {
+        let Some(flights) = self.air.unclog(self.now, link) else { return };
+        self.mark(b']', link.0, u64::from(link.1.0));
+        self.trace.push(self.now, What::Unclogged(link.0, link.1));
+        for (flight, arrives) in flights {
+            self.queue(arrives, Due::Arrival(flight));
         }
     }
 

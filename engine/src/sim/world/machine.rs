@@ -1,13 +1,15 @@
 //! A node of the world on its machine: how it is woken, what it is handed, and what it asks for.
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Due, World};
 use crate::effect::Effect;
 use crate::id::NodeId;
+use crate::message::Message;
 use crate::node::{Input, Node};
-use crate::sim::client::Reply;
+use crate::sim::client::{Ask, Reply};
 use crate::sim::clock::WallClock;
 use crate::sim::network::{Cargo, Place};
 use crate::sim::trace::What;
@@ -26,6 +28,17 @@ pub struct Machine {
     pub(super) wake: Instant,
     /// Operations that it has taken and not answered.
     pub(super) asked: BTreeSet<u64>,
+    /// It is stopped in its tracks: it handles nothing, and its clocks run on.
+    pub(super) paused: bool,
+    /// What has arrived since then.
+    pub(super) inbox: Vec<Arrived>,
+}
+
+/// What waits in a socket.
+#[derive(Clone, Debug)]
+pub(super) enum Arrived {
+    Message(NodeId, Message),
+    Ask(Ask),
 }
 
 impl Machine {
@@ -44,9 +57,14 @@ impl Machine {
         self.boots
     }
 
-    /// How far its wall clock is from the truth, in milliseconds.
-    pub fn clock_offset_ms(&self) -> i64 {
-        self.clock.offset_ms
+    /// True while it is paused: up, but handling nothing.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// How far its wall clock is from the truth at that moment, in milliseconds.
+    pub fn clock_offset_ms(&self, at: Instant) -> i64 {
+        self.clock.offset_ms(at)
     }
 
     /// What its wall clock shows at that moment.
@@ -77,6 +95,8 @@ impl World {
         {
             self.checks.node(me, node, self.now);
         }
+        let writes =
+            out.effects.iter().any(|effect| matches!(effect, Effect::Send { message: Message::Replicate { .. }, .. }));
         for effect in out.effects.drain(..) {
             match effect {
                 Effect::Send { to, message, .. } => self.send(Place::Node(me), Place::Node(to), Cargo::Peer(message)),
@@ -86,12 +106,15 @@ impl World {
         }
         self.outbox = out;
         self.schedule(index);
+        if writes {
+            self.strike_a_writer(me);
+        }
     }
 
     /// Queues the node's next wake, unless an earlier one is queued already.
     pub(super) fn schedule(&mut self, index: usize) {
         let machine = &mut self.machines[index];
-        let Some(node) = &machine.node else { return };
+        let Some(node) = machine.node.as_ref().filter(|_| !machine.paused) else { return };
         // What was due before now is due in a millisecond: a node that has nothing to do then must not stop time.
         let soonest = if node.next_wake() <= self.now { self.now + Duration::from_millis(1) } else { node.next_wake() };
         if soonest < machine.wake {

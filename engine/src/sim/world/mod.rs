@@ -1,5 +1,6 @@
 //! The world: nodes, network, clients and faults on one time line.
 
+mod chance;
 mod clients;
 mod config;
 mod delivery;
@@ -22,6 +23,7 @@ use self::faults::skewed;
 use super::check::Checks;
 use super::client::{Open, Told};
 use super::clock::WallClock;
+use super::command::Command;
 use super::fault::Dice;
 use super::network::Air;
 use super::replay::Replay;
@@ -53,6 +55,13 @@ pub struct World {
     dice: Option<Dice>,
     /// Which workload and which faults are in force: what an earlier one has queued does nothing.
     round: u64,
+    /// What is to be done later, under the numbers by which the queue knows it.
+    planned: BTreeMap<u64, Command>,
+    plans: u64,
+    /// Who runs and is connected for good, once faults are over; before that everybody.
+    core: Vec<NodeId>,
+    /// What the dice have done, and when: with the commands of a person it is the whole of a run.
+    struck: Vec<(Instant, Command)>,
     replay: Replay,
     history: VecDeque<Told>,
     checks: Checks,
@@ -72,6 +81,10 @@ pub struct Seen {
     pub crashes: u64,
     /// Ways between nodes that were cut.
     pub cuts: u64,
+    /// Nodes that were paused.
+    pub pauses: u64,
+    /// Ways between nodes that were clogged.
+    pub clogs: u64,
     /// What every node has counted, those included that have crashed since.
     pub counters: Counters,
 }
@@ -83,6 +96,8 @@ enum Due {
     Wake { machine: u16, boots: u32 },
     Load { round: u64 },
     Fault { round: u64, fault: u8 },
+    Planned(u64),
+    GiveUp(u64),
 }
 
 impl World {
@@ -110,9 +125,11 @@ impl World {
             id: NodeId(id),
             boots: 0,
             node: None,
-            clock: WallClock { offset_ms: skewed(&mut clocks, config.clock_skew) },
+            clock: WallClock::new(skewed(&mut clocks, config.clock_skew), config.clock_skew),
             wake: Instant::NEVER,
             asked: BTreeSet::new(),
+            paused: false,
+            inbox: Vec::new(),
         });
         let watching = config.checks || config.trace > 0;
         let mut world = World {
@@ -127,6 +144,10 @@ impl World {
             load: None,
             dice: None,
             round: 0,
+            planned: BTreeMap::new(),
+            plans: 0,
+            core: (1..=config.nodes).map(NodeId).collect(),
+            struck: Vec::new(),
             replay: Replay::default(),
             history: VecDeque::new(),
             checks: Checks::new(config.clock_skew),
@@ -155,13 +176,16 @@ impl World {
             Due::Wake { machine, boots } => {
                 let index = usize::from(machine);
                 // A wake that was brought forward, or that another boot asked for, has nothing to say.
-                if self.machines[index].boots == boots && self.machines[index].wake == at {
+                let machine = &self.machines[index];
+                if machine.boots == boots && machine.wake == at && !machine.paused {
                     self.machines[index].wake = Instant::NEVER;
                     self.handle(index, Input::Tick);
                 }
             }
             Due::Load { round } => self.load_due(round),
             Due::Fault { round, fault } => self.fault_due(round, fault),
+            Due::Planned(plan) => self.plan_due(plan),
+            Due::GiveUp(id) => self.give_up(id),
         }
         self.report();
         true
@@ -193,15 +217,16 @@ impl World {
         self.open.is_empty()
     }
 
-    /// Ends the checks of a run whose faults are over: see [`World::violations`].
+    /// Checks what must be true when faults have been over for long enough: see [`World::violations`].
     pub fn verdict(&mut self) {
-        let nodes = self.machines.iter().filter_map(|machine| Some((machine.id, machine.node.as_ref()?)));
-        self.checks.end(self.now, nodes);
-        if !self.open.is_empty() {
-            self.checks
-                .stuck(self.now, format!("{} requests have no end: {:?}", self.open.len(), self.open.values().next()));
+        if self.config.checks {
+            let nodes = self.machines.iter().filter_map(|machine| Some((machine.id, machine.node.as_ref()?)));
+            self.checks.end(self.now, nodes);
         }
-        for machine in &self.machines {
+        if let Some(open) = self.open.values().next() {
+            self.checks.stuck(self.now, format!("{} requests have no end: {:?}", self.open.len(), open.ask));
+        }
+        for machine in self.machines.iter().filter(|machine| self.core.contains(&machine.id)) {
             let in_flight: u32 = machine.node.iter().flat_map(Node::shards).map(|shard| shard.in_flight()).sum();
             if in_flight > 0 {
                 self.checks.stuck(self.now, format!("{} still has {in_flight} requests in flight", machine.id));

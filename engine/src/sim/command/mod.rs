@@ -1,0 +1,460 @@
+//! What a person types at a world: one command a line.
+//!
+//! ```text
+//! c1 set k v ttl=5s write=quorum if=absent     c1@n2 get k read=one     c1 del k
+//! n1 crash       n1 restart       pause n1         resume n1      rolling 2s
+//! n1 clock +200ms      n1 drift +500ppm      n1 strobe +50ms 200ms      n1 strobe off
+//! cut n1 n2      cut n1>n2        isolate n1       sides n1 n2    heal       heal n1 n2
+//! clog n1 n2     clog n1>n2       clog n1          unclog         unclog n1  swizzle 3s
+//! network delay=1ms jitter=200us loss=5% duplicate=1% capacity=20
+//! workload shape=zipf keys=200 rate=500 writes=20% deletes=2% expiring=20% ttl=10s value=64       workload off
+//! faults crash=10s restart=2s pause=15s resume=1s crash-writing=0.1%      faults off
+//! core n1 n3     peace            verdict
+//! ```
+//!
+//! A node that crashes loses its memory; one that is paused handles nothing, while its clocks run on and its inputs queue
+//! up. A link that is cut loses what is sent; one that is clogged holds it up. `sides` cuts the nodes named from all
+//! others, `swizzle` clogs half of the nodes one after the other and unclogs them in another order, `rolling` restarts
+//! every node in turn. `faults` gives each kind of fault a mean time between two of it; `core` ends them and mends these
+//! nodes and the links between them for good, `peace` mends everything, and `verdict` says that all must have ended.
+
+mod options;
+mod print;
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+pub(super) use self::options::{duration, number};
+use self::options::{level, span, time_to_live, write_level};
+pub use self::print::Span;
+use super::client::Verb;
+use super::fault::Faults;
+use super::network::{Link, Network};
+use super::workload::Workload;
+use crate::id::NodeId;
+use crate::request::{Condition, Key, ReadLevel, WriteLevel};
+
+/// One command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A client asks; its usual node when none is named.
+    Ask {
+        /// The client, from 1.
+        client: u16,
+        /// The node it asks.
+        node: Option<NodeId>,
+        /// The key.
+        key: Key,
+        /// What to do with it.
+        verb: Verb,
+    },
+    /// A node loses its memory and stops.
+    Crash(NodeId),
+    /// A node that is down starts with nothing.
+    Restart(NodeId),
+    /// A node handles nothing from now on: its clocks run, and its inputs queue up as in sockets.
+    Pause(NodeId),
+    /// A node that was paused goes on, with all that has queued up.
+    Resume(NodeId),
+    /// Every node in turn crashes, is down for that long, and starts again.
+    Rolling(Duration),
+    /// A node's wall clock is that far from the truth, in milliseconds, and goes right from there.
+    Clock(NodeId, i64),
+    /// A node's wall clock gains so much in a million, up to the edge of the skew.
+    Drift(NodeId, i32),
+    /// A node's wall clock jumps by so many milliseconds and back, staying for that long; or does so no more.
+    Strobe(NodeId, Option<(i64, Duration)>),
+    /// Ways between nodes are cut.
+    Cut(Vec<Link>),
+    /// A node is cut off from every other, both ways.
+    Isolate(NodeId),
+    /// These nodes are cut off from all others, both ways.
+    Sides(Vec<NodeId>),
+    /// Ways between nodes are mended.
+    Heal(Vec<Link>),
+    /// Every way is mended.
+    HealAll,
+    /// What is sent on these ways is held up.
+    Clog(Vec<Link>),
+    /// It is held up no longer.
+    Unclog(Vec<Link>),
+    /// Nothing is held up any longer.
+    UnclogAll,
+    /// Half of the nodes are clogged one after the other, and unclogged in another order, within that span.
+    Swizzle(Duration),
+    /// Messages travel like this from now on.
+    Network(Network),
+    /// Load begins, replacing any other.
+    Workload(Workload),
+    /// Load ends.
+    NoWorkload,
+    /// Faults strike at random from now on, at these rates.
+    Faults(Faults),
+    /// No more faults strike; what is broken stays so.
+    NoFaults,
+    /// No more faults strike, and these nodes run and reach each other; the others stay as they are.
+    Core(Vec<NodeId>),
+    /// No more faults: everything runs and is connected.
+    Peace,
+    /// Time was enough: nothing may be under way any longer, and what must be true in the end is checked.
+    Verdict,
+}
+
+/// Why a line is not a command: what was wrong, and what is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandError(pub String);
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for CommandError {}
+
+/// What a line means, in a world whose network and nodes are these.
+pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command, CommandError> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let Some((first, rest)) = words.split_first() else {
+        return Err(wrong("an empty line is no command", ACCEPTED));
+    };
+    match *first {
+        "pause" => one_node("pause", rest, nodes).map(Command::Pause),
+        "resume" => one_node("resume", rest, nodes).map(Command::Resume),
+        "rolling" => one_span("rolling", rest).map(Command::Rolling),
+        "swizzle" => one_span("swizzle", rest).map(Command::Swizzle),
+        "cut" => Ok(Command::Cut(ways(rest, nodes)?)),
+        "clog" => Ok(Command::Clog(clogged(rest, nodes)?)),
+        "unclog" if rest.is_empty() => Ok(Command::UnclogAll),
+        "unclog" => Ok(Command::Unclog(clogged(rest, nodes)?)),
+        "sides" => some_nodes("sides", rest, nodes).map(Command::Sides),
+        "core" => some_nodes("core", rest, nodes).map(Command::Core),
+        "peace" if rest.is_empty() => Ok(Command::Peace),
+        "verdict" if rest.is_empty() => Ok(Command::Verdict),
+        "faults" if rest == ["off"] => Ok(Command::NoFaults),
+        "faults" => rest.iter().try_fold(Faults::default(), options::faults_option).map(Command::Faults),
+        "heal" if rest.is_empty() => Ok(Command::HealAll),
+        "heal" => Ok(Command::Heal(ways(rest, nodes)?)),
+        "isolate" => one_node("isolate", rest, nodes).map(Command::Isolate),
+        "network" => rest.iter().try_fold(network, options::network_option).map(Command::Network),
+        "workload" if rest == ["off"] => Ok(Command::NoWorkload),
+        "workload" => rest.iter().try_fold(Workload::default(), options::workload_option).map(Command::Workload),
+        name if numbered(name, 'n').is_some() => on_node(node(name, nodes)?, rest),
+        name if name.starts_with('c') => ask(name, rest, nodes),
+        name => Err(wrong(&format!("unknown command {name:?}"), ACCEPTED)),
+    }
+}
+
+const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, n1 crash, n1 restart, n1 clock +200ms, n1 drift +500ppm, \
+     n1 strobe +50ms 200ms, pause n1, resume n1, rolling 2s, cut n1 n2, cut n1>n2, isolate n1, sides n1 n2, heal, \
+     clog n1 n2, clog n1, unclog, swizzle 3s, network loss=5%, workload rate=100, workload off, faults crash=10s, \
+     faults off, core n1 n2, peace, verdict";
+
+fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
+    match rest {
+        ["crash"] => Ok(Command::Crash(node)),
+        ["restart"] => Ok(Command::Restart(node)),
+        ["clock", offset] => Ok(Command::Clock(node, signed("clock", offset)?)),
+        ["drift", "off"] => Ok(Command::Drift(node, 0)),
+        ["drift", rate] => {
+            let parsed = rate.strip_suffix("ppm").and_then(|rate| rate.parse::<i32>().ok());
+            let rate = parsed.filter(|rate| rate.unsigned_abs() <= 1_000_000);
+            let failed =
+                || wrong(&format!("drift takes parts per million, not {rate:?}"), "n1 drift +500ppm, n1 drift off");
+            Ok(Command::Drift(node, rate.ok_or_else(failed)?))
+        }
+        ["strobe", "off"] => Ok(Command::Strobe(node, None)),
+        ["strobe", by, every] => {
+            let every = duration("strobe", every)?.max(Duration::from_millis(1));
+            Ok(Command::Strobe(node, Some((signed("strobe", by)?, every))))
+        }
+        _ => {
+            let accepted = "n1 crash, n1 restart, n1 clock +200ms, n1 drift +500ppm, n1 strobe +50ms 200ms";
+            Err(wrong(&format!("a node cannot {:?}", rest.join(" ")), accepted))
+        }
+    }
+}
+
+/// `+200ms` or `-1s`, in milliseconds.
+fn signed(name: &str, text: &str) -> Result<i64, CommandError> {
+    let signed = match text.split_at_checked(1) {
+        Some(("+", text)) => span(text).map(|span| (1, span)),
+        Some(("-", text)) => span(text).map(|span| (-1, span)),
+        _ => None,
+    };
+    let accepted = format!("n1 {name} +200ms, n1 {name} -1s");
+    let (sign, span) = signed.ok_or_else(|| wrong(&format!("{name} takes an offset, not {text:?}"), &accepted))?;
+    Ok(sign * i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn one_node(command: &str, rest: &[&str], nodes: u16) -> Result<NodeId, CommandError> {
+    match rest {
+        [name] => node(name, nodes),
+        _ => Err(wrong(&format!("{command} names one node"), &format!("{command} n1"))),
+    }
+}
+
+fn some_nodes(command: &str, rest: &[&str], nodes: u16) -> Result<Vec<NodeId>, CommandError> {
+    match rest {
+        [] => Err(wrong(&format!("{command} names nodes"), &format!("{command} n1 n2"))),
+        names => names.iter().map(|name| node(name, nodes)).collect(),
+    }
+}
+
+fn one_span(command: &str, rest: &[&str]) -> Result<Duration, CommandError> {
+    match rest {
+        [text] => duration(command, text),
+        _ => Err(wrong(&format!("{command} takes one span of time"), &format!("{command} 2s"))),
+    }
+}
+
+/// As [`ways`], or one node alone: all of its links.
+fn clogged(rest: &[&str], nodes: u16) -> Result<Vec<Link>, CommandError> {
+    match rest {
+        [name] if !name.contains('>') => {
+            let one = node(name, nodes)?;
+            let others = (1..=nodes).map(NodeId).filter(|other| *other != one);
+            Ok(others.flat_map(|other| [(one, other), (other, one)]).collect())
+        }
+        rest => ways(rest, nodes),
+    }
+}
+
+fn ask(name: &str, rest: &[&str], nodes: u16) -> Result<Command, CommandError> {
+    let (client, at) = match name.split_once('@') {
+        Some((client, at)) => (client, Some(node(at, nodes)?)),
+        None => (name, None),
+    };
+    let Some(number) = numbered(client, 'c').filter(|number| *number > 0) else {
+        return Err(wrong(&format!("{client:?} is no client"), "c1, c2, … and c1@n2 for a client at a node"));
+    };
+    let [verb, name, options @ ..] = rest else {
+        return Err(wrong("a client's command names what to do and a key", "c1 get k, c1 set k v, c1 del k"));
+    };
+    let key = Key::new(name.as_bytes().to_vec()).map_err(|error| CommandError(error.to_string()))?;
+    let verb = match *verb {
+        "get" => Verb::Get(options.iter().try_fold(ReadLevel::Primary, |_, option| match option.split_once('=') {
+            Some(("read", name)) => ReadLevel::named(name).ok_or_else(|| level(name, "primary, one, quorum")),
+            _ => Err(wrong(&format!("get takes no {option:?}"), "read=primary, read=one, read=quorum")),
+        })?),
+        "del" => Verb::Delete(options.iter().try_fold(WriteLevel::Live, |_, option| match option.split_once('=') {
+            Some(("write", name)) => write_level(name),
+            _ => Err(wrong(&format!("del takes no {option:?}"), "write=one, write=live, write=quorum, write=all")),
+        })?),
+        "set" => set(options)?,
+        verb => return Err(wrong(&format!("a client cannot {verb:?}"), "get, set, del")),
+    };
+    Ok(Command::Ask { client: number, node: at, key, verb })
+}
+
+fn set(words: &[&str]) -> Result<Verb, CommandError> {
+    let Some((value, options)) = words.split_first() else {
+        return Err(wrong("set names a key and a value", "c1 set k v"));
+    };
+    let (mut ttl, mut condition, mut level) = (None, Condition::Always, WriteLevel::Live);
+    for option in options {
+        match option.split_once('=') {
+            Some(("ttl", text)) => ttl = Some(time_to_live(text)?),
+            Some(("write", name)) => level = write_level(name)?,
+            Some(("if", "absent")) => condition = Condition::Absent,
+            Some(("if", "present")) => condition = Condition::Present,
+            Some(("if", version)) => {
+                let parsed = version
+                    .parse()
+                    .map_err(|_| wrong(&format!("if={version}"), "if=absent, if=present, if=VERSION"))?;
+                condition = Condition::Is(parsed);
+            }
+            _ => return Err(wrong(&format!("set takes no {option:?}"), "ttl=5s, write=live, if=absent")),
+        }
+    }
+    Ok(Verb::Set { value: Bytes::copy_from_slice(value.as_bytes()), ttl, condition, level })
+}
+
+/// Links one after the other, `n1>n2 n3>n1`, each one way; or `n1 n2`, both ways.
+fn ways(words: &[&str], nodes: u16) -> Result<Vec<Link>, CommandError> {
+    const ACCEPTED: &str = "n1 n2 (both ways), n1>n2 (one way, and more of them)";
+    let one_way = |word: &&str| {
+        let (from, to) = word.split_once('>').ok_or_else(|| wrong("a link has two ends", ACCEPTED))?;
+        Ok((node(from, nodes)?, node(to, nodes)?))
+    };
+    let links = match words {
+        [] => return Err(wrong("a link has two ends", ACCEPTED)),
+        [a, b] if !a.contains('>') && !b.contains('>') => {
+            let (a, b) = (node(a, nodes)?, node(b, nodes)?);
+            [(a, b), (b, a)].to_vec()
+        }
+        words => words.iter().map(one_way).collect::<Result<Vec<_>, _>>()?,
+    };
+    match links.iter().any(|(from, to)| from == to) {
+        true => Err(wrong("a node has no link to itself", ACCEPTED)),
+        false => Ok(links),
+    }
+}
+
+fn node(name: &str, nodes: u16) -> Result<NodeId, CommandError> {
+    let number = numbered(name, 'n').filter(|number| (1..=nodes).contains(number));
+    number.map(NodeId).ok_or_else(|| wrong(&format!("there is no node {name:?}"), &format!("n1 to n{nodes}")))
+}
+
+fn numbered(name: &str, letter: char) -> Option<u16> {
+    let digits = name.strip_prefix(letter)?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+}
+
+pub(super) fn wrong(what: &str, accepted: &str) -> CommandError {
+    CommandError(format!("{what}; accepted: {accepted}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::fault::Fault;
+
+    fn check(line: &str, expected: Result<Command, &str>) {
+        let parsed = parse(line, 3, Network::default());
+        match (parsed, expected) {
+            (Ok(parsed), Ok(expected)) => assert_eq!(parsed, expected, "{line}"),
+            (Err(error), Err(part)) => assert!(error.0.contains(part), "{line}: {error}"),
+            (parsed, expected) => panic!("{line}: {parsed:?}, expected {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn lines_are_commands_or_say_why_not() {
+        let (n1, n2) = (NodeId(1), NodeId(2));
+        let key = || Key::new("k").unwrap();
+        let get = |level, node| Command::Ask { client: 1, node, key: key(), verb: Verb::Get(level) };
+        check("c1 get k", Ok(get(ReadLevel::Primary, None)));
+        check("c1@n2 get k read=one", Ok(get(ReadLevel::One, Some(n2))));
+        let verb = Verb::Set {
+            value: Bytes::from("v"),
+            ttl: Some(Duration::from_secs(5)),
+            condition: Condition::Absent,
+            level: WriteLevel::Quorum,
+        };
+        check("c2 set k v ttl=5s write=quorum if=absent", Ok(Command::Ask { client: 2, node: None, key: key(), verb }));
+        let verb = Verb::Delete(WriteLevel::All);
+        check("c1 del k write=all", Ok(Command::Ask { client: 1, node: None, key: key(), verb }));
+        check("n1 crash", Ok(Command::Crash(n1)));
+        check("n1 restart", Ok(Command::Restart(n1)));
+        check("pause n2", Ok(Command::Pause(n2)));
+        check("resume n1", Ok(Command::Resume(n1)));
+        check("rolling 500ms", Ok(Command::Rolling(Duration::from_millis(500))));
+        check("swizzle 3s", Ok(Command::Swizzle(Duration::from_secs(3))));
+        check("n2 drift -500ppm", Ok(Command::Drift(n2, -500)));
+        check("n2 strobe +50ms 200ms", Ok(Command::Strobe(n2, Some((50, Duration::from_millis(200))))));
+        check("n2 strobe off", Ok(Command::Strobe(n2, None)));
+        check("sides n1 n2", Ok(Command::Sides([n1, n2].to_vec())));
+        check("core n1", Ok(Command::Core([n1].to_vec())));
+        check("peace", Ok(Command::Peace));
+        check("clog n1>n2", Ok(Command::Clog([(n1, n2)].to_vec())));
+        check("clog n1>n2 n2>n3", Ok(Command::Clog([(n1, n2), (n2, NodeId(3))].to_vec())));
+        let n3 = NodeId(3);
+        check("clog n2", Ok(Command::Clog([(n2, n1), (n1, n2), (n2, n3), (n3, n2)].to_vec())));
+        check("unclog n1 n2", Ok(Command::Unclog([(n1, n2), (n2, n1)].to_vec())));
+        check("unclog", Ok(Command::UnclogAll));
+        let faults = Faults::default().crashing_writers(2_500);
+        let faults = faults.with(Fault::Crash, Some(Duration::from_secs(10)));
+        check("faults crash=10s crash-writing=0.25%", Ok(Command::Faults(faults)));
+        check("faults off", Ok(Command::NoFaults));
+        check("n2 clock -1s", Ok(Command::Clock(n2, -1_000)));
+        check("cut n1 n2", Ok(Command::Cut([(n1, n2), (n2, n1)].to_vec())));
+        check("cut n1>n2", Ok(Command::Cut([(n1, n2)].to_vec())));
+        check("heal", Ok(Command::HealAll));
+        check("isolate n2", Ok(Command::Isolate(n2)));
+        check(
+            "network loss=5% delay=2ms",
+            Ok(Command::Network(Network { loss: 50_000, delay: Duration::from_millis(2), ..Network::default() })),
+        );
+        check("workload off", Ok(Command::NoWorkload));
+        check("workload rate=5 keys=7", Ok(Command::Workload(Workload { rate: 5, keys: 7, ..Workload::default() })));
+
+        check("", Err("empty line"));
+        check("dance", Err("unknown command \"dance\""));
+        check("n4 crash", Err("there is no node \"n4\"; accepted: n1 to n3"));
+        check("n1 sing", Err("a node cannot \"sing\""));
+        check("pause", Err("pause names one node; accepted: pause n1"));
+        check("rolling", Err("rolling takes one span of time; accepted: rolling 2s"));
+        check("swizzle fast", Err("swizzle takes a span of time, not \"fast\""));
+        check("n1 drift fast", Err("drift takes parts per million"));
+        check("n1 strobe 5 6", Err("strobe takes a span of time, not \"6\""));
+        check("n1 strobe 5 6s", Err("strobe takes an offset, not \"5\"; accepted: n1 strobe +200ms"));
+        check("sides", Err("sides names nodes"));
+        check("core n9", Err("there is no node \"n9\""));
+        check("clog n1>n1", Err("no link to itself"));
+        check("faults flood=1s", Err("there is no fault \"flood\"; accepted: crash, restart"));
+        check("faults crash=1us", Err("a mean time of a millisecond or more"));
+        check("faults crash-writing=101%", Err("0% to 100%"));
+        check("network loss=0.00001%", Err("0% to 100%"));
+        check("network capacity=0", Err("a whole number from 1"));
+        check("workload storm=maybe", Err("storm=maybe; accepted: on, off"));
+        check("n1 clock 5s", Err("clock takes an offset, not \"5s\"; accepted: n1 clock +200ms"));
+        check("n1 clock +5", Err("clock takes an offset, not \"+5\"; accepted: n1 clock +200ms"));
+        check("c0 get k", Err("is no client"));
+        check("c1 get", Err("names what to do and a key"));
+        check("c1 set k", Err("set names a key and a value"));
+        check("c1 set k v ttl=0", Err("ttl takes a span of time, not \"0\"; accepted: 1ms to a hundred years"));
+        check("c1 set k v ttl=0s", Err("ttl takes a span of time, not \"0s\"; accepted: 1ms to a hundred years"));
+        check("c1 set k v ttl=999us", Err("ttl takes a span of time, not \"999us\""));
+        check("c1 set k v ttl=", Err("ttl takes a span of time, not \"\""));
+        check("c1 set k v ttl=-1s", Err("ttl takes a span of time, not \"-1s\""));
+        check("c1 set k v ttl=1e99", Err("ttl takes a span of time, not \"1e99\""));
+        check("c1 set k v ttl=876001h", Err("ttl takes a span of time, not \"876001h\""));
+        check("c1 set k v ttl=99999999999h", Err("ttl takes a span of time, not \"99999999999h\""));
+        check("workload ttl=0s", Err("ttl takes a span of time, not \"0s\"; accepted: 1ms to a hundred years"));
+        check("network delay=5", Err("delay takes a span of time, not \"5\"; accepted: 500us"));
+        check("network jitter=soon", Err("jitter takes a span of time, not \"soon\"; accepted: 500us"));
+        check("c1 set k v write=most", Err("unknown level \"most\"; accepted: one, live, quorum, all"));
+        check("cut n1 n1", Err("no link to itself"));
+        check("cut n1", Err("two ends"));
+        check("network loss=101%", Err("0% to 100%"));
+        check("workload keys=0", Err("a whole number from 1"));
+        check("workload writes=90% deletes=20%", Err("more than 100%"));
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        let lines = [
+            "c1 get k",
+            "c1@n2 get k read=one",
+            "c2 set k v ttl=5s if=absent write=quorum",
+            "c1 del k write=all",
+            "n1 crash",
+            "n3 restart",
+            "pause n1",
+            "resume n1",
+            "rolling 1500us",
+            "n1 clock -200ms",
+            "n1 drift +500ppm",
+            "n1 strobe -50ms 200ms",
+            "n1 strobe off",
+            "cut n1>n2 n3>n1",
+            "isolate n1",
+            "sides n1 n3",
+            "heal n1>n2",
+            "heal",
+            "clog n1>n2",
+            "unclog n1>n2",
+            "unclog",
+            "swizzle 3s",
+            "network delay=1ms jitter=200us loss=5% duplicate=0.2500% capacity=20",
+            "workload shape=mixed keys=7 rate=5 writes=20% deletes=2% conditional=1% expiring=20% ttl=10s storm=on \
+             value=64 big=3% retries=2 clients=6 write=any read=one",
+            "workload off",
+            "faults crash=10s swizzle=1s crash-writing=0.2500%",
+            "faults off",
+            "core n1 n2",
+            "peace",
+            "verdict",
+        ];
+        for line in lines {
+            let command = parse(line, 3, Network::default()).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(command.to_string(), line);
+        }
+    }
+}
