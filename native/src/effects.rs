@@ -61,15 +61,21 @@ impl Effects {
     /// Takes the answer to that client out of what was just gathered, or notes that it waits. To be called under the
     /// lock under which the request was submitted: afterwards somebody else may have the answer.
     pub fn answer_or_wait(&self, client: ClientToken, outbox: &mut Outbox) -> Result<Reply, oneshot::Receiver<Reply>> {
-        let answer = outbox.effects.iter().position(|e| matches!(e, Effect::Reply { client: c, .. } if *c == client));
-        if let Some(index) = answer
-            && let Effect::Reply { outcome, by, .. } = outbox.effects.remove(index)
-        {
-            return Ok(Reply { outcome, by });
+        if let Some(reply) = self.answer(client, outbox) {
+            return Ok(reply);
         }
         let (sender, receiver) = oneshot::channel();
         self.part(client).lock().insert(client, sender);
         Err(receiver)
+    }
+
+    /// Takes the answer to that client out of what was just gathered, when it is there.
+    pub fn answer(&self, client: ClientToken, outbox: &mut Outbox) -> Option<Reply> {
+        let answer = outbox.effects.iter().position(|e| matches!(e, Effect::Reply { client: c, .. } if *c == client));
+        match outbox.effects.remove(answer?) {
+            Effect::Reply { outcome, by, .. } => Some(Reply { outcome, by }),
+            Effect::Send { .. } | Effect::Publish(_) => None,
+        }
     }
 
     /// Performs what was gathered, in order, and leaves the outbox empty. Gives back the last view to publish.

@@ -16,7 +16,7 @@ use vitrine_engine::effect::Outbox;
 use vitrine_engine::hash::{self, KeyHasher};
 use vitrine_engine::id::{NodeId, Slot};
 use vitrine_engine::message::Message;
-use vitrine_engine::request::{Entry, ReadLevel, Request, Value};
+use vitrine_engine::request::{Condition, Entry, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::shard::{self, Local, Place, Retry, Shard, ShardConfig};
 use vitrine_engine::store::{EntryRef, Limits};
 use vitrine_engine::time::{Instant, Time};
@@ -40,9 +40,9 @@ pub struct Shards {
 
 /// What a local read gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Read {
+pub enum Read<T = Entry> {
     /// The entry, copied out.
-    Found(Entry),
+    Found(T),
     /// Nothing is there.
     Missing,
     /// Another node has to be asked: submit the request.
@@ -129,11 +129,22 @@ impl Shards {
 
     /// Reads what this node may answer itself.
     pub fn read(&self, time: Time, key: &[u8], level: ReadLevel) -> Read {
+        self.read_as(time, key, level, copied)
+    }
+
+    /// Reads what this node may answer itself, as something else than a copy. `found` runs under the stripe's lock.
+    pub fn read_as<T>(
+        &self,
+        time: Time,
+        key: &[u8],
+        level: ReadLevel,
+        found: impl FnOnce(&EntryRef<'_>) -> T,
+    ) -> Read<T> {
         let at = Place { hash: self.hasher.hash(key), slot: hash::slot(key) };
         let mut guard = self.stripe(at.slot).locked.lock();
         let Locked { shard, view } = &mut *guard;
         match shard.read_local(time, view, at, key, level) {
-            Local::Found(entry) => Read::Found(copied(&entry)),
+            Local::Found(entry) => Read::Found(found(&entry)),
             Local::Missing => Read::Missing,
             Local::Elsewhere => Read::Elsewhere,
         }
@@ -149,6 +160,27 @@ impl Shards {
                 Ok(reply) => Submitted::Now(reply),
                 Err(receiver) => Submitted::Later(receiver),
             }
+        })
+    }
+
+    /// True when an unconditional write of that level waits for no other node, as far as can be told without a lock.
+    pub fn writes_at_once(&self, slot: Slot, level: WriteLevel) -> bool {
+        shard::writes_at_once(&self.view.load(), slot, level)
+    }
+
+    /// Carries out an unconditional write that waits for no other node. `None`, with nothing done, when it would.
+    pub fn submit_at_once(&self, time: Time, request: Request) -> Option<Outcome> {
+        let (slot, level) = match &request.operation {
+            Operation::Set { condition: Condition::Always, level, .. } => (request.key.slot(), *level),
+            _ => return None,
+        };
+        let client = self.effects.token();
+        self.enter(slot, |shard, view, out| {
+            if !shard::writes_at_once(view, slot, level) {
+                return None;
+            }
+            shard.submit(time, view, client, request, out);
+            self.effects.answer(client, out).map(|reply| reply.outcome)
         })
     }
 

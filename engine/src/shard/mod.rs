@@ -36,6 +36,7 @@ use answered::{Answered, Known};
 pub use counters::Counters;
 use floors::Floors;
 pub use local::{Local, Place};
+pub use write::writes_at_once;
 
 /// One stripe of a node.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use super::local::{self, Known, Put};
 use super::{Asker, Pending, Shard, Work};
 use crate::effect::{Event, Outbox};
 use crate::error::Failure;
-use crate::id::{NodeId, RequestId, Version};
+use crate::id::{NodeId, RequestId, Slot, Version};
 use crate::message::{Change, Message, Verdict};
 use crate::request::{Answer, Entry, Key, Operation, Request, WriteLevel};
 use crate::time::{Instant, Time, UnixMs};
@@ -262,6 +262,12 @@ impl Writing {
             false => Answer::Stored { version: self.version, copies: self.copies, created: !self.existed },
         }
     }
+}
+
+/// True when a write of that level without a condition is answered by the call that submits it: this node is the
+/// primary, and the level asks for nobody else, or nobody else is there to be asked.
+pub fn writes_at_once(view: &View, slot: Slot, level: WriteLevel) -> bool {
+    view.is_primary(slot) && (level == WriteLevel::One || view.alive_replicas(slot) == 1)
 }
 
 /// The replicas that are to confirm: all that are believed alive, but this node.

@@ -20,12 +20,15 @@ pub const NODE: HeaderName = HeaderName::from_static("x-vitrine-node");
 /// The request's name in logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The type of a value whose writer named none.
+pub const NO_MEDIA: &str = "application/octet-stream";
+
 /// 200 with the entry.
 pub fn found(entry: Entry, now: UnixMs) -> Response<Body> {
     let mut response = Response::new(Full::new(entry.value.bytes));
     let headers = response.headers_mut();
     let media = HeaderValue::from_maybe_shared(entry.value.media).ok().filter(|media| !media.is_empty());
-    headers.insert(header::CONTENT_TYPE, media.unwrap_or(HeaderValue::from_static("application/octet-stream")));
+    headers.insert(header::CONTENT_TYPE, media.unwrap_or(HeaderValue::from_static(NO_MEDIA)));
     describe(headers, entry.version, entry.deadline, now);
     response
 }
@@ -63,6 +66,11 @@ pub fn outcome(outcome: Outcome, now: UnixMs) -> Result<Response<Body>, Problem>
 
 /// A version as an entity tag: as it prints, in quotation marks.
 pub fn etag(version: Version) -> HeaderValue {
+    with_etag(version, HeaderValue::from_bytes).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// The text of an entity tag.
+pub fn with_etag<T>(version: Version, take: impl FnOnce(&[u8]) -> T) -> T {
     // From the end, digit by digit: the formatter takes longer than finding the entry does.
     let mut text = [b'"'; 24];
     let mut at = text.len() - 1;
@@ -80,7 +88,7 @@ pub fn etag(version: Version) -> HeaderValue {
         at -= 1;
         text[at] = before;
     }
-    HeaderValue::from_bytes(&text[at..]).unwrap_or(HeaderValue::from_static("\"\""))
+    take(&text[at..])
 }
 
 /// The last hexadecimal digit of a number.

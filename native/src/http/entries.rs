@@ -17,6 +17,8 @@ use super::{Body, Front, answer};
 use crate::shards::Read;
 use crate::span;
 
+/// The parameters of `PUT`.
+pub const PUT_TAKES: &[&str] = &["ttl", "write", "timeout"];
 /// The methods of this path.
 pub const ALLOW: &str = "GET, HEAD, PUT, DELETE";
 
@@ -27,7 +29,7 @@ pub fn at_once(
     key: &[u8],
     request: &Request<Incoming>,
 ) -> Option<Result<Response<Body>, Problem>> {
-    let level = match ReadParameters::of(request, front.request_timeout) {
+    let level = match ReadParameters::parse(request.uri().query().unwrap_or(""), front.request_timeout) {
         Ok(parameters) => parameters.level,
         Err(problem) => return Some(Err(problem)),
     };
@@ -48,7 +50,7 @@ pub async fn handle(
 ) -> Result<Response<Body>, Problem> {
     match *request.method() {
         Method::GET | Method::HEAD => {
-            let parameters = ReadParameters::of(&request, front.request_timeout)?;
+            let parameters = ReadParameters::parse(request.uri().query().unwrap_or(""), front.request_timeout)?;
             let operation = Operation::Get { level: parameters.level };
             let outcome = front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await.noting(by);
             match outcome {
@@ -59,7 +61,7 @@ pub async fn handle(
         Method::PUT => {
             let (parts, body) = request.into_parts();
             let query = parts.uri.query().unwrap_or("");
-            let parameters = WriteParameters::parse(query, &["ttl", "write", "timeout"], front.request_timeout)?;
+            let parameters = WriteParameters::parse(query, PUT_TAKES, front.request_timeout)?;
             let condition = condition(&parts.headers)?;
             let media = media(&parts.headers)?;
             let taken = front.intake.take(body, front.max_value).await?;
@@ -125,16 +127,20 @@ impl WriteParameters {
 const TTL_TAKES: &str =
     "a whole number of seconds, or a whole number with a unit (ms, s, m, h, d), more than 0 and at most 36500d";
 
-struct ReadParameters {
-    level: ReadLevel,
-    timeout: Duration,
+/// The parameters that every read takes.
+pub struct ReadParameters {
+    /// Who may answer.
+    pub level: ReadLevel,
+    /// How long the client waits.
+    pub timeout: Duration,
 }
 
 impl ReadParameters {
-    fn of(request: &Request<Incoming>, default: Duration) -> Result<ReadParameters, Problem> {
-        let Some(query) = request.uri().query() else {
+    /// Out of a query.
+    pub fn parse(query: &str, default: Duration) -> Result<ReadParameters, Problem> {
+        if query.is_empty() {
             return Ok(ReadParameters { level: ReadLevel::Primary, timeout: default });
-        };
+        }
         let parameters = Parameters::parse(query, &["read", "timeout"])?;
         Ok(ReadParameters {
             level: parameters.read("read", "primary, one or quorum", ReadLevel::named)?.unwrap_or_default(),

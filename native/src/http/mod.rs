@@ -1,14 +1,15 @@
 //! The HTTP front end, and the one user of hyper's server: it parses, asks the shards, and prints. It decides nothing.
 //!
-//! A read of a key that this node has is answered without a task, a channel or a wait; the rest is boxed futures.
+//! The common requests do not come as far as hyper: [`fast_path`] answers them at the socket. Of the others, a read
+//! of a key that this node has is answered without a task, a channel or a wait; the rest is boxed futures.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::path::PathBuf;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,6 @@ use http_body_util::Full;
 use hyper::header::{self, HeaderValue};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use vitrine_engine::error::Failure;
@@ -32,6 +32,7 @@ use crate::shards::{Shards, Submitted};
 mod answer;
 mod body;
 mod entries;
+mod fast_path;
 mod head_timer;
 mod plain;
 mod problem;
@@ -39,6 +40,7 @@ mod query;
 mod status;
 mod ui;
 
+use fast_path::Answered;
 pub use problem::Problem;
 
 /// The body of every answer: whole, in memory.
@@ -67,6 +69,8 @@ pub struct Front {
     intake: body::Intake,
     me: NodeId,
     names: Vec<(NodeId, HeaderValue)>,
+    /// The end of a header line, and the whole one that names this node.
+    node_line: Vec<u8>,
     boot: u32,
 }
 
@@ -99,7 +103,9 @@ impl Front {
     pub fn new(shards: Arc<Shards>, metrics: Arc<Metrics>, config: FrontConfig) -> Front {
         let view = shards.view();
         let name = |name: &str| HeaderValue::from_str(name).unwrap_or(HeaderValue::from_static("?"));
-        let names = view.map.members.iter().map(|m| (m.id, name(&m.name))).collect();
+        let names: Vec<(NodeId, HeaderValue)> = view.map.members.iter().map(|m| (m.id, name(&m.name))).collect();
+        let own = names.iter().find(|(id, _)| *id == view.me).map_or(&b"?"[..], |(_, name)| name.as_bytes());
+        let node_line = [b"\r\nx-vitrine-node: ", own, b"\r\n"].concat();
         // As much as the cache itself, at least 64 MiB, and at least one of the longest.
         let in_flight = usize::try_from(config.memory).unwrap_or(usize::MAX).max(64 << 20).max(config.max_value);
         Front {
@@ -114,6 +120,7 @@ impl Front {
             intake: body::Intake::new(in_flight, config.body_timeout),
             me: view.me,
             names,
+            node_line,
             boot: config.boot,
             ready: config.ready,
             cluster_name: config.cluster_name,
@@ -129,6 +136,15 @@ impl Front {
         }
     }
 
+    /// Boot, worker and count in hexadecimal: unique, and short to print.
+    fn new_request_id(&self, worker: usize) -> [u8; 22] {
+        let mut text = [b'-'; 22];
+        hexadecimal(&mut text[..8], u64::from(self.boot));
+        hexadecimal(&mut text[9..12], worker as u64);
+        hexadecimal(&mut text[13..], self.metrics.worker(worker).next_serial());
+        text
+    }
+
     fn name(&self, node: NodeId) -> HeaderValue {
         let found = self.names.binary_search_by_key(&node, |(id, _)| *id).map(|index| self.names[index].1.clone());
         found.unwrap_or(HeaderValue::from_static("?"))
@@ -140,15 +156,30 @@ pub async fn serve(stream: TcpStream, front: Arc<Front>, worker: usize, mut stop
     // Answers are whole when they are written: waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
     let timeout = front.header_timeout;
-    let service = Connection { front, worker };
+    let shared = fast_path::Shared::new(Arc::clone(&front));
+    let socket = fast_path::Socket::new(stream, worker, Arc::clone(&shared));
+    let since = Arc::clone(&shared);
+    let timer = head_timer::HeadTimer::new(timeout, move || since.quiet());
+    let service = Connection { front, worker, shared };
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(head_timer::HeadTimer::new(timeout)).header_read_timeout(timeout);
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => Some(ended),
-        _ = stop.wait_for(|stop| *stop) => None,
-    };
+    builder.timer(timer).header_read_timeout(timeout);
+    let mut connection = pin!(builder.serve_connection(socket, service));
+    let seen = stop.clone();
+    let mut stopped = pin!(stop.wait_for(|stop| *stop));
+    let mut woken_by: Option<Waker> = None;
+    let ended = poll_fn(|context| {
+        if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+            return Poll::Ready(Some(ended));
+        }
+        // Once told whom to wake, a watch need not be asked again until it has changed.
+        let told = woken_by.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+        if told && seen.has_changed().is_ok_and(|changed| !changed) {
+            return Poll::Pending;
+        }
+        woken_by = Some(context.waker().clone());
+        stopped.as_mut().poll(context).map(|_| None)
+    });
+    let ended = ended.await;
     let ended = match ended {
         Some(ended) => ended,
         None => {
@@ -227,6 +258,7 @@ impl Route {
 struct Connection {
     front: Arc<Front>,
     worker: usize,
+    shared: Arc<fast_path::Shared>,
 }
 
 /// What is kept of a request until its answer leaves.
@@ -254,27 +286,32 @@ struct Seen {
     slot: Option<u16>,
 }
 
-/// The answer, or the future of it.
-enum Answering {
+/// The answer, or the future of it, and the connection that it is for.
+struct Answering {
+    state: State,
+    shared: Arc<fast_path::Shared>,
+}
+
+enum State {
     Ready(Option<Response<Body>>),
     Waiting(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
 }
 
 impl Future for Answering {
-    type Output = Result<Response<Body>, Infallible>;
+    type Output = Result<Response<Answered>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Answering::Ready(response) => {
-                Poll::Ready(Ok(response.take().expect("a future is not polled after it is done")))
-            }
-            Answering::Waiting(future) => future.as_mut().poll(context).map(Ok),
-        }
+        let this = self.get_mut();
+        let response = match &mut this.state {
+            State::Ready(response) => response.take().expect("a future is not polled after it is done"),
+            State::Waiting(future) => ready!(future.as_mut().poll(context)),
+        };
+        Poll::Ready(Ok(response.map(|body| Answered::new(body, &this.shared))))
     }
 }
 
 impl Service<Request<Incoming>> for Connection {
-    type Response = Response<Body>;
+    type Response = Response<Answered>;
     type Error = Infallible;
     type Future = Answering;
 
@@ -338,12 +375,13 @@ impl Service<Request<Incoming>> for Connection {
 
 impl Connection {
     fn done(&self, call: Call, result: Result<Response<Body>, Problem>) -> Answering {
-        Answering::Ready(Some(finished(&self.front, self.worker, &call, self.front.me, result)))
+        let response = finished(&self.front, self.worker, &call, self.front.me, result);
+        self.answering(State::Ready(Some(response)))
     }
 
     fn wait(&self, call: Call, work: Work, request: Request<Incoming>) -> Answering {
         let (front, worker) = (Arc::clone(&self.front), self.worker);
-        Answering::Waiting(Box::pin(async move {
+        self.answering(State::Waiting(Box::pin(async move {
             let mut by = front.me;
             let result = match work {
                 Work::Entry(key) => entries::handle(&front, call.started, key, request, &mut by).await,
@@ -351,22 +389,18 @@ impl Connection {
                 Work::Plain(action) => plain::handle(&front, action, request, &mut by).await,
             };
             finished(&front, worker, &call, by, result)
-        }))
+        })))
+    }
+
+    fn answering(&self, state: State) -> Answering {
+        Answering { state, shared: Arc::clone(&self.shared) }
     }
 
     fn request_id(&self, request: &Request<Incoming>) -> HeaderValue {
-        let own = request.headers().get(&answer::REQUEST_ID).filter(|id| {
-            (1..=128).contains(&id.len())
-                && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(b))
-        });
+        let own = request.headers().get(&answer::REQUEST_ID).filter(|id| is_request_id(id.as_bytes()));
         own.cloned().unwrap_or_else(|| {
-            let serial = self.front.metrics.worker(self.worker).next_serial();
-            // Boot, worker and count in hexadecimal: unique, and short to print.
-            let mut text = [b'-'; 22];
-            hexadecimal(&mut text[..8], u64::from(self.front.boot));
-            hexadecimal(&mut text[9..12], self.worker as u64);
-            hexadecimal(&mut text[13..], serial);
-            HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("-"))
+            let new = self.front.new_request_id(self.worker);
+            HeaderValue::from_bytes(&new).unwrap_or(HeaderValue::from_static("-"))
         })
     }
 }
@@ -413,6 +447,11 @@ fn finished(
         );
     }
     response
+}
+
+/// A request's name as clients may choose it.
+fn is_request_id(id: &[u8]) -> bool {
+    (1..=128).contains(&id.len()) && id.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(b))
 }
 
 fn reads(method: &Method) -> bool {

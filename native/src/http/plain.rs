@@ -147,7 +147,7 @@ async fn set(front: &Front, parameters: &Parameters<'_>, by: &mut NodeId) -> Res
             Ok(response)
         }
         Answer::Unmet { present } => Err(Problem::unmet(present)),
-        _ => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "a set was answered as something else")),
+        _ => Err(Problem::internal("a set was answered as something else")),
     }
 }
 

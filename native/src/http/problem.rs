@@ -69,8 +69,18 @@ impl Problem {
         problem
     }
 
+    /// 500.
+    pub fn internal(detail: &'static str) -> Problem {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
     /// The answer in the entry API (RFC 9457).
     pub fn into_response(self) -> Response<Body> {
+        self.printed().map(Full::new)
+    }
+
+    /// The same, with the bytes of its body at hand.
+    pub fn printed(self) -> Response<Bytes> {
         let body = serde_json::json!({
             "type": "about:blank",
             "title": self.status.canonical_reason().unwrap_or("Error"),
@@ -84,11 +94,11 @@ impl Problem {
     /// The answer in the plain API.
     pub fn into_plain(self) -> Response<Body> {
         let body = serde_json::json!({ "status": "error", "code": self.code, "message": self.detail });
-        self.respond("application/json", body)
+        self.respond("application/json", body).map(Full::new)
     }
 
-    fn respond(self, media: &'static str, body: serde_json::Value) -> Response<Body> {
-        let mut response = Response::new(Full::new(Bytes::from(format!("{body}\n"))));
+    fn respond(self, media: &'static str, body: serde_json::Value) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::from(format!("{body}\n")));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));

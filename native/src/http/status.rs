@@ -117,8 +117,7 @@ pub async fn explain(front: &Front, key: Key) -> Result<Response<Body>, Problem>
     let operation = Operation::Inspect;
     let request = ask::Request { key: key.clone(), operation, timeout: front.request_timeout };
     let Answer::Inspected(inspections) = front.ask(request).await.outcome? else {
-        let detail = "an inspection was answered as something else";
-        return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail));
+        return Err(Problem::internal("an inspection was answered as something else"));
     };
     let (view, now) = (front.shards.view(), front.shards.now().unix);
     let shown = match std::str::from_utf8(key.as_bytes()) {

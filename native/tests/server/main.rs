@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod demo;
+mod fast_path;
 mod one_node;
 mod support;
 mod three_nodes;
