@@ -3,7 +3,7 @@
 //! `VITRINE_SEEDS=20000 VITRINE_FIRST_SEED=1000` runs others; `VITRINE_SEED=42` runs one and prints its trace's end.
 
 use vitrine_engine::sim::swarm::{self, Plan, Report};
-use vitrine_engine::sim::{Seen, World};
+use vitrine_engine::sim::{Mark, RECONCILES, World};
 use vitrine_tests::swarm::run_all;
 
 /// Seeds that failed once. They run every time.
@@ -55,28 +55,18 @@ fn a_clone_goes_the_same_way() {
     assert_eq!((world.fingerprint(), world.events()), (other.fingerprint(), other.events()));
 }
 
-/// Whether a thing happened in a run.
-type Met = fn(&Seen) -> bool;
-
 /// Each interesting thing happened in some run, and not in all of them.
 fn met(reports: &[Report]) {
-    let things: [(&str, Met); 10] = [
-        ("crashes", |seen| seen.crashes > 0),
-        ("pauses", |seen| seen.pauses > 0),
-        ("cuts", |seen| seen.cuts > 0),
-        ("clogs", |seen| seen.clogs > 0),
-        ("refusals", |seen| seen.counters.refused > 0),
-        ("retries", |seen| seen.counters.retries > 0),
-        ("evictions by entries", |seen| seen.counters.evicted_entries > 0),
-        ("evictions by bytes", |seen| seen.counters.evicted_bytes > 0),
-        ("expiries", |seen| seen.counters.expired > 0),
-        ("timeouts", |seen| seen.counters.timeouts > 0),
-    ];
-    for (name, thing) in things {
-        let runs = reports.iter().filter(|report| thing(&report.seen)).count();
-        eprintln!("{runs:>4} of {} runs: {name}", reports.len());
-        assert!(runs > 0 && runs < reports.len(), "{name}: in {runs} of {} runs", reports.len());
+    let mut missing = Vec::new();
+    for mark in Mark::ALL {
+        let runs = reports.iter().filter(|report| report.seen.marks.count(mark) > 0).count();
+        let times: u64 = reports.iter().map(|report| report.seen.marks.count(mark)).sum();
+        eprintln!("{times:>9} times in {runs:>4} of {} runs: {}", reports.len(), mark.name());
+        if (runs == 0 || runs == reports.len()) && (mark != Mark::CalmAgain || RECONCILES) {
+            missing.push(mark.name());
+        }
     }
+    assert!(missing.is_empty(), "in no run or in all of {}: {missing:?}", reports.len());
 }
 
 fn failure(report: &Report) -> String {

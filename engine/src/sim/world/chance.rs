@@ -10,6 +10,7 @@ use crate::id::NodeId;
 use crate::rng::Rng;
 use crate::sim::command::Command;
 use crate::sim::fault::{Dice, Fault, Faults};
+use crate::sim::mark::Mark;
 use crate::sim::network::Link;
 use crate::time::Instant;
 
@@ -83,6 +84,7 @@ impl World {
         let Some(dice) = &mut self.dice else { return };
         let crash_writing = dice.faults.crash_writing;
         if dice.rng.chance(crash_writing) && self.machines[index(node)].node.is_some() {
+            self.marks.note(Mark::CrashedWriting);
             self.strike(Command::Crash(node));
         }
     }

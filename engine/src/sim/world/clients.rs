@@ -4,6 +4,7 @@ use super::{Due, World};
 use crate::id::NodeId;
 use crate::request::{Answer, Condition, Key, ReadLevel, WriteLevel};
 use crate::sim::client::{Ask, Open, PATIENCE, Reply, Source, Told, Verb};
+use crate::sim::mark::Mark;
 use crate::sim::network::{Cargo, Place};
 use crate::sim::replay::Replay;
 use crate::sim::trace::What;
@@ -46,6 +47,9 @@ impl World {
         if self.trace.is_on() && source != Source::Replay {
             self.trace.push(self.now, What::Asked(ask.clone()));
         }
+        if self.config.checks {
+            self.checks.asked(&ask, self.now);
+        }
         self.open.insert(id, Open { ask: ask.clone(), asked: self.now, source, attempt: 0 });
         self.send(Place::Client(client), Place::Node(ask.node), Cargo::Ask(ask));
         id
@@ -59,7 +63,7 @@ impl World {
         let Some(open) = self.open.get(&id) else { return };
         if self.config.checks {
             let nodes = self.machines.iter().filter_map(|machine| Some((machine.id, machine.node.as_ref()?)));
-            self.checks.told(&open.ask, &reply, self.now, nodes);
+            self.checks.answered(&open.ask, open.asked, &reply, self.now, nodes);
         }
         let client = Place::Client(open.ask.client);
         self.send(Place::Node(me), client, Cargo::Reply(id, reply));
@@ -69,7 +73,7 @@ impl World {
     pub(super) fn told(&mut self, id: u64, reply: Reply) {
         let Some(Open { ask, asked, source, attempt }) = self.open.remove(&id) else { return };
         if self.config.checks {
-            self.checks.waited(&ask, asked, self.now);
+            self.checks.told(&ask, asked, &reply, self.now);
         }
         if self.trace.is_on() && source != Source::Replay {
             let (client, node, key) = (ask.client, ask.node, ask.key.clone());
@@ -95,6 +99,7 @@ impl World {
         let unknown = matches!(reply, Reply::Outcome(Err(_)) | Reply::Lost | Reply::Refused);
         if unknown && attempt < load.workload.retries {
             let node = NodeId(ask.node.0 % self.config.nodes + 1);
+            self.marks.note(Mark::AskedAgain);
             let id = self.ask(ask.client, Some(node), ask.key.clone(), ask.verb.clone(), Source::Workload);
             if let Some(open) = self.open.get_mut(&id) {
                 open.attempt = attempt + 1;
@@ -111,7 +116,10 @@ impl World {
 
     /// A client gives up, if it still waits and the node is still silent: the outcome is unknown.
     pub(super) fn give_up(&mut self, id: u64) {
-        self.told(id, Reply::Lost);
+        if self.open.contains_key(&id) {
+            self.marks.note(Mark::GaveUp);
+            self.told(id, Reply::Lost);
+        }
     }
 
     fn replayed_one(&mut self, ask: &Ask, reply: &Reply) {

@@ -2,11 +2,13 @@
 
 use super::machine::Arrived;
 use super::{Due, World, index};
+use crate::error::Failure;
 use crate::id::{ClientToken, NodeId};
-use crate::message::Message;
+use crate::message::{Message, Verdict};
 use crate::node::Input;
 use crate::request::Key;
 use crate::sim::client::{Ask, Reply};
+use crate::sim::mark::Mark;
 use crate::sim::network::{Cargo, Flight, Place, Sent};
 use crate::sim::trace::{self, Dropped, What};
 
@@ -55,7 +57,16 @@ impl World {
             }
             (Some(_), None) => {}
             (None, _) if machine.paused => machine.inbox.push(Arrived::Message(from, message)),
-            (None, _) => self.hand_over(from, to, message),
+            (None, _) => {
+                match &message {
+                    Message::Replicated { verdict: Verdict::Refused { .. }, .. } => self.marks.note(Mark::MovedOn),
+                    Message::Answer { outcome: Err(Failure::NotPrimary { .. }), .. } => {
+                        self.marks.note(Mark::NotPrimary)
+                    }
+                    _ => {}
+                }
+                self.hand_over(from, to, message);
+            }
         }
     }
 
@@ -86,7 +97,9 @@ impl World {
 
     /// A node takes a client's request.
     pub(super) fn serve(&mut self, to: NodeId, ask: &Ask) {
-        self.checks.asked(ask, self.now);
+        if self.config.checks {
+            self.checks.reached(ask, self.now);
+        }
         let request = ask.request(self.machines[index(to)].clock.read(self.now));
         self.handle(index(to), Input::Client { client: ClientToken(ask.id), request });
     }

@@ -11,7 +11,9 @@ use crate::node::{Node, NodeConfig};
 use crate::rng::Rng;
 use crate::shard::ShardConfig;
 use crate::sim::client::{Reply, Source};
+use crate::sim::clock::WallClock;
 use crate::sim::command::{self, Command, CommandError};
+use crate::sim::mark::Mark;
 use crate::sim::network::{Cargo, Link, Network, Place};
 use crate::sim::trace::What;
 use crate::time::{Instant, Time};
@@ -35,10 +37,21 @@ impl World {
             Command::Pause(node) => self.pause(index(node)),
             Command::Resume(node) => self.resume(index(node)),
             Command::Rolling(down) => self.plan_rolling(down),
-            Command::Clock(node, offset_ms) => self.with_clock(node, |clock, _| clock.step(offset_ms)),
-            Command::Drift(node, ppm) => self.with_clock(node, |clock, now| clock.drift(now, ppm)),
-            Command::Strobe(node, strobe) => self.with_clock(node, |clock, now| clock.strobe(now, strobe)),
-            Command::Cut(ways) => ways.into_iter().for_each(|way| self.cut(way)),
+            Command::Clock(node, offset_ms) => {
+                self.with_clock(node, Mark::ClockStepped, |clock, _| clock.step(offset_ms));
+            }
+            Command::Drift(node, ppm) => {
+                self.with_clock(node, Mark::ClockDrifted, |clock, now| clock.drift(now, ppm));
+            }
+            Command::Strobe(node, strobe) => {
+                self.with_clock(node, Mark::ClockDrifted, |clock, now| clock.strobe(now, strobe));
+            }
+            Command::Cut(ways) => {
+                ways.iter().for_each(|way| self.cut(*way));
+                if ways.iter().any(|(from, to)| !self.air.links.is_cut(*to, *from)) {
+                    self.marks.note(Mark::CutOneWay);
+                }
+            }
             Command::Isolate(node) => self.links_of(&[node]).into_iter().for_each(|way| self.cut(way)),
             Command::Sides(side) => self.links_of(&side).into_iter().for_each(|way| self.cut(way)),
             Command::Heal(ways) => ways.into_iter().for_each(|way| self.heal(way)),
@@ -77,6 +90,9 @@ impl World {
     pub fn core(&mut self, nodes: &[NodeId]) {
         self.no_faults();
         self.core = nodes.to_vec();
+        if nodes.len() < self.machines.len() {
+            self.marks.note(Mark::Core);
+        }
         self.air.network = Network { loss: 0, duplicate: 0, capacity: None, ..self.air.network };
         let within = |(from, to): &Link| nodes.contains(from) && nodes.contains(to);
         let cut: Vec<_> = self.air.links.all_cut().filter(within).collect();
@@ -99,10 +115,10 @@ impl World {
         let machine = &mut self.machines[index];
         let Some(node) = machine.node.take() else { return };
         (machine.paused, machine.inbox) = (false, Vec::new());
-        self.seen.crashes += 1;
-        self.seen.counters = self.seen.counters.plus(node.counters());
+        self.marks.note(Mark::Crashed);
+        self.counted = self.counted.plus(node.counters());
         let (me, asked) = (machine.id, core::mem::take(&mut machine.asked));
-        self.checks.crash();
+        self.checks.crashed(me, self.now);
         self.mark(b'x', me, 0);
         self.trace.push(self.now, What::Crashed(me));
         for id in asked {
@@ -134,6 +150,7 @@ impl World {
         machine.node = Some(Node::new(&config, Arc::clone(&self.map), time));
         machine.wake = Instant::NEVER;
         let me = machine.id;
+        self.checks.started(me, self.now);
         self.mark(b's', me, 0);
         self.trace.push(self.now, What::Started(me));
         self.schedule(index);
@@ -147,7 +164,7 @@ impl World {
         }
         machine.paused = true;
         let (me, asked) = (machine.id, machine.asked.clone());
-        self.seen.pauses += 1;
+        self.marks.note(Mark::Paused);
         self.mark(b'p', me, 0);
         self.trace.push(self.now, What::Paused(me));
         asked.into_iter().for_each(|id| self.will_give_up(id));
@@ -162,6 +179,9 @@ impl World {
         }
         let (me, inbox) = (machine.id, core::mem::take(&mut machine.inbox));
         machine.wake = Instant::NEVER;
+        if !inbox.is_empty() {
+            self.marks.note(Mark::Backlog);
+        }
         self.mark(b'r', me, inbox.len() as u64);
         self.trace.push(self.now, What::Resumed(me));
         for arrived in inbox {
@@ -173,7 +193,8 @@ impl World {
         self.schedule(index);
     }
 
-    fn with_clock(&mut self, node: NodeId, change: impl FnOnce(&mut crate::sim::clock::WallClock, Instant)) {
+    fn with_clock(&mut self, node: NodeId, mark: Mark, change: impl FnOnce(&mut WallClock, Instant)) {
+        self.marks.note(mark);
         let machine = &mut self.machines[index(node)];
         change(&mut machine.clock, self.now);
         let offset_ms = machine.clock.offset_ms(self.now);
@@ -184,7 +205,7 @@ impl World {
     fn cut(&mut self, (from, to): Link) {
         if from != to && !self.air.links.is_cut(from, to) {
             self.air.links.cut(from, to);
-            self.seen.cuts += 1;
+            self.marks.note(Mark::Cut);
             self.mark(b'-', from, u64::from(to.0));
             self.trace.push(self.now, What::Cut(from, to));
         }
@@ -200,7 +221,7 @@ impl World {
 
     fn clog(&mut self, link: Link) {
         if self.air.clog(link) {
-            self.seen.clogs += 1;
+            self.marks.note(Mark::Clogged);
             self.mark(b'[', link.0, u64::from(link.1.0));
             self.trace.push(self.now, What::Clogged(link.0, link.1));
         }
@@ -210,6 +231,9 @@ impl World {
         let Some(flights) = self.air.unclog(self.now, link) else { return };
         self.mark(b']', link.0, u64::from(link.1.0));
         self.trace.push(self.now, What::Unclogged(link.0, link.1));
+        if !flights.is_empty() {
+            self.marks.note(Mark::Released);
+        }
         for (flight, arrives) in flights {
             self.queue(arrives, Due::Arrival(flight));
         }

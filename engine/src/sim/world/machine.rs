@@ -5,14 +5,16 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Due, World};
-use crate::effect::Effect;
+use crate::effect::{Effect, Event};
 use crate::id::NodeId;
 use crate::message::Message;
 use crate::node::{Input, Node};
 use crate::sim::client::{Ask, Reply};
 use crate::sim::clock::WallClock;
+use crate::sim::mark::Mark;
 use crate::sim::network::{Cargo, Place};
 use crate::sim::trace::What;
+use crate::store::Cause;
 use crate::time::{Instant, Time, UnixMs};
 
 /// One node of the world and the machine it runs on.
@@ -62,6 +64,11 @@ impl Machine {
         self.paused
     }
 
+    /// True while it is up and not paused.
+    pub fn is_working(&self) -> bool {
+        self.node.is_some() && !self.paused
+    }
+
     /// How far its wall clock is from the truth at that moment, in milliseconds.
     pub fn clock_offset_ms(&self, at: Instant) -> i64 {
         self.clock.offset_ms(at)
@@ -80,11 +87,27 @@ impl World {
         let Some(node) = &mut machine.node else { return };
         let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
         let me = machine.id;
+        let peer_writes = matches!(&input, Input::Peer { message: Message::Replicate { .. }, .. });
         let mut out = core::mem::take(&mut self.outbox);
         node.handle(time, input, &mut out);
+        let replicating = peer_writes
+            && out.events.iter().any(|event| match event {
+                Event::Dropped { cause, .. } => *cause != Cause::Expired,
+                _ => false,
+            });
+        if replicating {
+            self.marks.note(Mark::EvictedReplicating);
+        }
         for event in out.events.drain(..) {
             if self.config.checks {
-                self.checks.happened(me, &event);
+                let machines = &self.machines;
+                let up = |node: NodeId| machines[super::index(node)].is_working();
+                self.checks.happened(me, &event, self.now, up);
+            }
+            if let Event::Forwarded { id, .. } = &event
+                && !self.forwards.insert(*id)
+            {
+                self.marks.note(Mark::ForwardRetried);
             }
             if self.trace.is_on() {
                 self.trace.push(self.now, What::Node { node: me, event });

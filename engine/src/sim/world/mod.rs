@@ -25,13 +25,14 @@ use super::client::{Open, Told};
 use super::clock::WallClock;
 use super::command::Command;
 use super::fault::Dice;
+use super::mark::Marks;
 use super::network::Air;
 use super::replay::Replay;
 use super::trace::{Trace, What};
 use super::workload::Load;
 use crate::effect::Outbox;
 use crate::hash::Fingerprint;
-use crate::id::{Epoch, NodeId};
+use crate::id::{Epoch, NodeId, RequestId};
 use crate::limits;
 use crate::node::{Input, Node};
 use crate::rng::Rng;
@@ -69,7 +70,10 @@ pub struct World {
     reported: usize,
     fingerprint: Fingerprint,
     events: u64,
-    seen: Seen,
+    /// What the nodes counted that have crashed.
+    counted: Counters,
+    marks: Marks,
+    forwards: Forwards,
     outbox: Outbox,
     scratch: Vec<u8>,
 }
@@ -77,16 +81,34 @@ pub struct World {
 /// What a world has come across.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Nodes that crashed.
-    pub crashes: u64,
-    /// Ways between nodes that were cut.
-    pub cuts: u64,
-    /// Nodes that were paused.
-    pub pauses: u64,
-    /// Ways between nodes that were clogged.
-    pub clogs: u64,
+    /// What happened, and how often.
+    pub marks: Marks,
     /// What every node has counted, those included that have crashed since.
     pub counters: Counters,
+}
+
+/// The requests that were passed on lately, to know one that is passed on once more.
+#[derive(Clone, Debug, Default)]
+struct Forwards {
+    known: BTreeSet<RequestId>,
+    order: VecDeque<RequestId>,
+}
+
+impl Forwards {
+    /// False when it was known.
+    fn insert(&mut self, id: RequestId) -> bool {
+        const MOST: usize = 512;
+        let new = self.known.insert(id);
+        if new {
+            self.order.push_back(id);
+            if self.order.len() > MOST
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.known.remove(&oldest);
+            }
+        }
+        new
+    }
 }
 
 /// What the queue holds.
@@ -155,7 +177,9 @@ impl World {
             reported: 0,
             fingerprint: Fingerprint::default(),
             events: 0,
-            seen: Seen::default(),
+            counted: Counters::default(),
+            marks: Marks::default(),
+            forwards: Forwards::default(),
             outbox: if watching { Outbox::watching() } else { Outbox::new() },
             scratch: Vec::new(),
             config,
@@ -220,8 +244,9 @@ impl World {
     /// Checks what must be true when faults have been over for long enough: see [`World::violations`].
     pub fn verdict(&mut self) {
         if self.config.checks {
-            let nodes = self.machines.iter().filter_map(|machine| Some((machine.id, machine.node.as_ref()?)));
-            self.checks.end(self.now, nodes);
+            let up = self.machines.iter().filter_map(|machine| Some((machine.id, machine.node.as_ref()?)));
+            let nodes: Vec<(NodeId, &Node)> = up.collect();
+            self.checks.end(self.now, &nodes, &self.core);
         }
         if let Some(open) = self.open.values().next() {
             self.checks.stuck(self.now, format!("{} requests have no end: {:?}", self.open.len(), open.ask));

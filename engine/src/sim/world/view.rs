@@ -6,6 +6,7 @@ use super::{Machine, Seen, World, WorldConfig};
 use crate::sim::check::Violation;
 use crate::sim::client::Told;
 use crate::sim::clock::truth;
+use crate::sim::mark::Mark;
 use crate::sim::network::{Flight, Links, Network};
 use crate::sim::trace::Trace;
 use crate::sim::workload::Workload;
@@ -21,7 +22,10 @@ impl World {
     /// What the world has come across so far.
     pub fn seen(&self) -> Seen {
         let nodes = self.machines.iter().filter_map(Machine::node);
-        Seen { counters: nodes.fold(self.seen.counters, |sum, node| sum.plus(node.counters())), ..self.seen }
+        let counters = nodes.fold(self.counted, |sum, node| sum.plus(node.counters()));
+        let mut marks = self.marks.plus(self.checks.marks());
+        marks.add(Mark::Retried, counters.retries);
+        Seen { marks, counters }
     }
 
     /// One number for all that has happened: equal runs have equal fingerprints, on every platform.

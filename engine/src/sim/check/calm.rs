@@ -1,0 +1,127 @@
+//! When the cluster is calm: the time in which promises hold that trouble suspends.
+//!
+//! P5 is promised while nobody is suspected, P3 and P4 within a side and once a heal has been reconciled. Trouble is a
+//! node that is down or suspected, and it lasts until [`BOUND`] after the last of it.
+
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+
+use crate::id::NodeId;
+use crate::time::Instant;
+
+/// Replicas that were away are reconciled when they come back. While it is `false`, what is promised after a heal is not
+/// checked: only runs without trouble are held to P3, P4 and P5.
+pub const RECONCILES: bool = false;
+
+/// How long after the last trouble every replica must have been reconciled.
+pub(super) const BOUND: Duration = Duration::from_secs(8);
+
+/// Whether the cluster is calm, and since when.
+#[derive(Clone, Debug)]
+pub(super) struct Calm {
+    /// Who suspects whom.
+    suspicions: BTreeSet<(NodeId, NodeId)>,
+    down: BTreeSet<NodeId>,
+    /// The last trouble, or the end of it.
+    last: Option<Instant>,
+    calm: bool,
+    /// Since when it is, if it is.
+    began: Instant,
+    /// Which time of calm or of trouble this is.
+    round: u32,
+}
+
+impl Calm {
+    /// Calm from the beginning.
+    pub(super) fn new() -> Calm {
+        Calm { suspicions: BTreeSet::new(), down: BTreeSet::new(), last: None, calm: true, began: Instant(0), round: 0 }
+    }
+
+    /// Is the cluster calm at that moment? True once more when it has just become so.
+    pub(super) fn look(&mut self, at: Instant, reconciles: bool) -> bool {
+        let over = self.suspicions.is_empty() && self.down.is_empty();
+        let again = !self.calm && reconciles && over && self.last.is_none_or(|last| at >= last + BOUND);
+        if again {
+            self.calm = true;
+            self.round += 1;
+            self.began = at;
+        }
+        again
+    }
+
+    /// Has it been calm since that moment?
+    pub(super) fn since(&self, moment: Instant) -> bool {
+        self.calm && self.began <= moment
+    }
+
+    pub(super) fn is_calm(&self) -> bool {
+        self.calm
+    }
+
+    /// There has been no trouble at all.
+    pub(super) fn is_first(&self) -> bool {
+        self.round == 0
+    }
+
+    /// A number for this time of calm or of trouble.
+    pub(super) fn round(&self) -> u32 {
+        self.round
+    }
+
+    pub(super) fn suspected(&mut self, by: NodeId, member: NodeId, at: Instant) {
+        self.suspicions.insert((by, member));
+        self.trouble(at);
+    }
+
+    pub(super) fn heard(&mut self, by: NodeId, member: NodeId, at: Instant) {
+        self.suspicions.remove(&(by, member));
+        self.trouble(at);
+    }
+
+    /// A node is gone, and its suspicions with it.
+    pub(super) fn crashed(&mut self, node: NodeId, at: Instant) {
+        self.suspicions.retain(|(by, _)| *by != node);
+        self.down.insert(node);
+        self.trouble(at);
+    }
+
+    pub(super) fn started(&mut self, node: NodeId, at: Instant) {
+        if self.down.remove(&node) {
+            self.trouble(at);
+        }
+    }
+
+    fn trouble(&mut self, at: Instant) {
+        self.last = Some(at);
+        if core::mem::take(&mut self.calm) {
+            self.round += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_ends_a_while_after_its_last_sign() {
+        let at = |seconds: u64| Instant(seconds * 1_000_000);
+        let (n1, n2) = (NodeId(1), NodeId(2));
+        let mut calm = Calm::new();
+        assert!(calm.is_calm() && calm.is_first() && !calm.look(at(100), true));
+        calm.suspected(n1, n2, at(100));
+        assert!(!calm.is_calm() && !calm.look(at(200), true), "a suspicion lasts");
+        calm.heard(n1, n2, at(200));
+        assert!(!calm.look(at(207), true) && !calm.look(at(300), false));
+        assert!(calm.look(at(208), true) && calm.is_calm() && !calm.is_first());
+        calm.crashed(n2, at(210));
+        assert!(!calm.look(at(300), true), "a node is down");
+        calm.started(n2, at(300));
+        assert!(calm.look(at(308), true));
+        calm.suspected(n1, n2, at(400));
+        calm.crashed(n1, at(401));
+        calm.started(n1, at(402));
+        assert!(calm.look(at(410), true), "its suspicions went with it");
+        assert_eq!(calm.round(), 6);
+    }
+}

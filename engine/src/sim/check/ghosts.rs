@@ -1,0 +1,156 @@
+//! P3: what was overwritten or deleted does not come back.
+//!
+//! Two views of it. While the cluster is calm, the order in which clients were answered counts: a value is a ghost when
+//! some other change of the key was begun after the value's write had ended, and had ended itself before the read began.
+//! And by versions: what was decided and acknowledged at some version, and is still known to a node that has not crashed
+//! since, must not be followed by anything older once the replicas are reconciled.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::id::{NodeId, Version};
+use crate::request::{Key, ReadLevel, WriteLevel};
+use crate::time::Instant;
+
+/// What has ended on one key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Past {
+    /// For each value by its hash, how many of its writes are under way or of unknown outcome, and when the last ended.
+    ended: BTreeMap<u64, (u32, Instant)>,
+    /// In which time of calm the lines below were noted.
+    round: u32,
+    /// For reads at each level, when changes ended that these reads must see, and the latest moment at which any of those
+    /// that had ended by then began. Both grow.
+    lines: [Vec<(Instant, Instant)>; 3],
+    /// What was acknowledged last, by version: the highest few.
+    decided: Vec<Decided>,
+}
+
+/// An acknowledged change.
+#[derive(Clone, Debug)]
+struct Decided {
+    version: Version,
+    at: Instant,
+    /// Who knows of it and has not crashed since.
+    holders: Vec<NodeId>,
+}
+
+/// Changes remembered by version.
+const DECIDED: usize = 4;
+
+impl Past {
+    /// A write of that value begins.
+    pub(super) fn begun(&mut self, value: u64) {
+        self.ended.entry(value).or_default().0 += 1;
+    }
+
+    /// A write of that value has ended: what it may do it has done.
+    pub(super) fn ended(&mut self, value: u64, at: Instant) {
+        if let Some((open, ended)) = self.ended.get_mut(&value) {
+            (*open, *ended) = (open.saturating_sub(1), at);
+        }
+    }
+
+    /// A change that began at one moment, in a calm that lasts, has ended at another, acknowledged at that level.
+    pub(super) fn changed(&mut self, round: u32, level: WriteLevel, begun: Instant, ended: Instant) {
+        self.enter(round);
+        for read in ReadLevel::ALL {
+            if !sees(read, level) {
+                continue;
+            }
+            let line = &mut self.lines[read as usize];
+            let latest = line.last().map_or(begun, |(_, latest)| begun.max(*latest));
+            if line.last().is_none_or(|(_, before)| latest > *before) {
+                line.push((ended, latest));
+            }
+            // Nobody reads for longer than a minute: of what is older the latest is enough.
+            if line.len() > LINE {
+                line.drain(..LINE / 2);
+            }
+        }
+    }
+
+    /// A read that began at that moment, in a calm that lasts, has found that value.
+    pub(super) fn read(
+        &mut self,
+        round: u32,
+        key: &Key,
+        level: ReadLevel,
+        value: u64,
+        begun: Instant,
+    ) -> Option<String> {
+        self.enter(round);
+        let line = &self.lines[level as usize];
+        let before = line.partition_point(|(ended, _)| *ended < begun);
+        let (_, latest) = line.get(before.checked_sub(1)?)?;
+        let (open, ended) = self.ended.get(&value)?;
+        (*open == 0 && ended < latest).then(|| {
+            let (ended, latest) = (ended.0 / 1_000, latest.0 / 1_000);
+            format!(
+                "{key:?}: a value whose write had ended at {ended} ms was read at {} ms, after a change begun at \
+                 {latest} ms had been acknowledged",
+                begun.0 / 1_000
+            )
+        })
+    }
+
+    /// A change of that version was acknowledged, and these nodes know of it.
+    pub(super) fn decided(&mut self, version: Version, at: Instant, holders: Vec<NodeId>) {
+        if holders.is_empty() || self.decided.iter().any(|decided| decided.version == version) {
+            return;
+        }
+        self.decided.push(Decided { version, at, holders });
+        self.decided.sort_unstable_by_key(|decided| decided.version);
+        if self.decided.len() > DECIDED {
+            self.decided.remove(0);
+        }
+    }
+
+    pub(super) fn crashed(&mut self, node: NodeId) {
+        for decided in &mut self.decided {
+            decided.holders.retain(|holder| *holder != node);
+        }
+        self.decided.retain(|decided| !decided.holders.is_empty());
+    }
+
+    /// Something of that version is there or was read, long after all trouble: is there anything later that was decided
+    /// before that moment, and is known to somebody?
+    pub(super) fn older(&self, key: &Key, version: Version, before: Instant) -> Option<String> {
+        self.older_known(key, version, before, |_| true)
+    }
+
+    /// The same where only some nodes count as those who know.
+    pub(super) fn older_known(
+        &self,
+        key: &Key,
+        version: Version,
+        before: Instant,
+        counts: impl Fn(NodeId) -> bool,
+    ) -> Option<String> {
+        let known = |decided: &Decided| decided.holders.iter().any(|holder| counts(*holder));
+        let later = |decided: &&Decided| decided.at < before && decided.version > version && known(decided);
+        let later = self.decided.iter().rev().find(later)?;
+        let (decided, holders) = (later.version, &later.holders);
+        Some(format!("{key:?} at {version} came back: {holders:?} know of {decided}, which was acknowledged"))
+    }
+
+    fn enter(&mut self, round: u32) {
+        if self.round != round {
+            self.round = round;
+            self.lines = Default::default();
+        }
+    }
+}
+
+const LINE: usize = 4_096;
+
+/// Must a read at that level see what was acknowledged at that one, while everybody is alive?
+fn sees(read: ReadLevel, write: WriteLevel) -> bool {
+    match read {
+        ReadLevel::Primary => true,
+        ReadLevel::Quorum => write != WriteLevel::One,
+        ReadLevel::One => matches!(write, WriteLevel::Live | WriteLevel::All),
+    }
+}

@@ -1,0 +1,442 @@
+//! The promises, each checked by code of its own while a world runs.
+//!
+//! The checkers see what clients were told and what nodes hold, and share nothing with the code that they check but the
+//! types. A broken promise is noted once, with the moment, and the world goes on. P9, that a run can be repeated, is
+//! checked where runs are repeated: by fingerprints.
+
+mod calm;
+mod ghosts;
+mod loss;
+mod memory;
+mod order;
+mod progress;
+#[cfg(test)]
+mod tests;
+mod truth;
+mod written;
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use self::calm::Calm;
+pub use self::calm::RECONCILES;
+use self::ghosts::Past;
+use self::loss::{Copies, Crashes};
+use self::order::{Did, Found, Register};
+use self::written::Written;
+use super::client::{Ask, Reply, Verb};
+use super::clock::truth as true_time;
+use super::mark::{Mark, Marks};
+use crate::effect::Event;
+use crate::error::Failure;
+use crate::id::{NodeId, Version};
+use crate::node::Node;
+use crate::request::{Answer, Condition, Key, ReadLevel};
+use crate::store::Cause;
+use crate::time::{Instant, UnixMs};
+
+/// A promise of the cache, by its name in the documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Promise {
+    /// P1: a read returns only what some client wrote to that key, whole.
+    NoInvention,
+    /// P2: an acknowledged write is where its answer says, and stays there until something explains its going.
+    NoLoss,
+    /// P3: what was deleted, expired or overwritten does not come back.
+    NoGhosts,
+    /// P4: replicas that have reconciled hold the same version of a key, or nothing.
+    OneTruth,
+    /// P5: reads and writes of a key through its primary have an order.
+    Order,
+    /// P6: a value is never served later than its deadline and the clock skew.
+    Ttl,
+    /// P7: accounted bytes never exceed the limit by more than one entry.
+    BoundedMemory,
+    /// P8: every request ends.
+    Progress,
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub promise: Promise,
+    /// When.
+    pub at: Instant,
+    /// What was seen.
+    pub what: String,
+}
+
+/// The checkers and what they remember.
+#[derive(Clone, Debug)]
+pub struct Checks {
+    skew: Duration,
+    /// Hold the time after a heal to P3, P4 and P5.
+    reconciles: bool,
+    calm: Calm,
+    crashes: Crashes,
+    keys: BTreeMap<Key, Ledger>,
+    /// The first violations, in order; more are not kept.
+    violations: Vec<Violation>,
+    marks: Marks,
+    /// Some node has evicted something, or removed what had expired.
+    forgetful: bool,
+    /// The largest entry that any client has asked to store.
+    largest: u64,
+    /// Values remembered over all keys.
+    remembered: u64,
+}
+
+/// What clients did to one key, and what became of it: a part for each checker.
+#[derive(Clone, Debug, Default)]
+struct Ledger {
+    written: Written,
+    copies: Copies,
+    past: Past,
+    register: Register,
+    /// The node that decided last about the key, and the version of the last removal.
+    primary: Option<NodeId>,
+    removal: Version,
+}
+
+const KEPT: usize = 32;
+/// Values remembered at most: a world that runs for ever checks the later ones only by what it still knows.
+const REMEMBERED: u64 = 4_000_000;
+
+impl Checks {
+    pub(super) fn new(skew: Duration) -> Checks {
+        Checks {
+            skew,
+            reconciles: RECONCILES,
+            calm: Calm::new(),
+            crashes: Crashes::default(),
+            keys: BTreeMap::new(),
+            violations: Vec::new(),
+            marks: Marks::default(),
+            forgetful: false,
+            largest: 0,
+            remembered: 0,
+        }
+    }
+
+    /// The promises that were broken, in order; the first ones only when there are many.
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// What the checkers have come across.
+    pub fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// A client asks.
+    pub(super) fn asked(&mut self, ask: &Ask, at: Instant) {
+        if self.remembered >= REMEMBERED {
+            return;
+        }
+        if let Verb::Set { .. } = ask.verb {
+            self.remembered += 1;
+        }
+        let ledger = self.keys.entry(ask.key.clone()).or_default();
+        match &ask.verb {
+            Verb::Set { value, .. } => {
+                ledger.past.begun(hash(value));
+                ledger.register.asked(ask.id, at);
+            }
+            Verb::Delete(_) | Verb::Get(ReadLevel::Primary) => ledger.register.asked(ask.id, at),
+            Verb::Get(_) => {}
+        }
+    }
+
+    /// A request reaches a node: from now on what it writes may be read.
+    pub(super) fn reached(&mut self, ask: &Ask, at: Instant) {
+        let Verb::Set { value, ttl, .. } = &ask.verb else { return };
+        let size = crate::store::Store::entry_bytes(ask.key.as_bytes().len(), value.len(), 0, ttl.is_some());
+        self.largest = self.largest.max(size);
+        if let Some(ledger) = self.keys.get_mut(&ask.key) {
+            ledger.written.reached(ask, at, self.skew);
+        }
+    }
+
+    /// A node answers what was asked at that moment.
+    pub(super) fn answered<'a>(
+        &mut self,
+        ask: &Ask,
+        asked: Instant,
+        reply: &Reply,
+        at: Instant,
+        nodes: impl Iterator<Item = (NodeId, &'a Node)> + Clone,
+    ) {
+        let Some(ledger) = self.keys.get_mut(&ask.key) else { return };
+        match reply {
+            Reply::Outcome(Ok(Answer::Found(entry))) if self.remembered < REMEMBERED => {
+                if let Some((promise, what)) = ledger.written.found(&ask.key, entry, at) {
+                    self.broken(promise, at, what);
+                }
+            }
+            Reply::Outcome(Ok(Answer::Stored { version, copies, .. })) => {
+                let has = |(id, node): &(NodeId, &Node)| {
+                    held(node, &ask.key).is_some_and(|held| held >= *version) || ledger.copies.gone(*id) >= *version
+                };
+                let holders: Vec<NodeId> = nodes.filter(has).map(|(id, _)| id).collect();
+                ledger.past.decided(*version, at, holders.clone());
+                let crashed = self.crashes.since(asked);
+                if let Some(what) = ledger.copies.acknowledged(&ask.key, *version, *copies, crashed, holders) {
+                    self.broken(Promise::NoLoss, at, what);
+                }
+            }
+            Reply::Outcome(Ok(Answer::Deleted { .. })) => {
+                let version = ledger.removal;
+                let has = |id: &NodeId| ledger.copies.gone(*id) >= version;
+                let holders: Vec<NodeId> = nodes.map(|(id, _)| id).filter(has).collect();
+                if version > Version::ZERO {
+                    ledger.past.decided(version, at, holders);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A client has been told what it had asked at that moment.
+    pub(super) fn told(&mut self, ask: &Ask, asked: Instant, reply: &Reply, at: Instant) {
+        if let Some(what) = progress::late(ask, asked, at) {
+            self.broken(Promise::Progress, at, what);
+        }
+        self.note(ask, reply);
+        if self.calm.look(at, self.reconciles) {
+            self.marks.note(Mark::CalmAgain);
+        }
+        let (round, calm) = (self.calm.round(), self.calm.is_calm());
+        let Some(ledger) = self.keys.get_mut(&ask.key) else { return };
+        let mut wrong: Vec<(Promise, String)> = Vec::new();
+        match (&ask.verb, reply) {
+            (Verb::Get(level), Reply::Outcome(Ok(Answer::Found(entry)))) if self.calm.since(asked) => {
+                let ghost = ledger.past.read(round, &ask.key, *level, hash(&entry.value.bytes), asked);
+                wrong.extend(ghost.map(|what| (Promise::NoGhosts, what)));
+                if *level == ReadLevel::Primary {
+                    let ghost = ledger.past.older(&ask.key, entry.version, asked);
+                    wrong.extend(ghost.map(|what| (Promise::NoGhosts, what)));
+                }
+            }
+            (Verb::Set { level, .. }, Reply::Outcome(Ok(Answer::Stored { .. })))
+            | (Verb::Delete(level), Reply::Outcome(Ok(Answer::Deleted { .. })))
+                if self.calm.since(asked) =>
+            {
+                ledger.past.changed(round, *level, asked, at);
+            }
+            _ => {}
+        }
+        if let (Verb::Set { value, .. }, false) = (&ask.verb, is_unknown(reply)) {
+            ledger.past.ended(hash(value), at);
+        }
+        let skew = self.skew;
+        let expiring = || ledger.written.expires_between(true_time(asked), true_time(at), skew);
+        let did = did(ask, reply, &ledger.written, expiring);
+        match ledger.register.answered(ask.id, at, did, round, calm) {
+            Found::Plain => {}
+            Found::Order => self.marks.note(Mark::Ordered),
+            Found::TooMany => self.marks.note(Mark::OrderGivenUp),
+            Found::None => {
+                let what = format!("{:?}: what clients were told until operation {} has no order", ask.key, ask.id);
+                wrong.push((Promise::Order, what));
+            }
+        }
+        for (promise, what) in wrong {
+            self.broken(promise, at, what);
+        }
+    }
+
+    /// Something happened in a node.
+    pub(super) fn happened(&mut self, node: NodeId, event: &Event, at: Instant, member_is_up: impl Fn(NodeId) -> bool) {
+        match event {
+            Event::Applied { key, version, removed, primary } => {
+                let Some(ledger) = self.keys.get_mut(key) else { return };
+                if *removed {
+                    ledger.copies.removed(node, *version);
+                }
+                if *primary {
+                    if *removed {
+                        ledger.removal = ledger.removal.max(*version);
+                    }
+                    if ledger.primary.replace(node).is_some_and(|before| before != node) {
+                        self.marks.note(Mark::PrimaryChanged);
+                    }
+                }
+            }
+            Event::Dropped { key, version, cause } => {
+                self.forgetful = true;
+                self.marks.note(match cause {
+                    Cause::Entries => Mark::EvictedEntries,
+                    Cause::Bytes => Mark::EvictedBytes,
+                    Cause::Expired => Mark::Expired,
+                });
+                if let Some(ledger) = self.keys.get_mut(key) {
+                    ledger.copies.removed(node, *version);
+                }
+            }
+            Event::Suspected { member } => {
+                let up = member_is_up(*member);
+                self.marks.note(if up { Mark::SuspectedAlive } else { Mark::SuspectedAway });
+                self.calm.suspected(node, *member, at);
+            }
+            Event::Alive { member } => {
+                self.marks.note(Mark::HeardAgain);
+                self.calm.heard(node, *member, at);
+            }
+            Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } => {}
+        }
+    }
+
+    /// A node has done something.
+    pub(super) fn node(&mut self, id: NodeId, node: &Node, at: Instant) {
+        for shard in node.shards() {
+            let store = shard.store();
+            if let Some(what) = memory::exceeded(store.len(), store.bytes(), store.limits(), self.largest) {
+                self.broken(Promise::BoundedMemory, at, format!("{id}: {what}"));
+            }
+        }
+    }
+
+    pub(super) fn crashed(&mut self, node: NodeId, at: Instant) {
+        self.calm.crashed(node, at);
+        self.crashes.note(node, at);
+        for ledger in self.keys.values_mut() {
+            ledger.copies.crashed(node);
+            ledger.past.crashed(node);
+        }
+    }
+
+    pub(super) fn started(&mut self, node: NodeId, at: Instant) {
+        self.calm.started(node, at);
+    }
+
+    /// In the end, with no load and everybody of `core` up and connected for long: every acknowledged write is somewhere,
+    /// or something explains its going, and replicas agree.
+    pub(super) fn end(&mut self, at: Instant, nodes: &[(NodeId, &Node)], core: &[NodeId]) {
+        let mut broken = Vec::new();
+        let agreed = self.reconciles || self.calm.is_calm() && self.calm.is_first();
+        let unix = true_time(at);
+        for (key, ledger) in &self.keys {
+            match ledger.copies.end(key, nodes) {
+                Ok(None) => {}
+                Ok(Some(mark)) => self.marks.note(mark),
+                Err(what) => broken.push((Promise::NoLoss, what)),
+            }
+            // What expires just now is gone on some and not on others.
+            if !agreed || ledger.written.expires_between(unix, unix, self.skew + EXPIRES_WITHIN) {
+                continue;
+            }
+            let Some(replicas) = nodes.first().map(|(_, node)| node.view().replicas(key.slot())) else { continue };
+            let replicas: Vec<(NodeId, &Node)> =
+                nodes.iter().filter(|(id, _)| core.contains(id) && replicas.contains(id)).copied().collect();
+            let different = truth::disagree(key, &replicas, self.forgetful);
+            broken.extend(different.map(|what| (Promise::OneTruth, what)));
+            for version in replicas.iter().filter_map(|(_, node)| held(node, key)) {
+                let known_here = |holder: NodeId| core.contains(&holder) && nodes.iter().any(|(id, _)| *id == holder);
+                let ghost = ledger.past.older_known(key, version, at, known_here);
+                broken.extend(ghost.map(|what| (Promise::NoGhosts, what)));
+            }
+        }
+        for (promise, what) in broken {
+            self.broken(promise, at, what);
+        }
+    }
+
+    /// Faults have stopped for long enough: nothing may be waiting.
+    pub(super) fn stuck(&mut self, at: Instant, what: String) {
+        self.broken(Promise::Progress, at, what);
+    }
+
+    fn note(&mut self, ask: &Ask, reply: &Reply) {
+        let mark = match (reply, &ask.verb) {
+            (Reply::Outcome(Ok(Answer::Unmet { .. })), _) => Mark::Unmet,
+            (Reply::Outcome(Ok(Answer::Stored { .. })), Verb::Set { condition: Condition::Is(_), .. }) => Mark::Swapped,
+            (Reply::Outcome(Ok(Answer::Found(_))), Verb::Get(ReadLevel::Quorum)) => Mark::QuorumHit,
+            (Reply::Outcome(Ok(Answer::Found(_))), Verb::Get(ReadLevel::One)) => Mark::ReplicaHit,
+            (Reply::Outcome(Err(Failure::Indeterminate { .. })), _) => Mark::Indeterminate,
+            (Reply::Outcome(Err(Failure::Unavailable { .. })), _) => Mark::Unavailable,
+            (Reply::Outcome(Err(Failure::Timeout)), _) => Mark::TimedOut,
+            _ => return,
+        };
+        self.marks.note(mark);
+    }
+
+    fn broken(&mut self, promise: Promise, at: Instant, what: String) {
+        if self.violations.len() < KEPT {
+            self.violations.push(Violation { promise, at, what });
+        }
+    }
+}
+
+/// Entries are freed that long after their deadline at the latest.
+const EXPIRES_WITHIN: Duration = Duration::from_secs(1);
+
+/// What an operation did, for those who look for an order; `None` when it did nothing that they could tell.
+fn did(ask: &Ask, reply: &Reply, written: &Written, expiring: impl Fn() -> bool) -> Option<Did> {
+    let value = || if let Verb::Set { value, .. } = &ask.verb { Some(hash(value)) } else { None };
+    match reply {
+        Reply::Outcome(Ok(answer)) => match answer {
+            Answer::Found(entry) => Some(Did::Found(hash(&entry.value.bytes))),
+            // By one clock it has expired and by another it has not.
+            Answer::Missing | Answer::Unmet { present: None } => (!expiring()).then_some(Did::Nothing),
+            Answer::Stored { created: true, .. } => Some(Did::Created(value()?)),
+            Answer::Stored { created: false, .. } => {
+                let old = match ask.verb {
+                    Verb::Set { condition: Condition::Is(version), .. } => written.value_of(version),
+                    _ => None,
+                };
+                Some(Did::Replaced(old, value()?))
+            }
+            Answer::Deleted { existed: true, .. } => Some(Did::Removed),
+            Answer::Deleted { existed: false, .. } => Some(Did::Nothing),
+            Answer::Unmet { present: Some(_) } => Some(Did::Something),
+            Answer::Inspected(_) => None,
+        },
+        // A cache forgets by itself as well: only what may still be written counts.
+        reply if is_unknown(reply) => value().map(Did::Perhaps),
+        Reply::Outcome(Err(_)) | Reply::Refused | Reply::Lost => None,
+    }
+}
+
+/// May a write that was answered so still take effect?
+fn is_unknown(reply: &Reply) -> bool {
+    matches!(reply, Reply::Outcome(Err(Failure::Indeterminate { .. } | Failure::Timeout)) | Reply::Lost)
+}
+
+/// The version of a key on a node, whether its deadline has passed or not.
+fn held(node: &Node, key: &Key) -> Option<Version> {
+    node.shards().iter().find_map(|shard| {
+        let store = shard.store();
+        // At the beginning of time nothing has expired: what is still in the store is seen, deadline or not.
+        Some(store.peek(UnixMs(0), store.hash(key.as_bytes()), key.as_bytes())?.version)
+    })
+}
+
+fn hash(value: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(value)
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Promise::NoInvention => "P1 no invention",
+            Promise::NoLoss => "P2 no loss",
+            Promise::NoGhosts => "P3 no ghosts",
+            Promise::OneTruth => "P4 one truth",
+            Promise::Order => "P5 order",
+            Promise::Ttl => "P6 TTL",
+            Promise::BoundedMemory => "P7 bounded memory",
+            Promise::Progress => "P8 progress",
+        })
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}.{:03} ms: {}", self.promise, self.at.0 / 1_000, self.at.0 % 1_000, self.what)
+    }
+}

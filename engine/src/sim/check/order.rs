@@ -1,0 +1,346 @@
+//! P5: reads and writes of a key through its primary have an order: each takes effect at one moment between its question
+//! and its answer, and reads see the latest.
+//!
+//! The search is Wing and Gong's with Lowe's memory ("Testing for Linearizability", 2016), an operation at a time: of all
+//! orders only the states that they can lead to are kept. It begins whenever nothing is under way on the key, and goes on
+//! from all the states in which the key can be then. A cache may forget at any moment, so that a value may always be
+//! gone; once it was missed it must not come back without a write.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use crate::time::Instant;
+
+/// A key as its clients see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum State {
+    /// Anything: what was before is not known.
+    Unknown,
+    /// Nothing is there.
+    Absent,
+    /// The value of that hash.
+    Value(u64),
+}
+
+/// What an operation turned out to have done or seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Did {
+    /// It found that value.
+    Found(u64),
+    /// It found nothing, or made it so.
+    Nothing,
+    /// It found something, whatever that was, and left it.
+    Something,
+    /// It replaced something, or that value, by this one.
+    Replaced(Option<u64>, u64),
+    /// It put this value where nothing was.
+    Created(u64),
+    /// It found something and removed it.
+    Removed,
+    /// It may have put this value there, now or later.
+    Perhaps(u64),
+}
+
+/// What happens on one key.
+#[derive(Clone, Debug)]
+pub(super) struct Register {
+    /// Which time of calm or trouble this is about.
+    round: u32,
+    /// Operations since nothing was under way, in the order of their questions.
+    ops: Vec<Op>,
+    /// How many of them have no answer.
+    open: u32,
+    /// What the key can be, with each set of the `Perhaps` before that have come true.
+    states: BTreeSet<(State, u64)>,
+    /// Writes whose outcome is unknown: the value, and when it can come true no longer.
+    perhaps: Vec<(u64, Instant)>,
+    /// Too much overlapped: nothing is known until nothing is under way again.
+    lost: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Op {
+    id: u64,
+    asked: Instant,
+    /// When it was answered, and what it did.
+    answer: Option<(Instant, Option<Did>)>,
+}
+
+/// What became of a key when nothing was under way on it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Operations did not overlap, or there is nothing to say yet.
+    Plain,
+    /// They did, and an order was found.
+    Order,
+    /// There is none.
+    None,
+    /// There were too many.
+    TooMany,
+}
+
+/// Operations under way at the same time, and unknown outcomes remembered, that the search takes on.
+const UNDER_WAY: usize = 40;
+const PERHAPS: usize = 12;
+/// Operations without a pause that it takes on, and states that it keeps.
+const OPS: usize = 2_000;
+const STATES: usize = 5_000;
+/// How long after its answer a write of unknown outcome may still take effect, in microseconds.
+const LATE: u64 = 20_000_000;
+
+impl Default for Register {
+    /// At the beginning there is nothing.
+    fn default() -> Register {
+        let states = [(State::Absent, 0)].into();
+        Register { round: 0, ops: Vec::new(), open: 0, states, perhaps: Vec::new(), lost: false }
+    }
+}
+
+impl Register {
+    /// Something is asked.
+    pub(super) fn asked(&mut self, id: u64, at: Instant) {
+        self.ops.push(Op { id, asked: at, answer: None });
+        self.open += 1;
+    }
+
+    /// It is answered: it did nothing that counts when `did` is `None`. `round` says which time of calm or trouble it is,
+    /// and `calm` which of the two.
+    pub(super) fn answered(&mut self, id: u64, at: Instant, did: Option<Did>, round: u32, calm: bool) -> Found {
+        let Some(op) = self.ops.iter_mut().rev().find(|op| op.id == id && op.answer.is_none()) else {
+            return Found::Plain;
+        };
+        op.answer = Some((at, did));
+        self.open -= 1;
+        if self.ops.len() > OPS {
+            self.lost = true;
+            self.ops.retain(|op| op.answer.is_none());
+        }
+        if self.open > 0 {
+            return Found::Plain;
+        }
+        let ops = core::mem::take(&mut self.ops);
+        self.close(&ops, at, round, calm)
+    }
+
+    /// Nothing is under way: can all that was be put into an order?
+    fn close(&mut self, ops: &[Op], now: Instant, round: u32, calm: bool) -> Found {
+        let lost = core::mem::take(&mut self.lost);
+        // What began in another time of calm or trouble says nothing of this one, which is held to its promises from the
+        // first moment on at which nothing was under way.
+        let fresh = core::mem::replace(&mut self.round, round) != round;
+        let found = match (calm && !fresh, lost) {
+            (true, false) => self.search(ops),
+            (true, true) => Found::TooMany,
+            (false, _) => Found::Plain,
+        };
+        for op in ops {
+            if let Some((_, Some(Did::Perhaps(value)))) = op.answer {
+                self.perhaps.push((value, Instant(now.0.saturating_add(LATE))));
+            }
+        }
+        if fresh || !calm || matches!(found, Found::None | Found::TooMany) {
+            self.states = [(State::Unknown, 0)].into();
+        }
+        self.forget(now);
+        found
+    }
+
+    /// Forgets unknown outcomes that can come true no longer.
+    fn forget(&mut self, now: Instant) {
+        let mut index = 0;
+        while index < self.perhaps.len() {
+            if self.perhaps[index].1 > now {
+                index += 1;
+                continue;
+            }
+            self.perhaps.remove(index);
+            let below = (1_u64 << index) - 1;
+            let without = |set: u64| set & below | (set >> 1) & !below;
+            self.states = self.states.iter().map(|(state, set)| (*state, without(*set))).collect();
+        }
+        if self.perhaps.len() > PERHAPS {
+            // A write that may still come true explains any value: nothing is known while it may.
+            self.states = [(State::Unknown, 0)].into();
+        }
+    }
+
+    fn search(&mut self, ops: &[Op]) -> Found {
+        let known = self.perhaps.len();
+        let outcomes = ops.iter().filter_map(|op| op.answer.and_then(|(end, did)| Some((op.asked, end, did?))));
+        let mut perhaps: Vec<u64> = self.perhaps.iter().map(|(value, _)| *value).collect();
+        // (question, answer, what it did, bit); an unknown outcome has no answer, and its bit comes first.
+        let mut sure = Vec::new();
+        let mut begun = Vec::new();
+        for (asked, end, did) in outcomes {
+            match did {
+                Did::Perhaps(value) => {
+                    begun.push(asked);
+                    perhaps.push(value);
+                }
+                did => sure.push((asked, end, did)),
+            }
+        }
+        if perhaps.len() > PERHAPS {
+            return Found::TooMany;
+        }
+        // States: the key, the unknown outcomes that have come true, and of the operations under way those that are done.
+        let mut configurations: BTreeSet<(State, u64, u64)> =
+            self.states.iter().map(|(state, set)| (*state, *set, 0)).collect();
+        let mut by_answer: Vec<usize> = (0..sure.len()).collect();
+        by_answer.sort_by_key(|index| sure[*index].1);
+        let mut overlap = false;
+        let mut slots: Vec<Option<usize>> = Vec::new();
+        let (mut next, mut late) = (0, known);
+        for index in by_answer {
+            let (_, end, _) = sure[index];
+            // Everything asked before this answer may take effect before it.
+            while next < sure.len() && sure[next].0 <= end {
+                match slots.iter_mut().find(|slot| slot.is_none()) {
+                    Some(slot) => *slot = Some(next),
+                    None => slots.push(Some(next)),
+                }
+                next += 1;
+            }
+            while late < perhaps.len() && begun[late - known] <= end {
+                late += 1;
+            }
+            let under_way = slots.iter().flatten().count();
+            overlap |= under_way > 1;
+            if under_way > UNDER_WAY || slots.len() > 60 {
+                return Found::TooMany;
+            }
+            let slot = slots.iter().position(|slot| *slot == Some(index)).expect("asked before it is answered");
+            let Some(after) = step(&configurations, slot, &slots, &sure, &perhaps[..late]) else {
+                return Found::TooMany;
+            };
+            slots[slot] = None;
+            if after.is_empty() {
+                return Found::None;
+            }
+            configurations = after;
+        }
+        self.states = configurations.into_iter().map(|(state, set, _)| (state, set)).collect();
+        if overlap { Found::Order } else { Found::Plain }
+    }
+}
+
+type Sure = (Instant, Instant, Did);
+
+/// Every configuration in which the operation of that slot is done, its bit cleared. `None` when there are too many.
+fn step(
+    from: &BTreeSet<(State, u64, u64)>,
+    slot: usize,
+    slots: &[Option<usize>],
+    sure: &[Sure],
+    perhaps: &[u64],
+) -> Option<BTreeSet<(State, u64, u64)>> {
+    let mut seen = from.clone();
+    let mut left: Vec<(State, u64, u64)> = from.iter().copied().collect();
+    let mut done = BTreeSet::new();
+    while let Some((state, set, bits)) = left.pop() {
+        if bits >> slot & 1 == 1 {
+            done.insert((state, set, bits & !(1 << slot)));
+            continue;
+        }
+        let ops = slots.iter().enumerate().filter(|(place, _)| bits >> place & 1 == 0);
+        let ops = ops.filter_map(|(place, index)| Some((place, sure[(*index)?].2)));
+        let moved = ops.filter_map(|(place, did)| Some((apply(state, did)?, set, bits | 1 << place)));
+        let unknown = perhaps.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 0);
+        let unknown = unknown.map(|(bit, value)| (State::Value(*value), set | 1 << bit, bits));
+        for next in moved.chain(unknown) {
+            if seen.insert(next) {
+                left.push(next);
+            }
+        }
+        if seen.len() > STATES {
+            return None;
+        }
+    }
+    Some(done)
+}
+
+/// What the key is after that was done, or `None` when it cannot have been done in that state.
+fn apply(state: State, did: Did) -> Option<State> {
+    let is = |value: u64| matches!(state, State::Unknown) || state == State::Value(value);
+    let present = state != State::Absent;
+    match did {
+        Did::Found(value) => is(value).then_some(State::Value(value)),
+        Did::Nothing => Some(State::Absent),
+        Did::Something => present.then_some(state),
+        Did::Replaced(Some(old), new) => is(old).then_some(State::Value(new)),
+        Did::Replaced(None, new) => present.then_some(State::Value(new)),
+        Did::Removed => present.then_some(State::Absent),
+        Did::Created(value) | Did::Perhaps(value) => Some(State::Value(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Did::{Created, Found as Read, Nothing, Perhaps, Removed, Replaced, Something};
+
+    /// What the search says of operations, each with the moments of its question and its answer, one register for all.
+    fn check(ops: &[(u64, u64, Did)], expected: Found) {
+        let mut register = Register::default();
+        let mut events: Vec<(u64, bool, u64)> = Vec::new();
+        for (id, (asked, answered, _)) in (0..).zip(ops) {
+            events.push((*asked, false, id));
+            events.push((*answered, true, id));
+        }
+        events.sort_unstable();
+        let mut worst = Found::Plain;
+        for (at, answers, id) in events {
+            if !answers {
+                register.asked(id, Instant(at));
+                continue;
+            }
+            match register.answered(id, Instant(at), Some(ops[id as usize].2), 0, true) {
+                Found::Plain => {}
+                found => worst = found,
+            }
+        }
+        assert_eq!(worst, expected, "{ops:?}");
+    }
+
+    #[test]
+    fn an_order_is_found_or_there_is_none() {
+        check(&[(1, 2, Created(7)), (3, 4, Read(7)), (5, 6, Nothing), (7, 8, Nothing)], Found::Plain);
+        check(&[(1, 2, Created(7)), (3, 4, Nothing), (5, 6, Read(7))], Found::None);
+        check(&[(1, 2, Read(7))], Found::None);
+        check(&[(1, 2, Created(7)), (3, 4, Replaced(None, 8)), (5, 6, Read(7))], Found::None);
+        check(&[(1, 2, Created(7)), (3, 4, Removed), (5, 6, Something)], Found::None);
+        check(&[(1, 2, Removed)], Found::None);
+        // Compare and swap: of two at once one only.
+        check(&[(1, 2, Created(7)), (3, 6, Replaced(Some(7), 8)), (4, 7, Replaced(Some(7), 9))], Found::None);
+        check(&[(1, 2, Created(7)), (3, 6, Replaced(Some(7), 8)), (4, 7, Replaced(Some(8), 9))], Found::Order);
+        // A read at the same time as a write sees it or not; one after another that saw it must see it.
+        check(&[(1, 2, Created(7)), (3, 9, Replaced(None, 8)), (4, 5, Read(7)), (6, 7, Read(8))], Found::Order);
+        check(&[(1, 2, Created(7)), (3, 9, Replaced(None, 8)), (4, 5, Read(8)), (6, 7, Read(7))], Found::None);
+        // An outcome that is unknown may be seen, once, and at any time later.
+        check(&[(1, 2, Perhaps(7)), (3, 4, Read(7))], Found::Plain);
+        check(
+            &[(1, 2, Perhaps(7)), (3, 4, Nothing), (5, 6, Read(7)), (7, 8, Created(9)), (9, 10, Read(9))],
+            Found::Plain,
+        );
+        check(&[(1, 2, Perhaps(7)), (3, 4, Read(7)), (5, 6, Nothing), (7, 8, Read(7))], Found::None);
+        check(&[(1, 2, Created(6)), (3, 5, Perhaps(7)), (4, 9, Read(6)), (6, 8, Read(7))], Found::Order);
+        // A write of unknown outcome comes true no longer after so long.
+        check(&[(1, 2, Perhaps(7)), (LATE + 3, LATE + 4, Nothing), (LATE + 5, LATE + 6, Read(7))], Found::None);
+        let many: Vec<_> = (1..60).map(|id| (id, 1_000 + id, Created(id))).collect();
+        check(&many, Found::TooMany);
+    }
+
+    #[test]
+    fn what_began_in_trouble_is_not_held_against_the_calm_after_it() {
+        let mut register = Register::default();
+        let mut answer = |id, asked, at, did, round, calm| {
+            register.asked(id, Instant(asked));
+            register.answered(id, Instant(at), Some(did), round, calm)
+        };
+        assert_eq!(answer(1, 1, 2, Read(7), 1, false), Found::Plain);
+        assert_eq!(answer(2, 3, 4, Read(8), 2, true), Found::Plain);
+        assert_eq!(answer(3, 5, 6, Read(9), 2, true), Found::Plain, "nothing was known");
+        assert_eq!(answer(4, 7, 8, Read(9), 2, true), Found::Plain);
+        assert_eq!(answer(5, 9, 10, Read(7), 2, true), Found::None);
+    }
+}

@@ -1,0 +1,262 @@
+//! Each checker can fail, and does not where nothing is wrong.
+
+use alloc::sync::Arc;
+use alloc::vec;
+
+use bytes::Bytes;
+
+use super::calm::BOUND;
+use super::*;
+use crate::id::Epoch;
+use crate::node::{Input, NodeConfig};
+use crate::request::{Entry, Value, WriteLevel};
+use crate::shard::ShardConfig;
+use crate::store::Limits;
+use crate::time::Time;
+use crate::view::{Map, Member};
+
+fn at(ms: u64) -> Instant {
+    Instant(10_000_000 + ms * 1_000)
+}
+
+fn key() -> Key {
+    Key::new("k").unwrap()
+}
+
+fn set(id: u64, value: &'static str, ttl_ms: Option<u64>) -> Ask {
+    let ttl = ttl_ms.map(Duration::from_millis);
+    let value = Bytes::from_static(value.as_bytes());
+    of(id, Verb::Set { value, ttl, condition: Condition::Always, level: WriteLevel::Live })
+}
+
+fn get(id: u64) -> Ask {
+    of(id, Verb::Get(ReadLevel::Primary))
+}
+
+fn of(id: u64, verb: Verb) -> Ask {
+    Ask { id, client: 1, node: NodeId(1), key: key(), verb, timeout: Duration::from_secs(2) }
+}
+
+fn found(value: &'static str, version: u64) -> Reply {
+    let value = Value { bytes: Bytes::from_static(value.as_bytes()), media: Bytes::new() };
+    Reply::Outcome(Ok(Answer::Found(Entry { value, version: ver(version), deadline: None })))
+}
+
+fn stored(version: Version, copies: u8) -> Reply {
+    Reply::Outcome(Ok(Answer::Stored { version, copies, created: true }))
+}
+
+fn deleted() -> Reply {
+    Reply::Outcome(Ok(Answer::Deleted { copies: 1, existed: true }))
+}
+
+fn ver(stamp: u64) -> Version {
+    Version { stamp, node: NodeId(1) }
+}
+
+/// A node that holds the key, if so wished, and its version there.
+fn node(id: u16, filled: bool) -> (Node, Version) {
+    let member = |id| Member {
+        id: NodeId(id),
+        name: format!("n{id}"),
+        weight: 1,
+        peer_address: String::new(),
+        http_address: String::new(),
+    };
+    let map = Map { epoch: Epoch(1), members: vec![member(1), member(2)], replicas: 2, virtual_nodes: 8 };
+    let shard = ShardConfig {
+        me: NodeId(id),
+        limits: Limits::default(),
+        seed: 1,
+        hash_seed: (1, 2),
+        retry: crate::shard::Retry::default(),
+        clock_skew: Duration::ZERO,
+    };
+    let time = Time { instant: Instant(0), unix: true_time(Instant(0)) };
+    let config = NodeConfig { shard, stripes: 1, heartbeat: crate::cluster::Heartbeat::default() };
+    let mut node = Node::new(&config, Arc::new(map), time);
+    if !filled {
+        return (node, Version::ZERO);
+    }
+    let entry = Entry {
+        value: Value { bytes: Bytes::from_static(b"v"), media: Bytes::new() },
+        version: Version::new(time.unix, u16::from(id == 2), NodeId(id)),
+        deadline: None,
+    };
+    let message = crate::message::Message::Replicate {
+        id: crate::id::RequestId { node: NodeId(3 - id), serial: 1 },
+        key: key(),
+        change: crate::message::Change::Put(entry),
+    };
+    let mut out = crate::effect::Outbox::new();
+    node.handle(time, Input::Peer { from: NodeId(3 - id), message }, &mut out);
+    let version = held(&node, &key()).expect("it was put there");
+    (node, version)
+}
+
+/// What the checkers say after the steps: the promises broken, in order.
+fn check(steps: impl FnOnce(&mut Checks), expected: &[Promise]) {
+    let mut checks = Checks { reconciles: true, ..Checks::new(Duration::from_millis(100)) };
+    steps(&mut checks);
+    let broken: Vec<Promise> = checks.violations().iter().map(|violation| violation.promise).collect();
+    assert_eq!(broken, expected, "{:?}", checks.violations());
+}
+
+/// An operation from its question to its answer.
+fn operation(checks: &mut Checks, ask: &Ask, asked: u64, reply: &Reply, told: u64, nodes: &[(NodeId, &Node)]) {
+    checks.asked(ask, at(asked));
+    checks.reached(ask, at(asked));
+    checks.answered(ask, at(asked), reply, at(told), nodes.iter().copied());
+    checks.told(ask, at(asked), reply, at(told));
+}
+
+#[test]
+fn p1_and_p6_what_is_read_was_written_and_is_in_time() {
+    let written = |checks: &mut Checks| operation(checks, &set(1, "v", Some(1_000)), 0, &stored(ver(1), 0), 1, &[]);
+    let read = |checks: &mut Checks, value, ms| operation(checks, &get(2), ms, &found(value, 1), ms, &[]);
+    check(|checks| read(checks, "never written", 0), &[Promise::NoInvention, Promise::Order]);
+    check(|checks| (written(checks), read(checks, "w", 10)).1, &[Promise::NoInvention, Promise::Order]);
+    check(|checks| (written(checks), read(checks, "v", 1_100)).1, &[]);
+    check(|checks| (written(checks), read(checks, "v", 1_101)).1, &[Promise::Ttl]);
+}
+
+#[test]
+fn p2_what_was_acknowledged_is_there_or_its_going_is_explained() {
+    let ((one, version), (empty, _)) = (node(1, true), node(2, false));
+    let (n1, n2) = (NodeId(1), NodeId(2));
+    let later = Version { stamp: version.stamp + 1, ..version };
+    let write = |checks: &mut Checks, version, copies| {
+        operation(checks, &set(1, "v", None), 0, &stored(version, copies), 1, &[(n1, &one), (n2, &empty)]);
+    };
+    check(|checks| write(checks, version, 1), &[]);
+    check(|checks| write(checks, version, 2), &[Promise::NoLoss]);
+    check(|checks| write(checks, later, 1), &[Promise::NoLoss]);
+    // One that has crashed in between may have had it.
+    check(|checks| (checks.asked(&get(9), at(0)), checks.crashed(n2, at(0)), write(checks, version, 2)).2, &[]);
+    let end = |checks: &mut Checks, nodes: &[(NodeId, &Node)]| checks.end(at(2), nodes, &[]);
+    check(|checks| (write(checks, version, 1), end(checks, &[(n1, &one)])).1, &[]);
+    check(|checks| (write(checks, version, 1), end(checks, &[])).1, &[Promise::NoLoss]);
+    check(|checks| (write(checks, version, 1), checks.crashed(n1, at(1)), end(checks, &[])).2, &[]);
+    check(|checks| (write(checks, version, 1), checks.crashed(n2, at(1)), end(checks, &[])).2, &[Promise::NoLoss]);
+    let evicted = Event::Dropped { key: key(), version, cause: Cause::Entries };
+    let evict = |checks: &mut Checks| checks.happened(n2, &evicted, at(1), |_| true);
+    check(|checks| (write(checks, version, 1), evict(checks), end(checks, &[(n2, &empty)])).2, &[]);
+}
+
+#[test]
+fn p3_what_was_overwritten_or_deleted_does_not_come_back() {
+    let ghosts = |level: ReadLevel, write: WriteLevel, began: u64, expected: &[Promise]| {
+        check(
+            |checks| {
+                operation(checks, &set(1, "v", None), 0, &stored(ver(1), 0), 1, &[]);
+                let delete = of(2, Verb::Delete(write));
+                operation(checks, &delete, 2, &deleted(), 4, &[]);
+                operation(checks, &of(3, Verb::Get(level)), began, &found("v", 1), 9, &[]);
+            },
+            expected,
+        );
+    };
+    ghosts(ReadLevel::One, WriteLevel::Live, 5, &[Promise::NoGhosts]);
+    ghosts(ReadLevel::Quorum, WriteLevel::Quorum, 5, &[Promise::NoGhosts]);
+    ghosts(ReadLevel::Primary, WriteLevel::One, 5, &[Promise::NoGhosts, Promise::Order]);
+    // The replica need not have been told, and the read need not have begun after it.
+    ghosts(ReadLevel::One, WriteLevel::One, 5, &[]);
+    ghosts(ReadLevel::Quorum, WriteLevel::One, 5, &[]);
+    ghosts(ReadLevel::One, WriteLevel::Live, 4, &[]);
+
+    // A write of unknown outcome may come true at any time; one that trouble came after is not counted on.
+    let unknown = |checks: &mut Checks, reply: &Reply| {
+        operation(checks, &set(1, "v", None), 0, reply, 1, &[]);
+        operation(checks, &set(2, "w", None), 2, &stored(ver(2), 0), 3, &[]);
+        operation(checks, &of(3, Verb::Get(ReadLevel::One)), 5, &found("v", 1), 6, &[]);
+    };
+    check(|checks| unknown(checks, &Reply::Lost), &[]);
+    check(|checks| unknown(checks, &stored(ver(1), 0)), &[Promise::NoGhosts]);
+    let suspicion = Event::Suspected { member: NodeId(2) };
+    let trouble = |checks: &mut Checks| checks.happened(NodeId(1), &suspicion, at(0), |_| true);
+    check(|checks| (trouble(checks), unknown(checks, &stored(ver(1), 0))).1, &[]);
+}
+
+#[test]
+fn p3_and_p4_replicas_agree_after_a_heal_and_on_nothing_that_is_out_of_date() {
+    let ((one, first), (two, second), (empty, _)) = (node(1, true), node(2, true), node(2, false));
+    let (n1, n2) = (NodeId(1), NodeId(2));
+    let core = [n1, n2];
+    let write = |checks: &mut Checks, version, nodes: &[(NodeId, &Node)]| {
+        operation(checks, &set(1, "v", None), 0, &stored(version, 0), 1, nodes);
+    };
+    assert!(second > first);
+    let end = |checks: &mut Checks, nodes: &[(NodeId, &Node)], core: &[NodeId]| checks.end(at(5), nodes, core);
+    let both = [(n1, &one), (n2, &two)];
+    check(
+        |checks| (write(checks, second, &both), end(checks, &both, &core)).1,
+        &[Promise::OneTruth, Promise::NoGhosts],
+    );
+    // Who is not of the core need not agree, nor does what only he knows count.
+    check(|checks| (write(checks, second, &both), end(checks, &both, &[n1])).1, &[]);
+    let apart = [(n1, &one), (n2, &empty)];
+    check(|checks| (write(checks, first, &apart), end(checks, &apart, &core)).1, &[Promise::OneTruth]);
+    let evicted = Event::Dropped { key: Key::new("other").unwrap(), version: first, cause: Cause::Bytes };
+    let forget = |checks: &mut Checks| checks.happened(n2, &evicted, at(1), |_| true);
+    check(|checks| (write(checks, first, &apart), forget(checks), end(checks, &apart, &core)).2, &[]);
+    // A deletion that is known to somebody counts as well.
+    let removed = Event::Applied { key: key(), version: second, removed: true, primary: true };
+    let delete = |checks: &mut Checks| {
+        operation(checks, &set(1, "v", None), 0, &stored(first, 0), 0, &[]);
+        checks.happened(n2, &removed, at(1), |_| true);
+        operation(checks, &of(2, Verb::Delete(WriteLevel::Live)), 0, &deleted(), 2, &apart);
+    };
+    check(|checks| (delete(checks), forget(checks), end(checks, &apart, &core)).2, &[Promise::NoGhosts]);
+    check(|checks| (delete(checks), checks.crashed(n2, at(3)), forget(checks), end(checks, &apart, &core)).3, &[]);
+    // And so do reads, once all has been calm for long enough.
+    let calm = 10 + BOUND.as_millis() as u64;
+    let read = |checks: &mut Checks, ms| operation(checks, &get(7), ms, &found("v", first.stamp), ms, &[]);
+    let heal = |checks: &mut Checks| (checks.crashed(NodeId(3), at(3)), checks.started(NodeId(3), at(4))).1;
+    let look = |checks: &mut Checks| operation(checks, &get(6), calm, &Reply::Outcome(Ok(Answer::Missing)), calm, &[]);
+    check(|checks| (delete(checks), heal(checks), read(checks, 100)).2, &[]);
+    check(|checks| (delete(checks), heal(checks), look(checks), read(checks, calm + 1)).3, &[Promise::NoGhosts]);
+}
+
+#[test]
+fn p5_what_clients_are_told_has_an_order() {
+    let swap = |id, version| {
+        let condition = Condition::Is(version);
+        let value = Bytes::from(format!("v{id}"));
+        of(id, Verb::Set { value, ttl: None, condition, level: WriteLevel::Live })
+    };
+    let replaced = Reply::Outcome(Ok(Answer::Stored { version: ver(5), copies: 0, created: false }));
+    let swaps = |checks: &mut Checks, at_once: bool| {
+        operation(checks, &set(1, "v", None), 0, &stored(ver(1), 0), 1, &[]);
+        operation(checks, &get(2), 2, &found("v", 1), 3, &[]);
+        operation(checks, &swap(3, ver(1)), 4, &replaced, 5, &[]);
+        if at_once {
+            operation(checks, &swap(4, ver(1)), 6, &replaced, 7, &[]);
+        }
+    };
+    check(|checks| swaps(checks, false), &[]);
+    check(|checks| swaps(checks, true), &[Promise::Order]);
+    // A miss by a clock that is ahead takes nothing away.
+    let missing = Reply::Outcome(Ok(Answer::Missing));
+    let misses = |checks: &mut Checks, ttl| {
+        operation(checks, &set(1, "v", ttl), 0, &stored(ver(1), 0), 1, &[]);
+        operation(checks, &get(2), 950, &missing, 951, &[]);
+        operation(checks, &get(3), 960, &found("v", 1), 961, &[]);
+    };
+    check(|checks| misses(checks, Some(1_000)), &[]);
+    check(|checks| misses(checks, Some(9_000)), &[Promise::Order]);
+    check(|checks| misses(checks, None), &[Promise::Order]);
+}
+
+#[test]
+fn p7_and_p8_memory_is_bounded_and_every_request_ends() {
+    let limits = Limits { entries: Some(5), bytes: Some(1_000) };
+    assert_eq!(memory::exceeded(6, 1_000, limits, 0), None);
+    assert_eq!(memory::exceeded(6, 1_100, limits, 100), None);
+    assert!(memory::exceeded(7, 1_000, limits, 0).is_some());
+    assert!(memory::exceeded(5, 1_001, limits, 0).is_some());
+    let waited = |ms| progress::late(&get(1), at(0), at(ms));
+    assert_eq!(waited(3_000), None);
+    assert!(waited(3_001).is_some());
+    check(|checks| checks.told(&get(1), at(0), &Reply::Lost, at(3_001)), &[Promise::Progress]);
+    check(|checks| checks.stuck(at(0), "a request has no end".into()), &[Promise::Progress]);
+}

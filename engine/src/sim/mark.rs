@@ -1,0 +1,218 @@
+//! What must happen sometimes: a night's runs that never met a thing have proved nothing about it.
+
+/// Something worth knowing that it happened. The order is that of [`Mark::ALL`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// A node crashed.
+    Crashed,
+    /// A node crashed right after it had sent a write to its replicas.
+    CrashedWriting,
+    /// A node was paused.
+    Paused,
+    /// A paused node went on with messages and requests waiting for it.
+    Backlog,
+    /// The clients of a paused node gave up.
+    GaveUp,
+    /// A way between nodes was cut.
+    Cut,
+    /// A way was cut while the way back stood.
+    CutOneWay,
+    /// A way was clogged.
+    Clogged,
+    /// Messages that were held up went on.
+    Released,
+    /// A wall clock was set.
+    ClockStepped,
+    /// A wall clock went wrong by drift or strobe.
+    ClockDrifted,
+    /// Only a core was healed.
+    Core,
+    /// A member that was up and running was suspected.
+    SuspectedAlive,
+    /// A member that was down or paused was suspected.
+    SuspectedAway,
+    /// A suspected member was heard again.
+    HeardAgain,
+    /// A replica refused a write, and its primary moved on above what the replica knows.
+    MovedOn,
+    /// A request that was passed on was repeated.
+    ForwardRetried,
+    /// A node was asked as the primary that it did not believe to be.
+    NotPrimary,
+    /// A message was repeated because nobody answered.
+    Retried,
+    /// A write ended with its outcome unknown.
+    Indeterminate,
+    /// A request was refused because too few replicas are alive.
+    Unavailable,
+    /// A request ended at its deadline.
+    TimedOut,
+    /// A client asked again at another node.
+    AskedAgain,
+    /// A conditional write found its condition unmet.
+    Unmet,
+    /// A write on condition of a version was carried out.
+    Swapped,
+    /// A read at `quorum` found something.
+    QuorumHit,
+    /// A read at `one` found something.
+    ReplicaHit,
+    /// A write that came from another node evicted an entry.
+    EvictedReplicating,
+    /// An entry was evicted because there were too many.
+    EvictedEntries,
+    /// An entry was evicted because they took too many bytes.
+    EvictedBytes,
+    /// An entry expired.
+    Expired,
+    /// One node decided about a key that another had decided about before.
+    PrimaryChanged,
+    /// Operations on one key overlapped, and an order of them was found.
+    Ordered,
+    /// More operations on one key overlapped than the search for an order takes on.
+    OrderGivenUp,
+    /// After trouble the cluster was left alone for long enough to be held to every promise again.
+    CalmAgain,
+    /// An acknowledged write is nowhere in the end: every node that had it crashed.
+    LostToCrashes,
+    /// An acknowledged write is nowhere in the end: it was evicted, expired, deleted or replaced.
+    LostToRules,
+}
+
+impl Mark {
+    /// Every mark.
+    pub const ALL: [Mark; 37] = [
+        Mark::Crashed,
+        Mark::CrashedWriting,
+        Mark::Paused,
+        Mark::Backlog,
+        Mark::GaveUp,
+        Mark::Cut,
+        Mark::CutOneWay,
+        Mark::Clogged,
+        Mark::Released,
+        Mark::ClockStepped,
+        Mark::ClockDrifted,
+        Mark::Core,
+        Mark::SuspectedAlive,
+        Mark::SuspectedAway,
+        Mark::HeardAgain,
+        Mark::MovedOn,
+        Mark::ForwardRetried,
+        Mark::NotPrimary,
+        Mark::Retried,
+        Mark::Indeterminate,
+        Mark::Unavailable,
+        Mark::TimedOut,
+        Mark::AskedAgain,
+        Mark::Unmet,
+        Mark::Swapped,
+        Mark::QuorumHit,
+        Mark::ReplicaHit,
+        Mark::EvictedReplicating,
+        Mark::EvictedEntries,
+        Mark::EvictedBytes,
+        Mark::Expired,
+        Mark::PrimaryChanged,
+        Mark::Ordered,
+        Mark::OrderGivenUp,
+        Mark::CalmAgain,
+        Mark::LostToCrashes,
+        Mark::LostToRules,
+    ];
+
+    /// What it says, in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mark::Crashed => "a node crashed",
+            Mark::CrashedWriting => "a node crashed while it wrote",
+            Mark::Paused => "a node was paused",
+            Mark::Backlog => "a paused node came back to a backlog",
+            Mark::GaveUp => "a paused node's client gave up",
+            Mark::Cut => "a link was cut",
+            Mark::CutOneWay => "a link was cut one way",
+            Mark::Clogged => "a link was clogged",
+            Mark::Released => "a clog let messages go",
+            Mark::ClockStepped => "a clock stepped",
+            Mark::ClockDrifted => "a clock drifted or strobed",
+            Mark::Core => "only a core was healed",
+            Mark::SuspectedAlive => "a live node was suspected",
+            Mark::SuspectedAway => "a node that was away was suspected",
+            Mark::HeardAgain => "a suspected node was heard again",
+            Mark::MovedOn => "a refused primary moved on",
+            Mark::ForwardRetried => "a forward was retried",
+            Mark::NotPrimary => "a node was taken for the primary",
+            Mark::Retried => "a message was repeated",
+            Mark::Indeterminate => "a write ended indeterminate",
+            Mark::Unavailable => "too few replicas were alive",
+            Mark::TimedOut => "a request timed out",
+            Mark::AskedAgain => "a client asked again elsewhere",
+            Mark::Unmet => "a condition was not met",
+            Mark::Swapped => "a version was compared and swapped",
+            Mark::QuorumHit => "a quorum read hit",
+            Mark::ReplicaHit => "a read of any replica hit",
+            Mark::EvictedReplicating => "a replicated write evicted",
+            Mark::EvictedEntries => "an entry too many was evicted",
+            Mark::EvictedBytes => "bytes too many were evicted",
+            Mark::Expired => "an entry expired",
+            Mark::PrimaryChanged => "a key changed its primary",
+            Mark::Ordered => "overlapping operations had an order",
+            Mark::OrderGivenUp => "too many operations overlapped to search",
+            Mark::CalmAgain => "all was calm again after trouble",
+            Mark::LostToCrashes => "a key died with all its holders",
+            Mark::LostToRules => "a key went by the rules",
+        }
+    }
+}
+
+/// How often each happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks([u64; Mark::ALL.len()]);
+
+impl Default for Marks {
+    fn default() -> Marks {
+        Marks([0; Mark::ALL.len()])
+    }
+}
+
+impl Marks {
+    /// How often it happened.
+    pub fn count(&self, mark: Mark) -> u64 {
+        self.0[mark as usize]
+    }
+
+    /// It happened.
+    pub fn note(&mut self, mark: Mark) {
+        self.add(mark, 1);
+    }
+
+    /// It happened so often.
+    pub fn add(&mut self, mark: Mark, times: u64) {
+        self.0[mark as usize] += times;
+    }
+
+    /// The sum of two.
+    #[must_use]
+    pub fn plus(mut self, other: &Marks) -> Marks {
+        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_counted_under_their_own_names() {
+        let mut marks = Marks::default();
+        for (index, mark) in Mark::ALL.into_iter().enumerate() {
+            assert_eq!(mark as usize, index, "{}", mark.name());
+            marks.add(mark, index as u64);
+            assert!(Mark::ALL.iter().filter(|other| other.name() == mark.name()).count() == 1);
+        }
+        marks.note(Mark::Crashed);
+        let sum = marks.plus(&marks);
+        assert_eq!((sum.count(Mark::Crashed), sum.count(Mark::LostToRules)), (2, 2 * (Mark::ALL.len() as u64 - 1)));
+    }
+}
