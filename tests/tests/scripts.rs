@@ -36,8 +36,19 @@ fn a_script_that_is_wrong_says_where_and_why() {
     check("cluster nodes=0", "line 1: nodes=0; accepted: a whole number from 1 to 32");
     check("# nothing\n\ncluster lives=9", "line 3: a cluster has no \"lives\"");
     check("cluster nodes=2\nn3 crash", "line 2: there is no node \"n3\"; accepted: n1 to n2");
-    check("run fast", "line 1: run takes a span of time, not \"fast\"; accepted: 500us");
-    check("cluster skew=1", "line 1: skew takes a span of time, not \"1\"; accepted: 500us");
-    check("cluster timeout=never", "line 1: timeout takes a span of time, not \"never\"; accepted: 500us");
+    check(
+        "run fast",
+        "line 1: run takes a span of time, not \"fast\"; accepted: 0s to 86400s, such as 500us, 20ms, 5s",
+    );
+    check("run 25h", "line 1: run takes a span of time, not \"25h\"; accepted: 0s to 86400s");
+    check("cluster skew=1", "line 1: skew takes a span of time, not \"1\"; accepted: 0s to 3600s");
+    check("cluster skew=61m", "line 1: skew takes a span of time, not \"61m\"; accepted: 0s to 3600s");
+    check("cluster timeout=never", "line 1: timeout takes a span of time, not \"never\"; accepted: 1ms to 60s");
+    check("cluster timeout=0s", "line 1: timeout takes a span of time, not \"0s\"; accepted: 1ms to 60s");
+    check("cluster timeout=61s", "line 1: timeout takes a span of time, not \"61s\"; accepted: 1ms to 60s");
+    check("cluster replicas=9", "line 1: replicas=9; accepted: a whole number from 1 to 8");
+    check("cluster entries=4294967296", "line 1: entries=4294967296; accepted: a whole number from 1 to 4294967295");
+    check("cluster nodes", "line 1: \"nodes\" has no value; accepted: name=value");
+    check("clusters nodes=2", "line 1: \"clusters\" is no client");
     check("c1 set k", "line 1: set names a key and a value");
 }

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use super::command::{CommandError, Span, duration, number, wrong};
+use super::command::{A_DAY, CommandError, Span, duration, number, wrong};
 use super::world::{World, WorldConfig};
 use crate::limits;
 
@@ -54,13 +54,11 @@ impl Script {
         let mut lines: Vec<(u32, String)> =
             numbered.filter(|(_, text)| !text.is_empty()).map(|(line, text)| (line, text.to_string())).collect();
         let mut config = WorldConfig::default();
-        if let Some((line, options)) =
-            lines.first().and_then(|(line, text)| Some((*line, text.strip_prefix("cluster")?)))
+        let first = lines.first().map(|(line, text)| (*line, text.split_whitespace()));
+        if let Some((line, mut words)) = first
+            && words.next() == Some("cluster")
         {
-            config = options
-                .split_whitespace()
-                .try_fold(config, cluster_option)
-                .map_err(|error| ScriptError { line, error })?;
+            config = words.try_fold(config, cluster_option).map_err(|error| ScriptError { line, error })?;
             lines.remove(0);
         }
         Ok(Script { config, lines })
@@ -80,7 +78,7 @@ impl Script {
 fn perform(world: &mut World, line: &str) -> Result<(), CommandError> {
     match line.split_whitespace().collect::<Vec<_>>()[..] {
         ["run", span] => {
-            world.run_for(duration("run", span)?);
+            world.run_for(duration("run", span, Duration::ZERO..=A_DAY)?);
             Ok(())
         }
         ["settle"] => match world.settle(limits::MAX_TIMEOUT) {
@@ -102,8 +100,8 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "entries" => config.limits.entries = Some(number(name, value, 1, u64::from(u32::MAX))? as u32),
         "bytes" => config.limits.bytes = Some(number(name, value, 1, u64::MAX)?),
         "vnodes" => config.virtual_nodes = number(name, value, 1, 1_024)? as u16,
-        "skew" => config.clock_skew = duration(name, value)?,
-        "timeout" => config.timeout = duration(name, value)?.clamp(Duration::from_millis(1), limits::MAX_TIMEOUT),
+        "skew" => config.clock_skew = duration(name, value, Duration::ZERO..=limits::MAX_CLOCK_AHEAD)?,
+        "timeout" => config.timeout = duration(name, value, Duration::from_millis(1)..=limits::MAX_TIMEOUT)?,
         _ => {
             let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));

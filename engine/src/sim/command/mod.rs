@@ -29,14 +29,15 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-pub(super) use self::options::{duration, number};
-use self::options::{level, span, time_to_live, write_level};
+pub(super) use self::options::{A_DAY, duration, number};
+use self::options::{A_MILLISECOND, level, span, time_to_live, write_level};
 pub use self::print::Span;
 use super::client::Verb;
 use super::fault::Faults;
 use super::network::{Link, Network};
 use super::workload::Workload;
 use crate::id::NodeId;
+use crate::limits;
 use crate::request::{Condition, Key, ReadLevel, WriteLevel};
 
 /// One command.
@@ -170,7 +171,7 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
         }
         ["strobe", "off"] => Ok(Command::Strobe(node, None)),
         ["strobe", by, every] => {
-            let every = duration("strobe", every)?.max(Duration::from_millis(1));
+            let every = duration("strobe", every, A_MILLISECOND..=A_DAY)?;
             Ok(Command::Strobe(node, Some((signed("strobe", by)?, every))))
         }
         _ => {
@@ -180,16 +181,20 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
     }
 }
 
-/// `+200ms` or `-1s`, in milliseconds.
+/// `+200ms` or `-1s`, in milliseconds: a wall clock has whole ones, and half of one is not taken for none.
 fn signed(name: &str, text: &str) -> Result<i64, CommandError> {
     let signed = match text.split_at_checked(1) {
-        Some(("+", text)) => span(text).map(|span| (1, span)),
-        Some(("-", text)) => span(text).map(|span| (-1, span)),
+        Some(("+", text)) => Some((1, text)),
+        Some(("-", text)) => Some((-1, text)),
         _ => None,
     };
-    let accepted = format!("n1 {name} +200ms, n1 {name} -1s");
-    let (sign, span) = signed.ok_or_else(|| wrong(&format!("{name} takes an offset, not {text:?}"), &accepted))?;
-    Ok(sign * i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
+    let whole = |span: &Duration| span.subsec_micros() % 1_000 == 0 && *span <= limits::MAX_TTL;
+    let read = signed.and_then(|(sign, text)| Some((sign, span(text).filter(whole)?)));
+    let (sign, span) = read.ok_or_else(|| {
+        let accepted = format!("whole milliseconds up to a hundred years: n1 {name} +200ms, n1 {name} -1s");
+        wrong(&format!("{name} takes an offset, not {text:?}"), &accepted)
+    })?;
+    Ok(sign * span.as_millis() as i64)
 }
 
 fn one_node(command: &str, rest: &[&str], nodes: u16) -> Result<NodeId, CommandError> {
@@ -208,7 +213,7 @@ fn some_nodes(command: &str, rest: &[&str], nodes: u16) -> Result<Vec<NodeId>, C
 
 fn one_span(command: &str, rest: &[&str]) -> Result<Duration, CommandError> {
     match rest {
-        [text] => duration(command, text),
+        [text] => duration(command, text, Duration::ZERO..=A_DAY),
         _ => Err(wrong(&format!("{command} takes one span of time"), &format!("{command} 2s"))),
     }
 }
@@ -383,18 +388,27 @@ mod tests {
         check("swizzle fast", Err("swizzle takes a span of time, not \"fast\""));
         check("n1 drift fast", Err("drift takes parts per million"));
         check("n1 strobe 5 6", Err("strobe takes a span of time, not \"6\""));
-        check("n1 strobe 5 6s", Err("strobe takes an offset, not \"5\"; accepted: n1 strobe +200ms"));
+        check(
+            "n1 strobe 5 6s",
+            Err(
+                "strobe takes an offset, not \"5\"; accepted: whole milliseconds up to a hundred years: n1 strobe +200ms",
+            ),
+        );
         check("sides", Err("sides names nodes"));
         check("core n9", Err("there is no node \"n9\""));
         check("clog n1>n1", Err("no link to itself"));
         check("faults flood=1s", Err("there is no fault \"flood\"; accepted: crash, restart"));
-        check("faults crash=1us", Err("a mean time of a millisecond or more"));
+        check("faults crash=1us", Err("crash takes a span of time, not \"1us\"; accepted: 1ms to 86400s"));
+        check("n1 strobe +1ms 999us", Err("strobe takes a span of time, not \"999us\"; accepted: 1ms to 86400s"));
+        check("rolling 25h", Err("rolling takes a span of time, not \"25h\"; accepted: 0s to 86400s"));
         check("faults crash-writing=101%", Err("0% to 100%"));
         check("network loss=0.00001%", Err("0% to 100%"));
         check("network capacity=0", Err("a whole number from 1"));
         check("workload storm=maybe", Err("storm=maybe; accepted: on, off"));
-        check("n1 clock 5s", Err("clock takes an offset, not \"5s\"; accepted: n1 clock +200ms"));
-        check("n1 clock +5", Err("clock takes an offset, not \"+5\"; accepted: n1 clock +200ms"));
+        for text in ["5s", "+5", "+500us", "-876001h", "+99999999999h", "ä"] {
+            let accepted = "accepted: whole milliseconds up to a hundred years: n1 clock +200ms";
+            check(&format!("n1 clock {text}"), Err(accepted));
+        }
         check("c0 get k", Err("is no client"));
         check("c1 get", Err("names what to do and a key"));
         check("c1 set k", Err("set names a key and a value"));
@@ -407,8 +421,9 @@ mod tests {
         check("c1 set k v ttl=876001h", Err("ttl takes a span of time, not \"876001h\""));
         check("c1 set k v ttl=99999999999h", Err("ttl takes a span of time, not \"99999999999h\""));
         check("workload ttl=0s", Err("ttl takes a span of time, not \"0s\"; accepted: 1ms to a hundred years"));
-        check("network delay=5", Err("delay takes a span of time, not \"5\"; accepted: 500us"));
-        check("network jitter=soon", Err("jitter takes a span of time, not \"soon\"; accepted: 500us"));
+        check("network delay=5", Err("delay takes a span of time, not \"5\"; accepted: 0s to 60s, such as 500us"));
+        check("network delay=61s", Err("delay takes a span of time, not \"61s\"; accepted: 0s to 60s"));
+        check("network jitter=soon", Err("jitter takes a span of time, not \"soon\"; accepted: 0s to 60s"));
         check("c1 set k v write=most", Err("unknown level \"most\"; accepted: one, live, quorum, all"));
         check("cut n1 n1", Err("no link to itself"));
         check("cut n1", Err("two ends"));

@@ -1,9 +1,10 @@
 //! What stands behind a command's name: numbers, spans of time, shares, and the options made of them.
 
 use alloc::format;
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
-use super::{CommandError, wrong};
+use super::{CommandError, Span, wrong};
 use crate::limits;
 use crate::request::{ReadLevel, WriteLevel};
 use crate::sim::fault::{Fault, Faults};
@@ -54,8 +55,8 @@ pub(super) fn workload_option(mut workload: Workload, option: &&str) -> Result<W
 pub(super) fn network_option(mut network: Network, option: &&str) -> Result<Network, CommandError> {
     let (name, value) = split(option)?;
     match name {
-        "delay" => network.delay = duration(name, value)?,
-        "jitter" => network.jitter = duration(name, value)?,
+        "delay" => network.delay = duration(name, value, Duration::ZERO..=limits::MAX_TIMEOUT)?,
+        "jitter" => network.jitter = duration(name, value, Duration::ZERO..=limits::MAX_TIMEOUT)?,
         "loss" => network.loss = per_million(name, value)?,
         "duplicate" => network.duplicate = per_million(name, value)?,
         "capacity" if value == "off" => network.capacity = None,
@@ -80,11 +81,7 @@ pub(super) fn faults_option(mut faults: Faults, option: &&str) -> Result<Faults,
              strobe, each with a mean time as in crash=10s; crash-writing=1%; off";
         return Err(wrong(&format!("there is no fault {name:?}"), accepted));
     };
-    let mean = duration(name, value)?;
-    if mean < Duration::from_millis(1) {
-        return Err(wrong(&format!("{name}={value}"), "a mean time of a millisecond or more"));
-    }
-    Ok(faults.with(fault, Some(mean)))
+    Ok(faults.with(fault, Some(duration(name, value, A_MILLISECOND..=A_DAY)?)))
 }
 
 /// `5%` or `0.25%`, of a million.
@@ -136,10 +133,22 @@ pub(super) fn time_to_live(text: &str) -> Result<Duration, CommandError> {
     })
 }
 
-/// The span of time that an option or a command of that name takes.
-pub(in crate::sim) fn duration(name: &str, text: &str) -> Result<Duration, CommandError> {
-    span(text).ok_or_else(|| wrong(&format!("{name} takes a span of time, not {text:?}"), "500us, 20ms, 5s, 2m, 1h"))
+/// The span of time that an option or a command of that name takes, within that range.
+pub(in crate::sim) fn duration(
+    name: &str,
+    text: &str,
+    range: RangeInclusive<Duration>,
+) -> Result<Duration, CommandError> {
+    span(text).filter(|span| range.contains(span)).ok_or_else(|| {
+        let accepted = format!("{} to {}, such as 500us, 20ms, 5s", Span(*range.start()), Span(*range.end()));
+        wrong(&format!("{name} takes a span of time, not {text:?}"), &accepted)
+    })
 }
+
+/// The shortest span between two things that happen again and again.
+pub(super) const A_MILLISECOND: Duration = Duration::from_millis(1);
+/// The longest span that one line may take, or wait for.
+pub(in crate::sim) const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// `1500us`, `20ms`, `5s`, `2m`, `1h`.
 pub(super) fn span(text: &str) -> Option<Duration> {
