@@ -176,6 +176,8 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
   };
   const state = node.up ? `up, ${count(node.entries)} entries` : 'down';
   const big = disc.radius > 24;
+  const held = node.entryLimit > 0 ? `${node.entries}/${node.entryLimit}` : count(node.entries);
+  const detail = node.up ? held : 'down';
   return (
     <g
       class={`node${node.up ? '' : ' down'}${chosen ? ' chosen' : ''}${holds ? ' holds' : ''}`}
@@ -191,41 +193,20 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
       <circle class="halo" cx={disc.x} cy={disc.y} r={disc.radius + 7} />
       <circle class="body" cx={disc.x} cy={disc.y} r={disc.radius} />
       {node.up && <path class="gauge" d={layout.gauge({ ...disc, radius: disc.radius - 2 }, full)} />}
-      {node.up ? (
-        <>
-          <text
-            class="name"
-            x={disc.x}
-            y={disc.y}
-            dy={big ? '-0.02em' : '0.34em'}
-            style={{ fontSize: big ? 17 : Math.max(8, disc.radius * 0.75) }}
-          >
-            {name}
-          </text>
-          {big && (
-            <text class="detail" x={disc.x} y={disc.y} dy="1.35em">
-              {node.entryLimit > 0 ? `${node.entries}/${node.entryLimit}` : count(node.entries)}
-            </text>
-          )}
-        </>
-      ) : (
-        <>
-          <path class="cross" d={cross(disc.x, disc.y, disc.radius * 0.62)} />
-          <text
-            class="name"
-            x={disc.x}
-            y={disc.y}
-            dy={big ? '-0.02em' : '0.34em'}
-            style={{ fontSize: big ? 17 : Math.max(8, disc.radius * 0.75) }}
-          >
-            {name}
-          </text>
-          {big && (
-            <text class="detail" x={disc.x} y={disc.y} dy="1.35em">
-              down
-            </text>
-          )}
-        </>
+      {!node.up && <path class="cross" d={cross(disc.x, disc.y, disc.radius * 0.62)} />}
+      <text
+        class="name"
+        x={disc.x}
+        y={disc.y}
+        dy={big ? '-0.02em' : '0.34em'}
+        style={{ fontSize: big ? 17 : Math.max(8, disc.radius * 0.75) }}
+      >
+        {name}
+      </text>
+      {big && (
+        <text class="detail" x={disc.x} y={disc.y} dy="1.35em">
+          {detail}
+        </text>
       )}
       {node.up && suspected > 0 && (
         <text class="suspected" x={disc.x + disc.radius} y={disc.y - disc.radius + 4}>
