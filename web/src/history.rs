@@ -59,6 +59,11 @@ impl History {
         History { world, keyframes: none, spacing: u64::MAX, acts: Vec::new(), seen: 0, recording: false }
     }
 
+    /// Is there a way back?
+    pub fn is_kept(&self) -> bool {
+        self.recording
+    }
+
     /// The world as it is now.
     pub fn world(&self) -> &World {
         &self.world
@@ -218,6 +223,7 @@ fn seen_in(world: &World) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vitrine_engine::request::Key;
     use vitrine_engine::sim::WorldConfig;
 
     fn history() -> History {
@@ -228,6 +234,23 @@ mod tests {
 
     fn state(history: &History) -> (u64, u64, Instant) {
         (history.world().events(), history.world().fingerprint(), history.world().now())
+    }
+
+    #[test]
+    fn a_replayed_trace_is_passed_again_too() {
+        let mut world = World::new(WorldConfig { checks: false, ..WorldConfig::default() });
+        world.replay((0..2_000_u32).map(|at| Key::new(format!("k{}", at * at % 700)).expect("a short key")));
+        let mut history = History::new(world);
+        history.run(Instant(8_000_000), u64::MAX >> 1);
+        let numbers = |history: &History| (state(history), history.world().replayed().clone());
+        let end = numbers(&history);
+        assert_eq!(end.1.requests, 2_000);
+        for _ in 0..100 {
+            assert!(history.back());
+        }
+        assert!(history.world().replayed().requests < 2_000);
+        history.run(Instant(8_000_000), u64::MAX >> 1);
+        assert_eq!(numbers(&history), end);
     }
 
     #[test]

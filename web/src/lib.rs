@@ -35,6 +35,9 @@ pub struct Playground {
 /// Events of one call: what they leave in the world's own trace fits into it, so that the journal misses nothing.
 const MOST_AT_ONCE: u32 = 250;
 
+/// Entries that the nodes of a replay may have room for when its history is kept: forty-eight copies of the cluster.
+const MOST_REMEMBERED: u64 = 20_000;
+
 /// Why something was not done, in words for the person; it arrives as a JavaScript `Error`.
 type Wrong = wasm_bindgen::JsError;
 
@@ -99,10 +102,11 @@ impl Playground {
     /// Goes back to just after the previous event that a person can see. False at the beginning.
     ///
     /// # Errors
-    /// While a trace is replayed, which keeps no history.
+    /// While a trace is replayed by nodes that hold so much that no history of them is kept.
     pub fn step_back(&mut self) -> Result<bool, Wrong> {
-        if self.replaying > 0 {
-            return Err(wrong("a replayed trace keeps no history to step back in"));
+        if !self.history.is_kept() {
+            let most = MOST_REMEMBERED;
+            return Err(wrong(format!("there is no way back in a replay with room for more than {most} entries")));
         }
         let moved = self.history.back();
         self.journal.follow(self.history.world());
@@ -177,7 +181,9 @@ impl Playground {
         let mut world = World::new(self.settings.world(true).map_err(wrong)?);
         self.replaying = keys.len() as u32;
         world.replay(keys.iter().cloned());
-        (self.history, self.journal) = (History::without(world), Journal::default());
+        let room = u64::from(self.settings.nodes) * u64::from(self.settings.capacity);
+        let history = if room <= MOST_REMEMBERED { History::new } else { History::without };
+        (self.history, self.journal) = (history(world), Journal::default());
         Ok(())
     }
 

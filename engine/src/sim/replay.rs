@@ -1,14 +1,16 @@
 //! A recorded trace played through the cluster by one client: read, and on a miss write, one request after the other.
 
-use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 
 use crate::request::Key;
 
 /// A trace being played.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replay {
-    /// What is still to be asked for.
-    pub(super) keys: VecDeque<Key>,
+    /// What is asked for, first to last; every copy of the world shares it.
+    pub(super) keys: Arc<[Key]>,
+    /// How many of them have been asked for.
+    pub(super) asked: u32,
     /// The request that is under way; `None` while there is nothing to do.
     pub(super) current: Option<Key>,
     /// Reads that have been answered.
@@ -24,6 +26,6 @@ pub struct Replay {
 impl Replay {
     /// Requests that have not been made yet, the one under way included.
     pub fn left(&self) -> u64 {
-        self.keys.len() as u64 + u64::from(self.current.is_some())
+        self.keys.len() as u64 - u64::from(self.asked) + u64::from(self.current.is_some())
     }
 }

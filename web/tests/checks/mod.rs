@@ -64,6 +64,19 @@ fn a_trace_has_the_misses_of_an_exact_lru() {
     playground.replay().ok().expect("a whole trace");
     run(&mut playground, 1e9);
     assert_eq!(playground.replayed(), [7.0, 7.0, 2.0, 5.0, 0.0]);
+    let (fingerprint, steps) = (playground.fingerprint(), playground.steps());
+    // Past the heartbeats, and past the last request: back to where it was not yet answered.
+    while playground.replayed()[1] > 6.0 {
+        assert_eq!(playground.step_back().ok(), Some(true));
+    }
+    assert!(playground.steps() < steps);
+    run(&mut playground, 1e9);
+    assert_eq!(playground.replayed(), [7.0, 7.0, 2.0, 5.0, 0.0]);
+    assert_eq!((playground.fingerprint(), playground.steps()), (fingerprint, steps));
+    settings.capacity = 20_001;
+    playground.build(settings, "live", "primary").ok().expect("good settings");
+    playground.replay().ok().expect("the trace is still there");
+    assert!(playground.step_back().is_err());
 }
 
 #[wasm_bindgen_test]

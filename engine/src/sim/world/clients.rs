@@ -24,7 +24,8 @@ impl World {
 
     /// Adds keys to the trace that client 0 plays: read, and on a miss write, one after the other.
     pub fn replay(&mut self, keys: impl IntoIterator<Item = Key>) {
-        self.replay.keys.extend(keys);
+        let left = self.replay.keys.iter().skip(self.replay.asked as usize).cloned();
+        (self.replay.keys, self.replay.asked) = (left.chain(keys).collect(), 0);
         self.replay_next();
     }
 
@@ -148,7 +149,8 @@ impl World {
         if self.replay.current.is_some() {
             return;
         }
-        let Some(key) = self.replay.keys.pop_front() else { return };
+        let Some(key) = self.replay.keys.get(self.replay.asked as usize).cloned() else { return };
+        self.replay.asked += 1;
         self.replay.current = Some(key.clone());
         self.ask(0, None, key, Verb::Get(ReadLevel::Primary), Source::Replay);
     }
