@@ -37,7 +37,7 @@ function Store({ node, room }: { node: NodeView; room: Room }) {
         <span class="state">{node.up ? 'up' : 'down'}</span>
         <button
           type="button"
-          class="quiet small"
+          class="small"
           onClick={() => session.toggleNode(node.id)}
           aria-label={node.up ? `Crash ${name}` : `Start ${name}`}
         >

@@ -113,7 +113,7 @@ function Seed() {
       />
       <button
         type="button"
-        class="quiet small"
+        class="small"
         onClick={() => session.build(session.settings.value)}
         title="Start this seed again"
       >
