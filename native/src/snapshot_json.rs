@@ -12,7 +12,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, Write as _};
+use std::io::{self, BufReader, BufWriter, Read, Seek as _, Write as _};
 use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
@@ -122,17 +122,24 @@ pub async fn load(front: &Front, file: &str) -> Result<Loaded, Problem> {
 
 /// How much of a file is taken.
 #[derive(Clone, Copy, Debug)]
-struct Bounds {
-    max_value: usize,
-    max_file: u64,
+pub struct Bounds {
+    /// The longest value, in bytes.
+    pub max_value: usize,
+    /// The longest file, in bytes.
+    pub max_file: u64,
 }
 
 /// One entry of a file, checked.
-struct Restored {
-    key: Key,
-    value: Value,
-    version: Option<Version>,
-    deadline: Option<UnixMs>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Its key.
+    pub key: Key,
+    /// Its value.
+    pub value: Value,
+    /// Its version, when the file says one.
+    pub version: Option<Version>,
+    /// When it expires.
+    pub deadline: Option<UnixMs>,
 }
 
 #[derive(Serialize)]
@@ -257,7 +264,8 @@ impl From<io::Error> for ReadError {
     }
 }
 
-type Each<'a> = dyn FnMut(Restored) -> Result<(), String> + 'a;
+/// What an entry is handed to.
+pub type Each<'a> = dyn FnMut(Restored) -> Result<(), String> + 'a;
 
 /// Reads a whole file and hands out its entries, one at a time.
 fn read(file: &mut File, bounds: Bounds, each: &mut Each<'_>) -> Result<(), ReadError> {
@@ -270,13 +278,18 @@ fn read(file: &mut File, bounds: Bounds, each: &mut Each<'_>) -> Result<(), Read
         return Err(ReadError::Content(format!("it has {length} bytes, and {limit} are taken")));
     }
     // It may grow while it is read.
-    let reader = BufReader::with_capacity(1 << 16, file.take(bounds.max_file));
-    let mut deserializer = serde_json::Deserializer::from_reader(reader);
-    let read = Top { bounds, each }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
-    read.map_err(|error| match error.classify() {
-        serde_json::error::Category::Io => ReadError::Io(error.into()),
-        _ => ReadError::Content(error.to_string()),
+    decode(BufReader::with_capacity(1 << 16, file.take(bounds.max_file)), bounds, each).map_err(|error| {
+        match error.classify() {
+            serde_json::error::Category::Io => ReadError::Io(error.into()),
+            _ => ReadError::Content(error.to_string()),
+        }
     })
+}
+
+/// Hands out the entries of a snapshot, one at a time; `each` may end the reading. The error says what was wrong where.
+pub fn decode(text: impl Read, bounds: Bounds, each: &mut Each<'_>) -> Result<(), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_reader(text);
+    Top { bounds, each }.deserialize(&mut deserializer).and_then(|()| deserializer.end())
 }
 
 /// The whole document.

@@ -36,7 +36,7 @@ mod fast_path;
 mod head_timer;
 mod plain;
 mod problem;
-mod query;
+pub mod query;
 mod status;
 mod ui;
 
