@@ -29,8 +29,8 @@ fuzz_target!(|data: &[u8]| {
     assert!(healthy.starts_with(b"HTTP/1.1 200 "), "{:?}", String::from_utf8_lossy(&healthy));
 });
 
-/// Sends the bytes, and reads to the end what comes back. After an `end` the server waits for nothing more, and may hang
-/// up on what it has not answered yet.
+/// Sends the bytes, and reads to the end what comes back. After an `end` the server waits for nothing more, and may
+/// hang up on what it has not answered yet.
 fn exchange(data: &[u8], end: bool) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(NODE.http_address())?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
