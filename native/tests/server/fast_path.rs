@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use crate::support::{Answer, Node};
+use crate::support::{Answer, Cluster, Node};
 
 fn node(arguments: &[&str]) -> (tempfile::TempDir, Node) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -206,6 +206,36 @@ fn requests_are_answered_in_order_however_they_arrive() {
         }
         writing.join().expect("all was written");
     }
+}
+
+#[test]
+fn what_is_here_waits_for_what_another_node_is_asked() {
+    let cluster = Cluster::start(3, &["--replicas", "1"]);
+    let mut talk = Talk::with(cluster.node(0));
+    let keys: Vec<String> = (0..200).map(|n| format!("key-{n}")).collect();
+    // All at once: a third of them is here, and would be answered first if it were not for the order.
+    let writes: String = keys.iter().map(|key| put(key, "", &format!("value of {key}"))).collect();
+    talk.say(writes.as_bytes());
+    let mut nodes: Vec<String> = Vec::new();
+    for key in &keys {
+        let answer = talk.answer(false);
+        assert_eq!(answer.status, 201, "{key}: {}", answer.text());
+        nodes.push(answer.header("x-vitrine-node").expect("a name").to_owned());
+    }
+    let reads: String = keys.iter().map(|key| get(key, "")).collect();
+    for step in [reads.len(), 1_000, 50] {
+        for part in reads.as_bytes().chunks(step) {
+            talk.say(part);
+        }
+        for (key, node) in keys.iter().zip(&nodes) {
+            let answer = talk.answer(false);
+            assert_eq!((answer.status, answer.text()), (200, format!("value of {key}")));
+            assert_eq!(answer.header("x-vitrine-node"), Some(node.as_str()), "{key}");
+        }
+    }
+    nodes.sort();
+    nodes.dedup();
+    assert_eq!(nodes, ["n1", "n2", "n3"]);
 }
 
 #[test]
