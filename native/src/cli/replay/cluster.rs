@@ -92,30 +92,24 @@ fn deal(trace: Trace, value_size: ValueSize, queues: &[mpsc::Sender<Vec<Task>>])
 
 /// One connection to each server, and what came over them.
 struct Worker {
-    links: Vec<Link>,
+    clients: Vec<Client>,
     mode: Mode,
     totals: Totals,
     spread: Spread,
 }
 
-struct Link {
-    origin: Origin,
-    /// `None` after it was lost, until it is needed again.
-    client: Option<Client>,
-}
-
 impl Worker {
     async fn connect(origins: &[Origin], mode: Mode) -> Result<Worker, ClientError> {
-        let mut links = Vec::new();
+        let mut clients = Vec::new();
         for origin in origins {
             let mut client = Client::open(origin.clone()).await?;
             let answer = client.request(Method::GET, "/healthz", HeaderMap::new(), Bytes::new()).await?;
             if !answer.headers.contains_key(NODE_HEADER) {
                 return Err(ClientError::NotVitrine { origin: origin.clone() });
             }
-            links.push(Link { origin: origin.clone(), client: Some(client) });
+            clients.push(client);
         }
-        Ok(Worker { links, mode, totals: Totals::default(), spread: Spread::default() })
+        Ok(Worker { clients, mode, totals: Totals::default(), spread: Spread::default() })
     }
 
     async fn work(mut self, mut tasks: mpsc::Receiver<Vec<Task>>) -> Result<(Totals, Spread), ClientError> {
@@ -214,11 +208,12 @@ impl Worker {
         body: Bytes,
     ) -> Result<Option<Response>, ClientError> {
         let path = entry_path(&task.key, query);
-        let servers = self.links.len();
+        let servers = self.clients.len();
         let turn = (task.index % servers as u64) as usize;
         for attempt in 0..servers {
-            let link = &mut self.links[(turn + attempt) % servers];
-            match link.ask(method.clone(), &path, headers.clone(), body.clone()).await {
+            // A client whose connection was lost connects again.
+            let client = &mut self.clients[(turn + attempt) % servers];
+            match client.request(method.clone(), &path, headers.clone(), body.clone()).await {
                 Ok(answer) => {
                     let node = answer.headers.get(NODE_HEADER).and_then(|node| node.to_str().ok());
                     let node = node.unwrap_or("unknown");
@@ -241,26 +236,6 @@ impl Worker {
 
     fn failed(&mut self, answer: &Response) {
         *self.spread.errors.entry(answer.error_code()).or_default() += 1;
-    }
-}
-
-impl Link {
-    async fn ask(
-        &mut self,
-        method: Method,
-        path: &str,
-        headers: HeaderMap,
-        body: Bytes,
-    ) -> Result<Response, ClientError> {
-        let mut client = match self.client.take() {
-            Some(client) => client,
-            None => Client::open(self.origin.clone()).await?,
-        };
-        let answer = client.request(method, path, headers, body).await;
-        if matches!(answer, Ok(_) | Err(ClientError::Timeout { .. })) {
-            self.client = Some(client);
-        }
-        answer
     }
 }
 
