@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::id::{NodeId, Version};
+use crate::mutant::{self, Mutant};
 use crate::time::UnixMs;
 
 /// Gives versions that grow: above the wall clock, above every version given before, above every version seen.
@@ -18,13 +19,23 @@ impl Clock {
     /// Its earlier self may have run ahead of its wall clock by as much as clocks differ (`skew`), so the first version
     /// lies that far ahead: a version must not be given twice.
     pub fn new(node: NodeId, now: UnixMs, skew: Duration) -> Clock {
+        if mutant::on(Mutant::ReuseVersions) {
+            // The same for every start within a minute or so.
+            return Clock { node, last: now.0 >> 16 << 32 };
+        }
         let ahead = now.checked_add(skew).unwrap_or(now);
         Clock { node, last: Version::new(ahead, 0, node).stamp }
     }
 
     /// The next version, above `held` as well.
     pub fn next(&mut self, now: UnixMs, held: Version) -> Version {
-        let stamp = Version::new(now, 0, self.node).stamp;
+        let stamp = match () {
+            () if mutant::on(Mutant::ReuseVersions) => 0,
+            () => Version::new(now, 0, self.node).stamp,
+        };
+        if mutant::on(Mutant::TrustClock) {
+            return Version { stamp, node: self.node };
+        }
         self.last = stamp.max(self.last.saturating_add(1)).max(held.stamp.saturating_add(1));
         Version { stamp: self.last, node: self.node }
     }

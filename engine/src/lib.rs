@@ -13,6 +13,7 @@ extern crate alloc;
 // rank 0
 pub mod hash;
 pub mod id;
+pub mod mutant;
 pub mod rng;
 pub mod time;
 // rank 1

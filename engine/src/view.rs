@@ -8,6 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::id::{Epoch, NodeId, Slot};
+use crate::mutant::{self, Mutant};
 use crate::ring::{Ring, Seat};
 
 /// Who is a member, and how slots are placed on them. It changes by join, leave and removal only.
@@ -84,6 +85,13 @@ impl View {
     pub fn with_alive(&self, is_alive: impl Fn(NodeId) -> bool) -> View {
         let believed = self.map.members.iter().map(|m| m.id).filter(|id| *id == self.me || is_alive(*id));
         let alive = Alive::of(believed);
+        if mutant::on(Mutant::ModuloHash) {
+            let alive_ids: Vec<NodeId> =
+                self.map.members.iter().map(|m| m.id).filter(|id| alive.contains(*id)).collect();
+            let ring = Arc::new(self.ring.dealt_out(&alive_ids));
+            let primaries = primaries(&ring, &alive);
+            return View { generation: self.generation + 1, alive, primaries, ring, ..self.clone() };
+        }
         let primaries = if alive == self.alive { self.primaries.clone() } else { primaries(&self.ring, &alive) };
         View { generation: self.generation + 1, alive, primaries, ..self.clone() }
     }

@@ -1,5 +1,8 @@
 //! The Vitrine server as a library: a server that a test can start in-process.
 
+// A server with deliberate mistakes in it would be a bad joke.
+const _: () = assert!(!vitrine_engine::mutant::MUTANTS, "the server is not built with the engine's feature `mutants`");
+
 pub mod cli;
 pub mod clock;
 pub mod control;

@@ -3,4 +3,3 @@
 pub mod bench;
 pub mod golden;
 pub mod nodes;
-pub mod swarm;

@@ -2,9 +2,9 @@
 //!
 //! `VITRINE_SEEDS=20000 VITRINE_FIRST_SEED=1000` runs others; `VITRINE_SEED=42` runs one and prints its trace's end.
 
+use vitrine::cli::sim::run_seeds;
 use vitrine_engine::sim::swarm::{self, Plan, Report};
 use vitrine_engine::sim::{Mark, RECONCILES, World};
-use vitrine_tests::swarm::run_all;
 
 /// Seeds that failed once. They run every time.
 const REGRESSIONS: &str = include_str!("../data/failing-seeds.txt");
@@ -22,7 +22,7 @@ fn every_seed_keeps_every_promise() {
         let known = REGRESSIONS.lines().filter_map(|line| line.split('#').next()?.trim().parse::<u64>().ok());
         seeds.extend(known.filter(|seed| !seeds.contains(seed)).collect::<Vec<_>>());
     }
-    let reports = run_all(&seeds, |report| {
+    let reports = run_seeds(&seeds, swarm::run, |report| {
         if !report.violations.is_empty() {
             eprintln!("{}", failure(report));
         }
@@ -70,11 +70,6 @@ fn met(reports: &[Report]) {
 }
 
 fn failure(report: &Report) -> String {
-    let commit = option_env!("VITRINE_COMMIT").unwrap_or("this commit");
-    format!(
-        "seed {} at {commit}: {}\n  again: VITRINE_SEED={} cargo test -p vitrine-tests --test swarm every_seed",
-        report.seed,
-        report.violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "),
-        report.seed
-    )
+    let violations = report.violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ");
+    format!("seed {}: {violations}\n  again, and smaller: vitrine sim --seed {}", report.seed, report.seed)
 }

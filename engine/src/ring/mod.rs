@@ -47,6 +47,13 @@ pub struct Point {
 }
 
 impl Ring {
+    /// Round and round, slot by slot, whoever had them before: what [`crate::mutant::Mutant::ModuloHash`] does.
+    pub(crate) fn dealt_out(&self, nodes: &[NodeId]) -> Ring {
+        let width = self.width.min(nodes.len());
+        let of = |slot: usize| (0..width).map(move |place| nodes[(slot + place) % nodes.len()]);
+        Ring { width, owners: (0..usize::from(SLOTS)).flat_map(of).collect(), ..self.clone() }
+    }
+
     /// Places every slot, the fullest member within [`BOUND`] of its fair share (or four slots, in a crowd of more than
     /// 204 members).
     ///

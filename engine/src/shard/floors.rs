@@ -9,6 +9,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::id::{SLOTS, Slot, Version};
+use crate::mutant::{self, Mutant};
 
 /// The floors of all slots, in chunks that exist once they are needed.
 #[derive(Clone, Debug)]
@@ -31,6 +32,9 @@ impl Floors {
 
     /// Something of that version was removed from the slot.
     pub(super) fn raise(&mut self, slot: Slot, version: Version) {
+        if mutant::on(Mutant::ForgetFloors) {
+            return;
+        }
         let number = usize::from(slot.number());
         let chunk = self.chunks[number / CHUNK].get_or_insert_with(|| Box::new([Version::ZERO; CHUNK]));
         let floor = &mut chunk[number % CHUNK];

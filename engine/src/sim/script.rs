@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use super::command::{A_DAY, CommandError, Span, duration, number, wrong};
+use super::command::{A_DAY, Command, CommandError, Span, duration, number, wrong};
 use super::world::{World, WorldConfig};
 use crate::limits;
 
@@ -64,6 +64,26 @@ impl Script {
         Ok(Script { config, lines })
     }
 
+    /// The same in a world of another seed.
+    #[must_use]
+    pub fn with_seed(&self, seed: u64) -> Script {
+        let mut script = self.clone();
+        script.config.seed = seed;
+        script
+    }
+
+    /// Runs it in a new world, and on in peace to a verdict where it has none of its own.
+    pub fn judged(&self) -> Result<World, ScriptError> {
+        let mut world = self.run()?;
+        if self.lines.last().is_none_or(|(_, line)| line != "verdict") {
+            world.obey(Command::NoWorkload);
+            world.peace();
+            world.run_for(PEACE);
+            world.verdict();
+        }
+        Ok(world)
+    }
+
     /// Runs it in a new world, to its end.
     pub fn run(&self) -> Result<World, ScriptError> {
         let mut world = World::new(self.config.clone());
@@ -73,6 +93,9 @@ impl Script {
         Ok(world)
     }
 }
+
+/// How long peace lasts before a verdict: longer than any client waits, any peer is suspected, any replica reconciles.
+const PEACE: Duration = Duration::from_secs(20);
 
 /// `run 5s` lets time pass, `settle` lets every client be answered; any other line is a command for the world.
 fn perform(world: &mut World, line: &str) -> Result<(), CommandError> {

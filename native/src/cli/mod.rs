@@ -7,6 +7,7 @@ mod client;
 mod demo;
 pub mod replay;
 mod serve;
+pub mod sim;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ fn run(matches: &ArgMatches) -> Result<(), Failed> {
             let args = parsed::<bench::BenchArgs>(matches)?;
             bench::run(&args).map_err(|error| Failed::of(error.status(), error.to_string()))
         }
+        Some(("sim", matches)) => sim::run(&parsed::<sim::SimArgs>(matches)?),
         _ => Err(Failed::Usage("a command is missing; `vitrine --help` lists them".to_owned())),
     }
 }
@@ -85,6 +87,10 @@ fn command() -> clap::Command {
         .subcommand(bench::BenchArgs::augment_args(
             clap::Command::new("bench").about("Put load on running servers and say how they bear it"),
         ))
+        .subcommand(sim::SimArgs::augment_args(
+            clap::Command::new("sim")
+                .about("Simulate clusters under load and faults, a seed each, and check what the cache promises"),
+        ))
 }
 
 fn parsed<T: clap::FromArgMatches>(matches: &ArgMatches) -> Result<T, Failed> {
@@ -98,6 +104,7 @@ Examples:
   vitrine set greeting hello --ttl 60s
   vitrine get greeting
   vitrine replay trace.csv.gz --capacity 1000
+  vitrine sim --seeds 1000              a thousand simulated clusters under load and faults
 
 Exit status: 0 done, 1 failed, 2 usage, 3 not found.";
 

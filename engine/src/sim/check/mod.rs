@@ -9,6 +9,7 @@ mod ghosts;
 mod loss;
 mod memory;
 mod order;
+mod placement;
 mod progress;
 #[cfg(test)]
 mod tests;
@@ -36,8 +37,9 @@ use crate::error::Failure;
 use crate::id::{NodeId, Version};
 use crate::node::Node;
 use crate::request::{Answer, Condition, Key, ReadLevel};
-use crate::store::Cause;
+use crate::store::{Cause, EntryRef};
 use crate::time::{Instant, UnixMs};
+use crate::view::View;
 
 /// A promise of the cache, by its name in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +60,8 @@ pub enum Promise {
     BoundedMemory,
     /// P8: every request ends.
     Progress,
+    /// Slots stay where the map puts them, whoever is alive: a blip moves no data.
+    Placement,
 }
 
 /// A promise that was broken.
@@ -301,6 +305,13 @@ impl Checks {
         }
     }
 
+    /// A node believes in others than before.
+    pub(super) fn believes(&mut self, first: &View, view: &View, at: Instant) {
+        if let Some(what) = placement::moved(first, view) {
+            self.broken(Promise::Placement, at, what);
+        }
+    }
+
     pub(super) fn crashed(&mut self, node: NodeId, at: Instant) {
         self.calm.crashed(node, at);
         self.crashes.note(node, at);
@@ -407,13 +418,17 @@ fn is_unknown(reply: &Reply) -> bool {
     matches!(reply, Reply::Outcome(Err(Failure::Indeterminate { .. } | Failure::Timeout)) | Reply::Lost)
 }
 
-/// The version of a key on a node, whether its deadline has passed or not.
-fn held(node: &Node, key: &Key) -> Option<Version> {
+/// What a node holds for a key, whether its deadline has passed or not.
+fn stored<'a>(node: &'a Node, key: &Key) -> Option<EntryRef<'a>> {
     node.shards().iter().find_map(|shard| {
         let store = shard.store();
         // At the beginning of time nothing has expired: what is still in the store is seen, deadline or not.
-        Some(store.peek(UnixMs(0), store.hash(key.as_bytes()), key.as_bytes())?.version)
+        store.peek(UnixMs(0), store.hash(key.as_bytes()), key.as_bytes())
     })
+}
+
+fn held(node: &Node, key: &Key) -> Option<Version> {
+    stored(node, key).map(|entry| entry.version)
 }
 
 fn hash(value: &[u8]) -> u64 {
@@ -431,6 +446,7 @@ impl fmt::Display for Promise {
             Promise::Ttl => "P6 TTL",
             Promise::BoundedMemory => "P7 bounded memory",
             Promise::Progress => "P8 progress",
+            Promise::Placement => "placement",
         })
     }
 }

@@ -260,3 +260,29 @@ fn p7_and_p8_memory_is_bounded_and_every_request_ends() {
     check(|checks| checks.told(&get(1), at(0), &Reply::Lost, at(3_001)), &[Promise::Progress]);
     check(|checks| checks.stuck(at(0), "a request has no end".into()), &[Promise::Progress]);
 }
+
+#[test]
+fn liveness_moves_no_slot() {
+    let first = node(1, false).0.view().clone();
+    let suspecting = first.with_alive(|_| false);
+    let believes = |view: &View| {
+        let mut checks = Checks::new(Duration::ZERO);
+        checks.believes(&first, view, at(0));
+        checks.violations().iter().map(|violation| violation.promise).collect::<Vec<_>>()
+    };
+    assert_eq!(believes(&suspecting), []);
+    let map = Map { virtual_nodes: 9, ..(*first.map).clone() };
+    assert_eq!(believes(&View::first(NodeId(1), Arc::new(map))), [Promise::Placement]);
+}
+
+#[test]
+fn a_version_has_one_value() {
+    let twice = |checks: &mut Checks, value| {
+        operation(checks, &set(1, "v", None), 0, &stored(ver(1), 0), 1, &[]);
+        operation(checks, &set(2, "w", None), 0, &stored(ver(1), 0), 1, &[]);
+        operation(checks, &of(3, Verb::Get(ReadLevel::One)), 1, &found("v", 1), 2, &[]);
+        operation(checks, &of(4, Verb::Get(ReadLevel::One)), 1, &found(value, 1), 2, &[]);
+    };
+    check(|checks| twice(checks, "v"), &[]);
+    check(|checks| twice(checks, "w"), &[Promise::OneTruth]);
+}

@@ -49,6 +49,10 @@ impl Written {
     /// A client is given that entry. What is wrong with it?
     pub(super) fn found(&mut self, key: &Key, entry: &Entry, at: Instant) -> Option<(Promise, String)> {
         let value = hash(&entry.value.bytes);
+        if self.value_of(entry.version).is_some_and(|known| known != value) {
+            let what = format!("{key:?}: two values were read at version {}", entry.version);
+            return Some((Promise::OneTruth, what));
+        }
         if self.versions.back() != Some(&(entry.version, value)) {
             if self.versions.len() == VERSIONS {
                 self.versions.pop_front();

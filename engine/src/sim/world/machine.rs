@@ -98,6 +98,13 @@ impl World {
         if replicating {
             self.marks.note(Mark::EvictedReplicating);
         }
+        let believes = out.events.iter().any(|event| matches!(event, Event::Suspected { .. } | Event::Alive { .. }));
+        if self.config.checks
+            && believes
+            && let Some(node) = &self.machines[index].node
+        {
+            self.checks.believes(&self.first, node.view(), self.now);
+        }
         for event in out.events.drain(..) {
             if self.config.checks {
                 let machines = &self.machines;

@@ -38,13 +38,15 @@ use crate::node::{Input, Node};
 use crate::rng::Rng;
 use crate::shard::Counters;
 use crate::time::Instant;
-use crate::view::{Map, Member};
+use crate::view::{Map, Member, View};
 
 /// A world in one moment. A clone goes the same way from here.
 #[derive(Clone, Debug)]
 pub struct World {
     config: WorldConfig,
     map: Arc<Map>,
+    /// How slots are placed while everybody is alive.
+    first: Arc<View>,
     now: Instant,
     queue: BinaryHeap<Reverse<(Instant, u64, Due)>>,
     queued: u64,
@@ -143,6 +145,7 @@ impl World {
             virtual_nodes: config.virtual_nodes,
         };
         let mut clocks = Rng::new(config.seed, "clock");
+        let map = Arc::new(map);
         let machines = (1..=config.nodes).map(|id| Machine {
             id: NodeId(id),
             boots: 0,
@@ -155,7 +158,8 @@ impl World {
         });
         let watching = config.checks || config.trace > 0;
         let mut world = World {
-            map: Arc::new(map),
+            first: Arc::new(View::first(NodeId(1), Arc::clone(&map))),
+            map,
             now: Instant(0),
             queue: BinaryHeap::new(),
             queued: 0,

@@ -1,0 +1,58 @@
+//! Deliberate mistakes, one of which can be switched on where the crate is built with the feature `mutants`: a check that
+//! lets one live is missing something. Without the feature there are none, and the server refuses to be built with it.
+
+/// True when the crate was built with them.
+pub const MUTANTS: bool = cfg!(feature = "mutants");
+
+/// A mistake that somebody could make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mutant {
+    /// A write at `live` is acknowledged when the primary alone has it.
+    AcknowledgeEarly = 1,
+    /// Versions are counted in memory only: a node that restarts gives the same ones again.
+    ReuseVersions,
+    /// What was removed is not remembered, so that a late message brings it back.
+    ForgetFloors,
+    /// The wall clock alone makes versions, whatever is known of others.
+    TrustClock,
+    /// Slots are dealt out to the members that are alive, round and round.
+    ModuloHash,
+}
+
+impl Mutant {
+    /// Every one.
+    pub const ALL: [Mutant; 5] =
+        [Mutant::AcknowledgeEarly, Mutant::ReuseVersions, Mutant::ForgetFloors, Mutant::TrustClock, Mutant::ModuloHash];
+}
+
+#[cfg(feature = "mutants")]
+mod switch {
+    use core::sync::atomic::{AtomicU8, Ordering};
+
+    use super::Mutant;
+
+    static ON: AtomicU8 = AtomicU8::new(0);
+
+    /// Makes that mistake from now on, in every node of the process, or none.
+    pub fn set(mutant: Option<Mutant>) {
+        ON.store(mutant.map_or(0, |mutant| mutant as u8), Ordering::SeqCst);
+    }
+
+    /// Is that mistake to be made?
+    pub(crate) fn on(mutant: Mutant) -> bool {
+        ON.load(Ordering::Relaxed) == mutant as u8
+    }
+}
+
+#[cfg(feature = "mutants")]
+pub(crate) use switch::on;
+#[cfg(feature = "mutants")]
+pub use switch::set;
+
+/// Never: there are no mistakes in this build.
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub(crate) const fn on(_: Mutant) -> bool {
+    false
+}

@@ -1,0 +1,214 @@
+//! `vitrine sim`: simulated clusters by the seed, every promise checked, on every core.
+//!
+//! A seed that breaks a promise is printed with the command that repeats it, and with the smallest script that was found
+//! to break the same promise.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use vitrine_engine::sim::swarm::{self, Plan, Report};
+use vitrine_engine::sim::{Mark, Script, shrink};
+
+use super::{Failed, failed, grouped};
+use crate::load::Stopwatch;
+
+/// What to simulate
+#[derive(Args, Clone, Debug)]
+pub struct SimArgs {
+    /// Seeds to run; 200, or 1 where --seed or --scenario says what is run
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: Option<u64>,
+    /// The first of them
+    #[arg(long, value_name = "FIRST")]
+    pub seed: Option<u64>,
+    /// Run this script instead of what the seeds say; with a seed, under that one instead of its own
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+    /// Runs in search of a smaller script for a seed that failed; 0 for no search
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub shrink: u32,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Failing seeds that a smaller script is looked for: a change that breaks everything must not search for hours.
+const SHRUNK: usize = 3;
+
+/// Simulates, prints what came of it, and fails when a promise was broken.
+pub fn run(args: &SimArgs) -> Result<(), Failed> {
+    let script = args.scenario.as_deref().map(scenario).transpose()?;
+    let own = script.as_ref().map_or(0, |script| script.config.seed);
+    let first = args.seed.unwrap_or(own);
+    let alone = args.seed.is_some() || script.is_some();
+    let count = args.seeds.unwrap_or(if alone { 1 } else { 200 });
+    let last = first.checked_add(count - 1).ok_or_else(|| Failed::Usage("--seed and --seeds pass 2^64".into()))?;
+    let seeds: Vec<u64> = (first..=last).collect();
+    let begun = Stopwatch::start();
+    let bar = progress(count);
+    let outcome = run_seeds(&seeds, |seed| one(script.as_ref(), seed), |_| bar.inc(1));
+    bar.finish_and_clear();
+    let reports = outcome.into_iter().collect::<Result<Vec<_>, String>>().map_err(Failed::Usage)?;
+    let took = begun.elapsed().as_secs_f64();
+    let broken: Vec<&Report> = reports.iter().filter(|report| !report.violations.is_empty()).collect();
+    let smaller = |report: &Report| {
+        let plan = (script.is_none() && args.shrink > 0).then(|| Plan::of(report.seed))?;
+        shrink(&plan, &plan.run(), args.shrink).map(|plan| plan.script())
+    };
+    let scripts: Vec<Option<String>> = broken.iter().take(SHRUNK).map(|report| smaller(report)).collect();
+    let scripts = scripts.into_iter().chain(std::iter::repeat(None));
+    let failures: Vec<(&Report, Option<String>)> = broken.into_iter().zip(scripts).collect();
+    if args.json {
+        println!("{}", summary(first, &reports, &failures, took));
+    } else {
+        failures.iter().for_each(|(report, smaller)| print_failure(args, report, smaller.as_deref()));
+        print_summary(&reports, took);
+    }
+    match failures.len() {
+        0 => Ok(()),
+        broken => Err(failed(format!("{broken} of {count} seeds broke a promise"))),
+    }
+}
+
+/// Runs many seeds, on every core; what comes of them is in the order of the seeds.
+pub fn run_seeds<T: Send>(seeds: &[u64], run: impl Fn(u64) -> T + Sync, each: impl Fn(&T) + Sync) -> Vec<T> {
+    let next = AtomicU64::new(0);
+    let done = Mutex::new(Vec::with_capacity(seeds.len()));
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed) as usize;
+            let Some(seed) = seeds.get(index) else { return };
+            let outcome = run(*seed);
+            each(&outcome);
+            done.lock().expect("nobody panics with the lock").push((index, outcome));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let mut done = done.into_inner().expect("nobody panics with the lock");
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+fn one(script: Option<&Script>, seed: u64) -> Result<Report, String> {
+    let Some(script) = script else { return Ok(swarm::run(seed)) };
+    let world = script.with_seed(seed).judged().map_err(|error| error.to_string())?;
+    Ok(swarm::report(seed, &world))
+}
+
+fn scenario(path: &Path) -> Result<Script, Failed> {
+    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Failed::NotFound(format!("there is no file {}", path.display())),
+        _ => failed(format!("cannot read {}: {error}", path.display())),
+    })?;
+    Script::parse(&text).map_err(|error| Failed::Usage(format!("{}, {error}", path.display())))
+}
+
+fn print_failure(args: &SimArgs, report: &Report, smaller: Option<&str>) {
+    println!("seed {} broke a promise:", report.seed);
+    report.violations.iter().for_each(|violation| println!("  {violation}"));
+    let scenario = args.scenario.as_ref().map_or_else(String::new, |path| format!(" --scenario {}", path.display()));
+    println!("again:\n  vitrine sim{scenario} --seed {}", report.seed);
+    if let Some(script) = smaller {
+        println!("a smaller run that breaks it, for vitrine sim --scenario FILE:");
+        script.lines().for_each(|line| println!("  {line}"));
+    }
+    println!();
+}
+
+fn print_summary(reports: &[Report], took: f64) {
+    for mark in Mark::ALL {
+        let (times, runs) = met(reports, mark);
+        println!("{:>13} times in {:>6} runs: {}", grouped(times), grouped(runs), mark.name());
+    }
+    let simulated = simulated(reports);
+    let (count, speed) = (grouped(reports.len() as u64), simulated / took.max(1e-9));
+    println!("{count} seeds, {simulated:.0} simulated seconds in {took:.1} s: {speed:.0} a second");
+}
+
+fn summary(first: u64, reports: &[Report], failures: &[(&Report, Option<String>)], took: f64) -> serde_json::Value {
+    let failure = |(report, smaller): &(&Report, Option<String>)| {
+        let violations: Vec<String> = report.violations.iter().map(ToString::to_string).collect();
+        json!({ "seed": report.seed, "violations": violations, "script": smaller })
+    };
+    let marks = Mark::ALL.into_iter().map(|mark| {
+        let (times, runs) = met(reports, mark);
+        (mark.name().to_owned(), json!({ "times": times, "runs": runs }))
+    });
+    json!({
+        "first": first,
+        "seeds": reports.len(),
+        "failed": failures.iter().map(failure).collect::<Vec<_>>(),
+        "marks": marks.collect::<serde_json::Map<_, _>>(),
+        "simulated_seconds": simulated(reports),
+        "seconds": took,
+    })
+}
+
+/// How often it happened, and in how many runs.
+fn met(reports: &[Report], mark: Mark) -> (u64, u64) {
+    let times = reports.iter().map(|report| report.seen.marks.count(mark));
+    times.fold((0, 0), |(sum, runs), times| (sum + times, runs + u64::from(times > 0)))
+}
+
+fn simulated(reports: &[Report]) -> f64 {
+    reports.iter().map(|report| report.simulated.as_secs_f64()).sum()
+}
+
+/// A bar on a terminal, and nothing in a pipe.
+fn progress(seeds: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} seeds {elapsed} (left: {eta})");
+    let bar = ProgressBar::new(seeds).with_style(style.expect("the template is a constant"));
+    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(scenario: Option<PathBuf>) -> SimArgs {
+        SimArgs { seeds: None, seed: Some(3), scenario, shrink: 0, json: true }
+    }
+
+    #[test]
+    fn seeds_run_on_every_core_and_come_back_in_order() {
+        let seeds: Vec<u64> = (0..100).collect();
+        let counted = AtomicU64::new(0);
+        let outcome = run_seeds(&seeds, |seed| seed * 2, |_| _ = counted.fetch_add(1, Ordering::Relaxed));
+        assert_eq!(outcome, seeds.iter().map(|seed| seed * 2).collect::<Vec<_>>());
+        assert_eq!(counted.into_inner(), 100);
+    }
+
+    #[test]
+    fn a_scenario_runs_or_says_why_not() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let check = |text: Option<&str>, expected: Result<(), &str>| {
+            let path = folder.path().join("a.script");
+            let _ = std::fs::remove_file(&path);
+            text.map(|text| std::fs::write(&path, text).expect("a file is written"));
+            let outcome = run(&args(Some(path))).map_err(|failed| format!("{failed:?}"));
+            match (outcome, expected) {
+                (Ok(()), Ok(())) => {}
+                (Err(error), Err(part)) => assert!(error.contains(part), "{text:?}: {error}"),
+                (outcome, _) => panic!("{text:?}: {outcome:?}"),
+            }
+        };
+        check(Some("cluster nodes=2\nworkload rate=50\nfaults crash=5s restart=1s\nrun 10s"), Ok(()));
+        check(Some("cluster nodes=2\nverdict"), Ok(()));
+        check(Some("cluster nodes=none"), Err("Usage"));
+        check(Some("n1 dance"), Err("a node cannot"));
+        check(None, Err("NotFound"));
+    }
+}
