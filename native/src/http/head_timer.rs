@@ -68,7 +68,7 @@ impl Future for Until {
                 if left.is_zero() {
                     return Poll::Ready(());
                 }
-                self.deadline = tokio::time::Instant::now() + left;
+                self.deadline = (TokioTimer::new().now() + left).into();
             }
             // It was set for an earlier head, or there was a request meanwhile that hyper did not see.
             sleep.as_mut().reset(self.deadline);
