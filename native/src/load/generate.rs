@@ -1,6 +1,7 @@
 //! Load: many connections that ask for keys as a cache's users do, and what came back how fast.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -320,7 +321,8 @@ impl Requests {
         let template = if reads { &self.get } else { &self.put };
         self.bytes.clear();
         self.bytes.extend_from_slice(&template.before);
-        self.bytes.extend_from_slice(format!("{key:012}").as_bytes());
+        // A vector takes all that is written to it.
+        let _ = write!(self.bytes, "{key:012}");
         self.bytes.extend_from_slice(&template.after);
         reads
     }

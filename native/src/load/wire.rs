@@ -1,6 +1,8 @@
 //! A connection for measuring: it sends bytes that are ready and looks at an answer no closer than it must, so that one
 //! core of load can fill one core of server. Whatever is not about measuring uses [`Client`](super::Client).
 
+use std::mem::MaybeUninit;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -66,9 +68,15 @@ impl Wire {
 
     /// The status of an answer whose head is there, and the bytes of the whole of it.
     fn head(&self) -> Result<Option<(u16, usize)>, ClientError> {
-        let mut headers = [httparse::EMPTY_HEADER; 64];
-        let mut answer = httparse::Response::new(&mut headers);
-        let parsed = answer.parse(&self.buffer[..self.filled]).map_err(|error| self.origin.lost(error.to_string()))?;
+        // Not filled beforehand: that would take longer than to read the answer does.
+        let mut headers = [const { MaybeUninit::uninit() }; 64];
+        let mut answer = httparse::Response::new(&mut []);
+        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+            &mut answer,
+            &self.buffer[..self.filled],
+            &mut headers,
+        );
+        let parsed = parsed.map_err(|error| self.origin.lost(error.to_string()))?;
         let httparse::Status::Complete(head) = parsed else { return Ok(None) };
         let status = answer.code.unwrap_or(0);
         let length = answer.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
