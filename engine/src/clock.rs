@@ -40,6 +40,13 @@ impl Clock {
         Version { stamp: self.last, node: self.node }
     }
 
+    /// The highest version that may have been given so far; every later one will be above it, whatever the wall clock
+    /// does.
+    pub fn present(&mut self, now: UnixMs) -> Version {
+        self.last = self.last.max(Version::new(now, 0, self.node).stamp.saturating_sub(1));
+        Version { stamp: self.last, node: NodeId(u16::MAX) }
+    }
+
     /// Takes note of a version that somebody else gave.
     pub fn observe(&mut self, version: Version) {
         self.last = self.last.max(version.stamp);
@@ -66,6 +73,8 @@ mod tests {
         let seen = Version::new(UnixMs(9_000), 3, NodeId(2));
         clock.observe(seen);
         assert!(clock.next(UnixMs(5_002), Version::ZERO) > seen);
+        let present = clock.present(UnixMs(10_000));
+        assert!(clock.next(UnixMs(9_500), Version::ZERO) > present, "the wall clock went back in between");
         let held = Version::new(UnixMs(12_000), 0, NodeId(2));
         assert!(clock.next(UnixMs(5_003), held) > held);
     }

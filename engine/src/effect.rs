@@ -78,6 +78,19 @@ pub enum Event {
         /// Why.
         cause: Cause,
     },
+    /// An entry was dropped because a replica has seen it go, or something newer in its place, while one of the two was
+    /// away.
+    Unvouched {
+        /// The key.
+        key: Key,
+        /// The version it had.
+        version: Version,
+    },
+    /// This node knows again all that a member has of the slots that they share.
+    Reconciled {
+        /// The member.
+        with: NodeId,
+    },
     /// A read was answered from the store of this node.
     Read {
         /// The key.

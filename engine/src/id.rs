@@ -15,6 +15,16 @@ pub struct NodeId(pub u16);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(u16);
 
+/// The smallest part of the hash space that is reconciled by itself: every slot with the same number modulo [`LANES`].
+///
+/// A node has a power of two of stripes, at most this many, so that a lane lies in one stripe on every node, however
+/// many stripes each of them has. Here as a set, one bit a lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lanes(pub u64);
+
+/// How many lanes there are.
+pub const LANES: u16 = 64;
+
 /// The edition of the map (who is a member). It grows with every change; every peer message carries it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
@@ -71,6 +81,58 @@ impl Slot {
     }
 }
 
+impl Lanes {
+    /// Every lane.
+    pub const ALL: Lanes = Lanes(u64::MAX);
+    /// No lane.
+    pub const NONE: Lanes = Lanes(0);
+
+    /// The lane of a slot, alone.
+    #[inline]
+    pub fn of(slot: Slot) -> Lanes {
+        Lanes(1 << (slot.0 % LANES))
+    }
+
+    /// Is the lane of that slot among them?
+    #[inline]
+    pub fn contains(self, slot: Slot) -> bool {
+        self.0 >> (slot.0 % LANES) & 1 == 1
+    }
+
+    /// The lowest slot of the lowest lane: what a message about these lanes is routed by. `None` when there is none.
+    pub fn first(self) -> Option<Slot> {
+        (self.0 != 0).then(|| Slot(self.0.trailing_zeros() as u16))
+    }
+
+    /// True when there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// How many.
+    pub fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// In both.
+    #[must_use]
+    pub fn and(self, other: Lanes) -> Lanes {
+        Lanes(self.0 & other.0)
+    }
+
+    /// In either.
+    #[must_use]
+    pub fn or(self, other: Lanes) -> Lanes {
+        Lanes(self.0 | other.0)
+    }
+
+    /// In these and not in the others.
+    #[must_use]
+    pub fn without(self, other: Lanes) -> Lanes {
+        Lanes(self.0 & !other.0)
+    }
+}
+
 impl Version {
     /// Before every write: what a floor starts at.
     pub const ZERO: Version = Version { stamp: 0, node: NodeId(0) };
@@ -78,6 +140,14 @@ impl Version {
     /// The first version of that millisecond and counter. `unix` past 48 bits saturates.
     pub fn new(unix: UnixMs, counter: u16, node: NodeId) -> Version {
         Version { stamp: unix.0.min((1 << 48) - 1) << 16 | u64::from(counter), node }
+    }
+
+    /// The last version that anybody may give just before that stamp: every version of a lower stamp is at or below it.
+    pub fn before(stamp: u64) -> Version {
+        match stamp {
+            0 => Version::ZERO,
+            _ => Version { stamp: stamp - 1, node: NodeId(u16::MAX) },
+        }
     }
 
     /// When the version was given, by the clock of the node that gave it.

@@ -27,6 +27,16 @@ pub const MAX_PENDING_BYTES: usize = 256 << 20;
 /// Answers to forwarded writes that one shard remembers, so that a repeated message is not a second write. Each takes
 /// some 200 bytes for [`crate::message::ANSWER_MEMORY`] and the request's own time: room for 200,000 a second.
 pub const MAX_ANSWERED: usize = 1 << 20;
+/// Floors of slots in one page of a listing, and keys: what a page may take of a frame.
+pub const MAX_PAGE_FLOORS: usize = 2_048;
+/// Keys in one page of a listing.
+pub const MAX_PAGE_KEYS: usize = 256;
+/// Bytes of keys after which a page of a listing ends; the key that crosses the limit is the last one.
+pub const MAX_PAGE_BYTES: usize = 16 << 10;
+/// Places of a store that are looked at for one page, so that a lock is held for a bounded time.
+pub const MAX_PAGE_PLACES: u32 = 2_048;
+/// Keys that one pull settles at the same time.
+pub const MAX_SETTLING: u32 = 64;
 /// How far ahead of this node's clock a version may lie. Beyond it somebody's clock is wrong: it is not followed.
 pub const MAX_CLOCK_AHEAD: Duration = Duration::from_secs(3_600);
 /// How often a request may be passed on before the node that has it must say that it is not its primary.

@@ -2,9 +2,10 @@
 //!
 //! Every message may be lost, repeated, delayed and overtaken; none of them relies on its neighbours.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::id::{Epoch, NodeId, RequestId, Slot, Version};
+use crate::id::{Epoch, Lanes, NodeId, RequestId, Slot, Version};
 use crate::request::{Entry, Holding, Key, Outcome, Request};
 
 /// A message with its addresses and the map's epoch that its sender knew.
@@ -67,8 +68,8 @@ pub enum Message {
         id: RequestId,
         /// The key.
         key: Key,
-        /// With the value, or only what is known about it.
-        body: bool,
+        /// How much of it, and whether that counts as a use.
+        wanted: Wanted,
     },
     /// The answer to `Fetch`.
     Fetched {
@@ -81,16 +82,76 @@ pub enum Message {
         /// The entry, when there is one and it was asked for.
         entry: Option<Entry>,
     },
+    /// "What do you have, in slots that we share, that I may not?" Answered by a `Listed`; repeated until then. Whoever
+    /// believes the sender dead does not answer: what it writes meanwhile does not reach the sender, so that no listing
+    /// would be complete.
+    Sync {
+        /// The sender's name for its pull.
+        id: RequestId,
+        /// The lanes that are asked for; the receiver answers for those of them that lie in its stripe of the lowest.
+        lanes: Lanes,
+        /// Versions up to this one are known here.
+        since: Version,
+        /// Where to go on: 0 at first, then what the page before said.
+        cursor: u64,
+    },
+    /// The answer to `Sync`: one page. Nothing is remembered of it by who gives it.
+    Listed {
+        /// As in the `Sync`.
+        id: RequestId,
+        /// The slot that the `Sync` was routed by.
+        slot: Slot,
+        /// The lanes that the answer is about: of those asked for, the ones that live together here.
+        lanes: Lanes,
+        /// As in the `Sync`.
+        cursor: u64,
+        /// Where the next page begins; `None` at the end.
+        next: Option<u64>,
+        /// For slots in which something newer than `since` was removed, the highest such version.
+        floors: Vec<(Slot, Version)>,
+        /// Keys with versions above `since`.
+        keys: Vec<(Key, Version)>,
+    },
     /// "Are you there?" Answered by `Pong`.
     Ping {
         /// The sender's count: a `Pong` proves the round trip of that `Ping` only.
         serial: u64,
+        /// How the sender stands to the receiver.
+        standing: Standing,
     },
     /// "I am."
     Pong {
         /// As in the `Ping`.
         serial: u64,
+        /// How the sender stands to the receiver.
+        standing: Standing,
     },
+}
+
+/// How the sender of a heartbeat stands to its receiver: what the receiver must know to notice that one of the two was
+/// away, and what it missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Drawn when the sender started: another number is another start, which remembers nothing.
+    pub boot: u64,
+    /// How often the sender's belief in the receiver has changed since then; odd while the receiver is suspected.
+    pub lapses: u32,
+    /// Every write of the sender at or below this version was confirmed by every replica that the sender believed
+    /// alive.
+    pub settled: Version,
+}
+
+/// What is asked about a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// What is known about it, eviction rank included, for a person.
+    Facts,
+    /// The entry, for a client: it becomes the most recently used.
+    Value,
+    /// The entry, for a replica that may not have it. It is not a use.
+    Copy,
+    /// Only which version there is.
+    Version,
 }
 
 /// The state that a key has from a version on.
@@ -119,7 +180,8 @@ pub enum Verdict {
 }
 
 impl Message {
-    /// The slot that it is about; `None` for the control plane's messages.
+    /// The slot that it is about or is routed by; `None` for the control plane's messages, and for a `Sync` about
+    /// nothing.
     pub fn slot(&self) -> Option<Slot> {
         match self {
             Message::Forward { request, .. } => Some(request.key.slot()),
@@ -127,6 +189,8 @@ impl Message {
             Message::Answer { slot, .. } | Message::Replicated { slot, .. } | Message::Fetched { slot, .. } => {
                 Some(*slot)
             }
+            Message::Sync { lanes, .. } => lanes.first(),
+            Message::Listed { slot, .. } => Some(*slot),
             Message::Ping { .. } | Message::Pong { .. } => None,
         }
     }
@@ -142,6 +206,8 @@ impl Message {
                 holding.version.max(entry).unwrap_or(Version::ZERO).max(holding.floor)
             }
             Message::Answer { .. } | Message::Forward { .. } | Message::Fetch { .. } => Version::ZERO,
+            // Each key of a page is judged by itself: one wrong clock must not hold all the others back.
+            Message::Sync { .. } | Message::Listed { .. } => Version::ZERO,
             Message::Ping { .. } | Message::Pong { .. } => Version::ZERO,
         }
     }
@@ -155,6 +221,8 @@ impl Message {
             Message::Replicated { .. } => "replicated",
             Message::Fetch { .. } => "fetch",
             Message::Fetched { .. } => "fetched",
+            Message::Sync { .. } => "sync",
+            Message::Listed { .. } => "listed",
             Message::Ping { .. } => "ping",
             Message::Pong { .. } => "pong",
         }

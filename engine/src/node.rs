@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 
 use crate::cluster::{Cluster, Heartbeat};
 use crate::effect::{Effect, Outbox};
-use crate::id::{ClientToken, NodeId};
+use crate::id::{ClientToken, Lanes, NodeId, Version};
 use crate::message::Message;
 use crate::request::Request;
-use crate::shard::{Counters, Shard, ShardConfig, stripe_of};
+use crate::shard::{Counters, Shard, ShardConfig, lanes_of, stripe_of};
 use crate::time::{Instant, Time};
 use crate::view::{Map, View};
 
@@ -27,7 +27,7 @@ pub struct Node {
 pub struct NodeConfig {
     /// Each of its stripes; the seed is varied from one to the next, and the limits are each stripe's own.
     pub shard: ShardConfig,
-    /// How many stripes.
+    /// How many stripes: a power of two, at most [`crate::id::LANES`].
     pub stripes: u16,
     /// How liveness is found out.
     pub heartbeat: Heartbeat,
@@ -64,12 +64,18 @@ impl Node {
         };
         Node {
             cluster: Cluster::new(me, map, config.heartbeat, config.shard.seed, now),
-            shards: (0..config.stripes.max(1)).map(|stripe| Shard::new(seeded(stripe), now)).collect(),
+            shards: (0..config.stripes.max(1))
+                .map(|stripe| Shard::new(seeded(stripe), lanes_of(stripe, config.stripes.max(1)), now))
+                .collect(),
         }
     }
 
     /// Takes one input; what must happen is in the outbox.
     pub fn handle(&mut self, time: Time, input: Input, out: &mut Outbox) {
+        // A node that stood still for a while finds that out before it answers anybody.
+        if input != Input::Tick && time.instant > self.cluster.trusted_until() {
+            self.tick(time, out);
+        }
         let view = Arc::clone(self.cluster.view());
         match input {
             Input::Client { client, request } => {
@@ -82,16 +88,25 @@ impl Node {
             },
             // A stranger is not answered.
             Input::Peer { .. } => {}
-            Input::Tick => {
-                self.cluster.tick(time, out);
-                self.publish(time, out);
-                let view = Arc::clone(self.cluster.view());
-                for shard in &mut self.shards {
-                    shard.tick(time, &view, out);
-                }
-            }
+            Input::Tick => self.tick(time, out),
         }
         self.publish(time, out);
+    }
+
+    fn tick(&mut self, time: Time, out: &mut Outbox) {
+        let shards = &mut self.shards;
+        let settled = || shards.iter_mut().map(|shard| shard.settled(time.unix)).min().unwrap_or(Version::ZERO);
+        self.cluster.tick(time, settled, out);
+        self.publish(time, out);
+        let view = Arc::clone(self.cluster.view());
+        for shard in &mut self.shards {
+            shard.tick(time, &view, out);
+        }
+    }
+
+    /// The lanes of which it has yet to hear from some replica that is believed alive.
+    pub fn in_doubt(&self) -> Lanes {
+        self.shards.iter().fold(Lanes::NONE, |lanes, shard| lanes.or(shard.in_doubt()))
     }
 
     /// When [`Input::Tick`] has something to do next.

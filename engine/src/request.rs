@@ -176,8 +176,11 @@ pub struct Holding {
     pub bytes: u64,
     /// Entries that would be evicted before it; `None` past the first [`Holding::RANKED`] from the end.
     pub rank: Option<u32>,
-    /// Versions up to this one are refused for keys of this slot that the replica does not hold.
+    /// What the replica has seen go: for a key of this slot that it does not hold, it vouches for no version below this
+    /// one.
     pub floor: Version,
+    /// True while it has yet to hear from another replica of the slot what it missed.
+    pub doubt: bool,
 }
 
 impl Holding {

@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::id::{Epoch, NodeId, Slot};
+use crate::id::{Epoch, NodeId, Slot, Version};
 use crate::mutant::{self, Mutant};
 use crate::ring::{Ring, Seat};
 
@@ -50,8 +50,22 @@ pub struct View {
     pub map: Arc<Map>,
     ring: Arc<Ring>,
     alive: Alive,
+    /// What has to be made up for with each member, in the map's order.
+    pulls: Arc<[Pull]>,
     /// For each slot the first replica that is alive, or `NOBODY`.
     primaries: Arc<[u16]>,
+}
+
+/// What this node may have missed of a member's writes: the data plane asks the member for what is above `since`
+/// whenever `round` has changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pull {
+    /// Grows each time that one of the two was away, or may have been.
+    pub round: u64,
+    /// Grows each time that the member itself may be gone, with what it was about to tell: others may know of it.
+    pub losses: u64,
+    /// Every write of the member up to this version has reached this node.
+    pub since: Version,
 }
 
 const NOBODY: u16 = u16::MAX;
@@ -69,7 +83,9 @@ impl View {
         let ring = Arc::new(Ring::build(&seats, map.virtual_nodes, map.replicas));
         let alive = Alive::of(map.members.iter().map(|m| m.id));
         let primaries = primaries(&ring, &alive);
-        View { me, generation: 1, map, ring, alive, primaries }
+        // It has just started and holds nothing: what the others have is new to it.
+        let pulls = map.members.iter().map(|_| Pull { round: 1, losses: 0, since: Version::ZERO }).collect();
+        View { me, generation: 1, map, ring, alive, pulls, primaries }
     }
 
     /// The first view of another node of the same map: it shares the ring, which takes a while to build.
@@ -78,7 +94,8 @@ impl View {
     /// When `me` is not in the map.
     pub fn seen_by(&self, me: NodeId) -> View {
         assert!(self.member(me).is_some(), "{me} is not in the map");
-        View { me, generation: 0, ..self.clone() }.with_alive(|_| true)
+        let fresh = Pull { round: 1, losses: 0, since: Version::ZERO };
+        View { me, generation: 0, ..self.clone() }.with(|_| true, |_| fresh)
     }
 
     /// The next view, with other beliefs about who is alive. This node always believes in itself.
@@ -94,6 +111,18 @@ impl View {
         }
         let primaries = if alive == self.alive { self.primaries.clone() } else { primaries(&self.ring, &alive) };
         View { generation: self.generation + 1, alive, primaries, ..self.clone() }
+    }
+
+    /// The next view, with other beliefs about who is alive and other things to make up for.
+    pub fn with(&self, is_alive: impl Fn(NodeId) -> bool, pull: impl Fn(NodeId) -> Pull) -> View {
+        let pulls = self.map.members.iter().map(|m| pull(m.id)).collect();
+        View { pulls, ..self.with_alive(is_alive) }
+    }
+
+    /// What has to be made up for with a member.
+    pub fn pull(&self, node: NodeId) -> Option<Pull> {
+        let index = self.map.members.binary_search_by_key(&node, |m| m.id).ok()?;
+        Some(self.pulls[index])
     }
 
     /// The slot's replicas, the preferred primary first: distinct, alive or not.

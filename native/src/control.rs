@@ -8,6 +8,7 @@ use vitrine_engine::cluster::Cluster;
 use vitrine_engine::effect::{Effect, Event, Outbox};
 use vitrine_engine::id::NodeId;
 use vitrine_engine::message::Message;
+use vitrine_engine::time::{Instant, Time};
 
 use crate::effects::Wire;
 use crate::shards::Shards;
@@ -25,18 +26,32 @@ pub struct Control {
     pub wire: Arc<dyn Wire>,
     /// What peers say to it.
     pub inbox: mpsc::Receiver<(NodeId, Message)>,
-    /// Turns true when every member has answered or has been given up on.
+    /// Turns true when every member has answered or has been given up on, and what those who answer have is known here.
     pub ready: Arc<AtomicBool>,
+}
+
+/// What the task remembers between two rounds, for the log and for readiness.
+#[derive(Default)]
+struct Reconciling {
+    /// Since when some lanes have been in doubt.
+    since: Option<std::time::Duration>,
+    /// There was a moment without any: from then on the node answers for what it holds, or asks.
+    once: bool,
 }
 
 impl Control {
     /// Runs until `stop` turns true.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut outbox = Outbox::watching();
+        let mut reconciling = Reconciling::default();
         loop {
             let now = self.shards.now();
-            self.cluster.tick(now, &mut outbox);
+            let shards = Arc::clone(&self.shards);
+            self.cluster.tick(now, || shards.settled(now.unix), &mut outbox);
             self.perform(&mut outbox);
+            // Only now: what was published by the tick is what may be trusted.
+            self.shards.trust(self.cluster.trusted_until());
+            self.look(now, &mut reconciling);
             let pause = self.cluster.next_wake().since(self.shards.now().instant);
             tokio::select! {
                 message = self.inbox.recv() => {
@@ -44,12 +59,33 @@ impl Control {
                     self.cluster.receive(self.shards.now(), from, &message, &mut outbox);
                 }
                 () = tokio::time::sleep(pause) => {}
+                () = shards.resolved() => {}
                 _ = stop.wait_for(|stop| *stop) => {
                     self.ready.store(false, Ordering::Release);
                     return;
                 }
             }
         }
+    }
+
+    /// Notes whether this node is in doubt about what it holds: one line when it begins, one when it ends.
+    fn look(&self, now: Time, reconciling: &mut Reconciling) {
+        let lanes = self.shards.in_doubt();
+        let age = now.instant.since(Instant(0));
+        match reconciling.since {
+            None if lanes > 0 => {
+                tracing::info!(lanes, "reconciling: asking the other replicas what was missed");
+                reconciling.since = Some(age);
+            }
+            Some(since) if lanes == 0 => {
+                let took_ms = age.saturating_sub(since).as_millis() as u64;
+                tracing::info!(took_ms, "reconciled");
+                reconciling.since = None;
+            }
+            _ => {}
+        }
+        reconciling.once |= lanes == 0;
+        self.ready.store(self.cluster.is_settled() && reconciling.once, Ordering::Release);
     }
 
     fn perform(&mut self, outbox: &mut Outbox) {
@@ -68,6 +104,5 @@ impl Control {
                 Effect::Reply { .. } => {}
             }
         }
-        self.ready.store(self.cluster.is_settled(), Ordering::Release);
     }
 }

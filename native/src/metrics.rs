@@ -174,6 +174,7 @@ struct Scrape {
     waiting: u64,
     alive: u64,
     members: u64,
+    in_doubt: u64,
 }
 
 impl fmt::Debug for Scrape {
@@ -195,6 +196,7 @@ impl Scrape {
             waiting: shards.waiting() as u64,
             alive: view.map.members.iter().filter(|m| view.is_alive(m.id)).count() as u64,
             members: view.map.members.len() as u64,
+            in_doubt: shards.in_doubt(),
         };
         shards.each(|shard| {
             let store = shard.store();
@@ -248,6 +250,12 @@ impl Scrape {
             ("replica_applied", "Changes applied here as replica", c.replicated),
             ("replica_incredible", "Messages ignored because a version in them lies too far ahead", c.incredible),
             ("replica_refused", "Changes refused because something newer was known", c.refused),
+            ("reconcile_pulls", "Pulls begun from replicas that this node may have missed something of", c.pulls),
+            ("reconcile_pulled", "Pulls that came to their end", c.pulled),
+            ("reconcile_listed", "Keys listed for replicas that may have missed them", c.listed),
+            ("reconcile_caught_up", "Entries that were missed and are here now", c.caught_up),
+            ("reconcile_left_out", "Entries that were missed and had no room here", c.left_out),
+            ("reconcile_dropped", "Entries dropped because no replica vouched for them", c.unvouched),
             ("forwarded", "Requests passed on to another primary", c.forwarded),
             ("retries", "Messages repeated because nobody answered", c.retries),
             ("timeouts", "Requests that ended at their deadline", c.timeouts),
@@ -278,6 +286,7 @@ impl Scrape {
             ("store_bytes_limit", "Most accounted bytes", self.bytes_limit),
             ("requests_waiting", "Requests that wait for other nodes", Some(self.waiting)),
             ("connections_open", "Client connections open now", Some(self.metrics.open.load(Ordering::Relaxed))),
+            ("reconcile_lanes_in_doubt", "Lanes of slots, of 64, not answered for alone", Some(self.in_doubt)),
             ("members", "Members of the cluster", Some(self.members)),
             ("members_alive", "Members believed alive, this node included", Some(self.alive)),
         ] {

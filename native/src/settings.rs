@@ -164,7 +164,7 @@ impl Settings {
                 Some(workers) => workers,
                 None => cores(),
             },
-            stripes: layers.parse("stripes", |t| auto(t, 1_024))?,
+            stripes: layers.parse("stripes", |t| auto(t, 64).filter(|n| n.is_none_or(usize::is_power_of_two)))?,
             max_connections: layers.parse("max-connections", |t| t.parse().ok().filter(|n| *n >= 1))?,
             request_timeout: layers
                 .parse("request-timeout", |t| span::parse(t).filter(|s| *s <= limits::MAX_TIMEOUT))?,
@@ -444,7 +444,7 @@ pub const TABLE: &[Setting] = &[
         name: "stripes",
         value: "N",
         default: "auto",
-        takes: "a number of stripes, 1 to 1024, or `auto`",
+        takes: "1, 2, 4, 8, 16, 32 or 64, or `auto`",
         help: "Stripes of the store; auto is one exact LRU while that is small",
     },
     Setting {

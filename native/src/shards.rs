@@ -14,12 +14,12 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use vitrine_engine::effect::Outbox;
 use vitrine_engine::hash::{self, KeyHasher};
-use vitrine_engine::id::{NodeId, Slot};
+use vitrine_engine::id::{LANES, NodeId, Slot, Version};
 use vitrine_engine::message::Message;
 use vitrine_engine::request::{Condition, Entry, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::shard::{self, Local, Place, Retry, Shard, ShardConfig};
 use vitrine_engine::store::{EntryRef, Limits};
-use vitrine_engine::time::{Instant, Time};
+use vitrine_engine::time::{Instant, Time, UnixMs};
 use vitrine_engine::view::View;
 
 use crate::clock::Clock;
@@ -33,6 +33,12 @@ pub struct Shards {
     effects: Effects,
     /// For whoever only looks; a stripe routes by the view under its own lock.
     view: ArcSwap<View>,
+    /// Until when the view may be trusted, in microseconds of the monotonic clock: whoever comes later waits for the
+    /// control plane, which finds out first what happened while this process stood still.
+    trusted_until: AtomicU64,
+    trusted: Notify,
+    /// Told when some stripe is in doubt no longer.
+    resolved: Notify,
     /// When the timer task means to wake; an earlier wake is announced by `woken`.
     sleeping_until: AtomicU64,
     woken: Notify,
@@ -64,6 +70,8 @@ struct Stripe {
     locked: Mutex<Locked>,
     /// When its shard wants to be ticked, in microseconds of the monotonic clock.
     wake: AtomicU64,
+    /// How many of its lanes are in doubt.
+    doubt: AtomicU64,
 }
 
 struct Locked {
@@ -82,7 +90,7 @@ pub struct ShardsConfig {
     pub entries: Option<u64>,
     /// The most accounted bytes, over all stripes.
     pub bytes: u64,
-    /// How many stripes; `None` chooses by size.
+    /// How many stripes, a power of two up to [`LANES`]; `None` chooses by size.
     pub stripes: Option<usize>,
     /// Threads that will meet at the locks.
     pub workers: usize,
@@ -112,9 +120,12 @@ impl Shards {
                 retry: Retry::default(),
                 clock_skew: CLOCK_SKEW,
             };
-            let shard = Shard::new(config, now);
+            let lanes = shard::lanes_of(index as u16, count as u16);
+            let shard = Shard::new(config, lanes, now);
             let locked = Locked { shard, view: Arc::clone(&view) };
-            Stripe { locked: Mutex::new(locked), wake: AtomicU64::new(u64::MAX) }
+            // Its first tick asks the other replicas what there is.
+            let (wake, doubt) = (AtomicU64::new(0), AtomicU64::new(u64::from(lanes.len())));
+            Stripe { locked: Mutex::new(locked), wake, doubt }
         };
         Shards {
             stripes: (0..count).map(stripe).collect(),
@@ -122,6 +133,9 @@ impl Shards {
             clock,
             effects: Effects::new(wire),
             view: ArcSwap::new(view),
+            trusted_until: AtomicU64::new(u64::MAX),
+            trusted: Notify::new(),
+            resolved: Notify::new(),
             sleeping_until: AtomicU64::new(u64::MAX),
             woken: Notify::new(),
         }
@@ -140,6 +154,9 @@ impl Shards {
         level: ReadLevel,
         found: impl FnOnce(&EntryRef<'_>) -> T,
     ) -> Read<T> {
+        if !self.is_trusted(time.instant) {
+            return Read::Elsewhere;
+        }
         let at = Place { hash: self.hasher.hash(key), slot: hash::slot(key) };
         let mut guard = self.stripe(at.slot).locked.lock();
         let Locked { shard, view } = &mut *guard;
@@ -174,6 +191,9 @@ impl Shards {
             Operation::Set { condition: Condition::Always, level, .. } => (request.key.slot(), *level),
             _ => return None,
         };
+        if !self.is_trusted(time.instant) {
+            return None;
+        }
         let client = self.effects.token();
         self.enter(slot, |shard, view, out| {
             if !shard::writes_at_once(view, slot, level) {
@@ -184,9 +204,13 @@ impl Shards {
         })
     }
 
-    /// Takes a message of a peer that is about a slot.
+    /// Takes a message of a peer that is about a slot. What arrives when the view cannot be trusted is dropped: whoever
+    /// sent it repeats it.
     pub fn receive(&self, from: NodeId, slot: Slot, message: Message) {
         let time = self.clock.now();
+        if !self.is_trusted(time.instant) {
+            return;
+        }
         self.enter(slot, |shard, view, out| shard.receive(time, view, from, message, out));
     }
 
@@ -200,6 +224,39 @@ impl Shards {
                 locked.shard.view_changed(time, &locked.view, out);
             });
         }
+    }
+
+    /// The view may be trusted until then: the control plane has looked. Never called, it is trusted for ever.
+    pub fn trust(&self, until: Instant) {
+        self.trusted_until.store(until.0, Ordering::Release);
+        self.trusted.notify_waiters();
+    }
+
+    /// Waits until the view may be trusted; it nearly always may.
+    pub async fn wait_for_trust(&self) {
+        while !self.is_trusted(self.clock.instant()) {
+            let renewed = self.trusted.notified();
+            if self.is_trusted(self.clock.instant()) {
+                return;
+            }
+            renewed.await;
+        }
+    }
+
+    /// Every write of this node up to that version is confirmed by every replica believed alive.
+    pub fn settled(&self, now: UnixMs) -> Version {
+        let settled = self.stripes.iter().map(|stripe| stripe.locked.lock().shard.settled(now));
+        settled.min().unwrap_or(Version::ZERO)
+    }
+
+    /// How many of the [`LANES`] are in doubt: what is held there is not served without asking other replicas.
+    pub fn in_doubt(&self) -> u64 {
+        self.stripes.iter().map(|stripe| stripe.doubt.load(Ordering::Acquire)).sum()
+    }
+
+    /// Waits until some stripe is in doubt no longer.
+    pub async fn resolved(&self) {
+        self.resolved.notified().await;
     }
 
     /// Ticks every shard whose time has come, and says when the next one wants to be.
@@ -274,6 +331,10 @@ impl Shards {
         self.effects.waiting()
     }
 
+    fn is_trusted(&self, now: Instant) -> bool {
+        now.0 <= self.trusted_until.load(Ordering::Acquire)
+    }
+
     fn stripe(&self, slot: Slot) -> &Stripe {
         &self.stripes[usize::from(shard::stripe_of(slot, self.stripes.len() as u16))]
     }
@@ -291,6 +352,10 @@ impl Shards {
             let wake = guard.shard.next_wake().map_or(u64::MAX, |instant| instant.0);
             if stripe.wake.swap(wake, Ordering::SeqCst) > wake && wake < self.sleeping_until.load(Ordering::SeqCst) {
                 self.woken.notify_one();
+            }
+            let doubt = u64::from(guard.shard.in_doubt().len());
+            if stripe.doubt.swap(doubt, Ordering::AcqRel) != doubt && doubt == 0 {
+                self.resolved.notify_one();
             }
             answer
         };
@@ -312,9 +377,10 @@ fn copied(entry: &EntryRef<'_>) -> Entry {
 }
 
 /// As many stripes as there are shares of 65,536 entries and 64 MiB, and at most four a worker: a small cache is one
-/// exact LRU.
+/// exact LRU. Rounded down to a power of two, so that what nodes reconcile by itself lies in one stripe on each.
 fn stripes_by_size(entries: Option<u64>, bytes: u64, workers: usize) -> usize {
     let by_entries = entries.map_or(u64::MAX, |entries| entries / 65_536);
     let by_bytes = bytes / (64 << 20);
-    usize::try_from(by_entries.min(by_bytes).min(4 * workers as u64)).unwrap_or(1).max(1)
+    let most = by_entries.min(by_bytes).min(4 * workers as u64).clamp(1, u64::from(LANES));
+    1 << most.ilog2()
 }

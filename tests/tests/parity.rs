@@ -22,7 +22,7 @@ use vitrine_engine::time::{Instant, Time, UnixMs};
 use vitrine_engine::view::{Map, Member, View};
 
 const NODES: u16 = 3;
-const STRIPES: u16 = 3;
+const STRIPES: u16 = 4;
 /// Entries and bytes of one stripe: few, so that eviction is part of what is compared.
 const ENTRIES: u32 = 8;
 const BYTES: u64 = 1 << 16;

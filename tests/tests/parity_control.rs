@@ -120,7 +120,8 @@ fn serve(native: &mut Native, time: Time, input: Input) -> Led {
             None => native.cluster.receive(time, from, &message, &mut out),
         },
         Input::Tick => {
-            native.cluster.tick(time, &mut out);
+            let Native { shards, cluster, .. } = native;
+            cluster.tick(time, || shards.settled(time.unix), &mut out);
             perform(native, &mut out);
             native.shards.tick();
         }

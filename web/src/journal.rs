@@ -67,6 +67,6 @@ fn is_notable(what: &What) -> bool {
             | What::Healed(..)
             | What::Clock(..)
             | What::Violated(_)
-            | What::Node { event: Event::Suspected { .. } | Event::Alive { .. }, .. }
+            | What::Node { event: Event::Suspected { .. } | Event::Alive { .. } | Event::Reconciled { .. }, .. }
     )
 }

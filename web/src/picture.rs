@@ -235,6 +235,8 @@ fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
             Event::Refused { key, .. } => (at(node), "refused", Some(key)),
             Event::Dropped { key, cause: Cause::Expired, .. } => (at(node), "expired", Some(key)),
             Event::Dropped { key, .. } => (at(node), "evicted", Some(key)),
+            Event::Unvouched { key, .. } => (at(node), "dropped", Some(key)),
+            Event::Reconciled { .. } => (at(node), "reconciled", None),
             Event::Read { key, version: Some(_) } => (at(node), "hit", Some(key)),
             Event::Read { key, version: None } => (at(node), "miss", Some(key)),
             Event::Forwarded { .. } => (at(node), "forwarded", None),
@@ -247,7 +249,7 @@ fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
 const CLIENTS: f64 = -1.0;
 
 /// The kinds from this one on are heartbeats.
-const PING: u8 = 8;
+const PING: u8 = 10;
 
 fn place(place: Place) -> f64 {
     match place {
@@ -257,7 +259,8 @@ fn place(place: Place) -> f64 {
 }
 
 fn kind(flight: &Flight) -> u8 {
-    const PEER: [&str; 8] = ["forward", "answer", "replicate", "replicated", "fetch", "fetched", "ping", "pong"];
+    const PEER: [&str; 10] =
+        ["forward", "answer", "replicate", "replicated", "fetch", "fetched", "sync", "listed", "ping", "pong"];
     match &flight.cargo {
         Cargo::Ask(_) => 0,
         Cargo::Reply(..) => 1,

@@ -16,6 +16,8 @@ export const MESSAGE_KINDS = [
   'replicated',
   'fetch',
   'fetched',
+  'sync',
+  'listed',
   'ping',
   'pong',
 ] as const;

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use super::bytes::{DecodeError, Reader, Sink, Wire};
-use crate::id::{NodeId, RequestId, SLOTS, Slot, Version};
+use crate::id::{Lanes, NodeId, RequestId, SLOTS, Slot, Version};
 use crate::limits;
+use crate::message::{Standing, Wanted};
 use crate::request::{Condition, Entry, Holding, Key, Value};
 use crate::time::UnixMs;
 
@@ -27,6 +28,16 @@ impl Wire for Slot {
         let number: u16 = from.take(field)?;
         let limit = u64::from(SLOTS) - 1;
         Slot::new(number).ok_or(DecodeError::Limit { field, value: u64::from(number), limit })
+    }
+}
+
+impl Wire for Lanes {
+    fn put(&self, out: &mut impl Sink) {
+        self.0.put(out);
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        Ok(Lanes(from.take(field)?))
     }
 }
 
@@ -144,6 +155,7 @@ impl Wire for Holding {
         self.bytes.put(out);
         self.rank.put(out);
         self.floor.put(out);
+        self.doubt.put(out);
     }
 
     fn take(from: &mut Reader, _: &'static str) -> Result<Self, DecodeError> {
@@ -153,6 +165,41 @@ impl Wire for Holding {
             bytes: from.take("bytes held")?,
             rank: from.take("rank")?,
             floor: from.take("floor")?,
+            doubt: from.take("doubt")?,
+        })
+    }
+}
+
+impl Wire for Standing {
+    fn put(&self, out: &mut impl Sink) {
+        self.boot.put(out);
+        self.lapses.put(out);
+        self.settled.put(out);
+    }
+
+    fn take(from: &mut Reader, _: &'static str) -> Result<Self, DecodeError> {
+        Ok(Standing { boot: from.take("boot")?, lapses: from.take("lapses")?, settled: from.take("settled")? })
+    }
+}
+
+impl Wire for Wanted {
+    fn put(&self, out: &mut impl Sink) {
+        let tag: u8 = match self {
+            Wanted::Facts => 1,
+            Wanted::Value => 2,
+            Wanted::Copy => 3,
+            Wanted::Version => 4,
+        };
+        tag.put(out);
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        Ok(match from.take(field)? {
+            1_u8 => Wanted::Facts,
+            2 => Wanted::Value,
+            3 => Wanted::Copy,
+            4 => Wanted::Version,
+            tag => return Err(DecodeError::Tag { field, tag }),
         })
     }
 }

@@ -2,12 +2,16 @@
 //!
 //! How frames are told apart on a connection is the transport's business; no state is kept between frames.
 
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 
 use super::bytes::{DecodeError, Reader, Sink, Wire};
 use crate::id::Epoch;
+use crate::id::{Slot, Version};
 use crate::limits;
 use crate::message::{Change, Envelope, Message, Verdict};
+use crate::request::Key;
 
 /// Tells clusters apart, so that a node that was given another cluster's address is not listened to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,10 +57,10 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
             version.put(out);
             verdict.put(out);
         }
-        Message::Fetch { id, key, body } => {
+        Message::Fetch { id, key, wanted } => {
             id.put(out);
             key.put(out);
-            body.put(out);
+            wanted.put(out);
         }
         Message::Fetched { id, slot, holding, entry } => {
             id.put(out);
@@ -64,7 +68,25 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
             holding.put(out);
             entry.put(out);
         }
-        Message::Ping { serial } | Message::Pong { serial } => serial.put(out),
+        Message::Ping { serial, standing } | Message::Pong { serial, standing } => {
+            serial.put(out);
+            standing.put(out);
+        }
+        Message::Sync { id, lanes, since, cursor } => {
+            id.put(out);
+            lanes.put(out);
+            since.put(out);
+            cursor.put(out);
+        }
+        Message::Listed { id, slot, lanes, cursor, next, floors, keys } => {
+            id.put(out);
+            slot.put(out);
+            lanes.put(out);
+            cursor.put(out);
+            next.put(out);
+            put_floors(floors, out);
+            put_keys(keys, out);
+        }
     }
 }
 
@@ -89,8 +111,8 @@ pub fn decode(frame: Bytes, cluster: ClusterTag) -> Result<Envelope, DecodeError
     Ok(Envelope { from: sender, to, epoch, message })
 }
 
-/// The only version of the format so far. Another one is refused: nodes of both are then told apart at once.
-pub const FORMAT: u8 = 1;
+/// The version of the format. Another one is refused: nodes of both are then told apart at once.
+pub const FORMAT: u8 = 2;
 
 /// Bytes that stand before a message: format, kind, cluster tag, sender, receiver, epoch.
 pub const HEADER: usize = 1 + 1 + 8 + 2 + 2 + 8;
@@ -105,6 +127,8 @@ fn kind(message: &Message) -> u8 {
         Message::Fetched { .. } => 6,
         Message::Ping { .. } => 7,
         Message::Pong { .. } => 8,
+        Message::Sync { .. } => 9,
+        Message::Listed { .. } => 10,
     }
 }
 
@@ -119,17 +143,68 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
             version: from.take("version")?,
             verdict: from.take("verdict")?,
         },
-        5 => Message::Fetch { id: from.take("id")?, key: from.take("key")?, body: from.take("body wanted")? },
+        5 => Message::Fetch { id: from.take("id")?, key: from.take("key")?, wanted: from.take("wanted")? },
         6 => Message::Fetched {
             id: from.take("id")?,
             slot: from.take("slot")?,
             holding: from.take("holding")?,
             entry: from.take("entry")?,
         },
-        7 => Message::Ping { serial: from.take("serial")? },
-        8 => Message::Pong { serial: from.take("serial")? },
+        7 => Message::Ping { serial: from.take("serial")?, standing: from.take("standing")? },
+        8 => Message::Pong { serial: from.take("serial")?, standing: from.take("standing")? },
+        9 => Message::Sync {
+            id: from.take("id")?,
+            lanes: from.take("lanes")?,
+            since: from.take("since")?,
+            cursor: from.take("cursor")?,
+        },
+        10 => Message::Listed {
+            id: from.take("id")?,
+            slot: from.take("slot")?,
+            lanes: from.take("lanes")?,
+            cursor: from.take("cursor")?,
+            next: from.take("next")?,
+            floors: floors(from)?,
+            keys: keys(from)?,
+        },
         tag => return Err(DecodeError::Tag { field: "kind", tag }),
     })
+}
+
+/// The count, 16 bits, then each slot and its version.
+fn put_floors(floors: &[(Slot, Version)], out: &mut impl Sink) {
+    let floors = &floors[..floors.len().min(limits::MAX_PAGE_FLOORS)];
+    (floors.len() as u16).put(out);
+    for (slot, version) in floors {
+        slot.put(out);
+        version.put(out);
+    }
+}
+
+fn floors(from: &mut Reader) -> Result<Vec<(Slot, Version)>, DecodeError> {
+    let count = count(from, "floors", limits::MAX_PAGE_FLOORS)?;
+    (0..count).map(|_| Ok((from.take("slot")?, from.take("floor")?))).collect()
+}
+
+/// The count, 16 bits, then each key and its version.
+fn put_keys(keys: &[(Key, Version)], out: &mut impl Sink) {
+    let keys = &keys[..keys.len().min(limits::MAX_PAGE_KEYS)];
+    (keys.len() as u16).put(out);
+    for (key, version) in keys {
+        key.put(out);
+        version.put(out);
+    }
+}
+
+fn keys(from: &mut Reader) -> Result<Vec<(Key, Version)>, DecodeError> {
+    let count = count(from, "keys", limits::MAX_PAGE_KEYS)?;
+    (0..count).map(|_| Ok((from.take("key")?, from.take("version")?))).collect()
+}
+
+fn count(from: &mut Reader, field: &'static str, limit: usize) -> Result<u16, DecodeError> {
+    let count: u16 = from.take(field)?;
+    let (value, limit) = (u64::from(count), limit as u64);
+    if value > limit { Err(DecodeError::Limit { field, value, limit }) } else { Ok(count) }
 }
 
 impl Wire for Change {

@@ -33,6 +33,18 @@ pub struct Counters {
     pub evicted_bytes: u64,
     /// Entries that expired.
     pub expired: u64,
+    /// Pulls begun from replicas that this node may have missed something of.
+    pub pulls: u64,
+    /// Pulls that came to their end.
+    pub pulled: u64,
+    /// Keys listed for replicas that may have missed them.
+    pub listed: u64,
+    /// Entries that were missed and are here now.
+    pub caught_up: u64,
+    /// Entries that were missed and were left where they are, for want of room here.
+    pub left_out: u64,
+    /// Entries dropped because a replica has seen them go, or something newer in their place.
+    pub unvouched: u64,
 }
 
 impl Counters {
@@ -61,6 +73,12 @@ impl Counters {
             evicted_entries: self.evicted_entries + other.evicted_entries,
             evicted_bytes: self.evicted_bytes + other.evicted_bytes,
             expired: self.expired + other.expired,
+            pulls: self.pulls + other.pulls,
+            pulled: self.pulled + other.pulled,
+            listed: self.listed + other.listed,
+            caught_up: self.caught_up + other.caught_up,
+            left_out: self.left_out + other.left_out,
+            unvouched: self.unvouched + other.unvouched,
         }
     }
 }

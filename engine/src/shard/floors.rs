@@ -4,6 +4,10 @@
 //! since. Instead of remembering every removed key, a slot remembers the highest version it has removed, and refuses
 //! changes at or below it for keys that it does not hold. The price is a refusal now and then for a change that would
 //! have been welcome; the primary then moves on above the floor. Memory is bounded by the number of slots.
+//!
+//! A shard keeps two such books. One is of all removals, evictions included, and guards against late messages. The
+//! other is of what a replica that was away cannot know: deletions, and evictions and expiries of what it may not have
+//! been told of. By that one replicas judge each other's entries: `docs/replication.md`.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -28,6 +32,15 @@ impl Floors {
     pub(super) fn floor(&self, slot: Slot) -> Version {
         let number = usize::from(slot.number());
         self.chunks[number / CHUNK].as_ref().map_or(Version::ZERO, |chunk| chunk[number % CHUNK])
+    }
+
+    /// The slots from that number on whose floors are above a version, in order, with their floors.
+    pub(super) fn above(&self, from: u16, version: Version) -> impl Iterator<Item = (Slot, Version)> {
+        let first = usize::from(from) / CHUNK;
+        let chunks = self.chunks.iter().enumerate().skip(first).filter_map(|(at, chunk)| Some((at, chunk.as_ref()?)));
+        let floors = chunks.flat_map(|(at, chunk)| (at * CHUNK..).zip(chunk.iter().copied()));
+        let above = floors.filter(move |(number, floor)| *number >= usize::from(from) && *floor > version);
+        above.filter_map(|(number, floor)| Some((Slot::new(number as u16)?, floor)))
     }
 
     /// Something of that version was removed from the slot.
@@ -56,5 +69,11 @@ mod tests {
         floors.raise(slot, version(3));
         assert_eq!(floors.floor(slot), version(5));
         assert_eq!(floors.floor(next), Version::ZERO);
+        floors.raise(next, version(9));
+        let above = |from, than| floors.above(from, version(than)).map(|(slot, _)| slot.number()).collect::<Vec<_>>();
+        assert_eq!(above(0, 0), [63, 64]);
+        assert_eq!(above(64, 0), [64]);
+        assert_eq!(above(0, 5), [64]);
+        assert_eq!(above(65, 0), [0; 0]);
     }
 }

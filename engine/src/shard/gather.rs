@@ -1,32 +1,46 @@
-//! Questions to every replica of a key: reads at `quorum`, and `explain`.
+//! Questions to every replica of a key: reads at `quorum`, `explain`, and whatever concerns a key that is in doubt
+//! here.
 
 use alloc::vec::Vec;
 
+use super::vouch::Use;
 use super::{Asker, Pending, Shard, Work};
 use crate::effect::Outbox;
 use crate::error::Failure;
-use crate::id::{NodeId, RequestId};
-use crate::message::{Change, Message};
-use crate::request::{Answer, Entry, Holding, Inspection, Key, Outcome};
+use crate::id::{NodeId, RequestId, Version};
+use crate::message::{Change, Message, Wanted};
+use crate::request::{Answer, Entry, Holding, Inspection, Key, Outcome, Request};
 use crate::time::{Instant, Time};
 use crate::view::View;
 
 /// A question that replicas have yet to answer.
 #[derive(Clone, Debug)]
 pub(super) struct Gathering {
-    asker: Asker,
+    /// Nobody, where this node asks for itself.
+    asker: Option<Asker>,
     key: Key,
     purpose: Purpose,
     waiting: Vec<NodeId>,
     found: Vec<(NodeId, Found)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// The highest version of a majority.
     Read,
     /// What everybody holds.
     Inspect,
+    /// A read that this node would answer alone if the key were not in doubt here.
+    Doubt,
+    /// A write that depends on what is there, where that is in doubt.
+    Decide(Request),
+    /// A key that a pull has found to be in question.
+    Settle {
+        /// The pull.
+        pull: u64,
+        /// Whether a copy is wanted, or first of all what there is.
+        wanted: Wanted,
+    },
 }
 
 /// What one replica holds.
@@ -42,7 +56,7 @@ impl Shard {
         &mut self,
         time: Time,
         view: &View,
-        asker: Asker,
+        asker: Option<Asker>,
         deadline: Instant,
         key: Key,
         purpose: Purpose,
@@ -52,20 +66,19 @@ impl Shard {
         let alive = view.alive_replicas(slot);
         let needed = majority(view, &key);
         if purpose == Purpose::Read && alive < needed {
-            return self.reply(asker, slot, Err(Failure::Unavailable { needed, alive }), out);
+            return self.respond(asker, &key, Err(Failure::Unavailable { needed, alive }), out);
         }
-        if let Err(failure) = self.room(0) {
-            return self.reply(asker, slot, Err(failure), out);
+        let bytes = purpose.payload();
+        if let Err(failure) = self.room(bytes) {
+            return self.respond(asker, &key, Err(failure), out);
         }
-        let replicas = view.replicas(slot).iter().copied();
-        let waiting = replicas.filter(|node| *node != self.me && view.is_alive(*node)).collect();
         let mut found = Vec::new();
-        if view.is_replica(slot) {
-            let (holding, entry) = self.holding(time.unix, &key, purpose == Purpose::Read, out);
+        if matches!(purpose, Purpose::Read | Purpose::Inspect) && view.is_replica(slot) {
+            let (holding, entry) = self.holding(time.unix, &key, purpose.wanted(), out);
             found.push((self.me, Found { holding, entry }));
         }
-        let gathering = Gathering { asker, key, purpose, waiting, found };
-        let serial = self.hold(time.instant, deadline, 0, Work::Gather(gathering));
+        let gathering = Gathering { asker, purpose, waiting: others(view, &key), found, key };
+        let serial = self.hold(time.instant, deadline, bytes, Work::Gather(gathering));
         self.send_gather(serial, out);
         self.settle_gather(time, view, serial, false, out);
     }
@@ -94,27 +107,53 @@ impl Shard {
         self.settle_gather(time, view, id.serial, false, out);
     }
 
+    /// The view has changed: who is asked about a key in doubt is asked anew, since what was said before one of them
+    /// was away counts no longer.
+    pub(super) fn gather_anew(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+        let Some(pending) = self.pending.get_mut(&serial) else { return };
+        let Work::Gather(gathering) = &mut pending.work else { return };
+        if !matches!(gathering.purpose, Purpose::Read | Purpose::Inspect) {
+            let bytes = gathering.purpose.payload();
+            self.pending_bytes -= pending.bytes - bytes;
+            pending.bytes = bytes;
+            gathering.found.clear();
+            gathering.waiting = others(view, &gathering.key);
+            self.send_gather(serial, out);
+        }
+        self.settle_gather(time, view, serial, false, out);
+    }
+
     /// Answers when enough replicas have, or no more can.
     pub(super) fn settle_gather(&mut self, time: Time, view: &View, serial: u64, last: bool, out: &mut Outbox) {
         let Some(Pending { work: Work::Gather(gathering), .. }) = self.pending.get_mut(&serial) else { return };
         gathering.waiting.retain(|node| view.is_alive(*node));
         let needed = majority(view, &gathering.key);
-        let enough = gathering.purpose == Purpose::Read && gathering.found.len() >= usize::from(needed);
-        if !(enough || gathering.waiting.is_empty() || last) {
+        let heard = gathering.waiting.is_empty();
+        let enough = gathering.purpose == Purpose::Read
+            && gathering.found.len() >= usize::from(needed)
+            // Where one of them may have missed something, a majority may not know what the others do.
+            && (heard || !gathering.found.iter().any(|(_, found)| found.holding.doubt));
+        if !(enough || heard || last) {
             return;
         }
-        let Some(Pending { work: Work::Gather(gathering), .. }) = self.release(serial) else { return };
-        let slot = gathering.key.slot();
-        let outcome = match gathering.purpose {
-            Purpose::Inspect => Ok(inspected(view, &gathering)),
-            Purpose::Read if enough => self.newest(time, &gathering, out),
-            Purpose::Read if last => Err(Failure::Timeout),
-            Purpose::Read => Err(Failure::Unavailable { needed, alive: view.alive_replicas(slot) }),
+        let Some(Pending { deadline, work: Work::Gather(gathering), .. }) = self.release(serial) else { return };
+        let Gathering { asker, key, purpose, found, .. } = gathering;
+        let outcome = match purpose {
+            Purpose::Inspect => Ok(inspected(view, &key, &found)),
+            Purpose::Read if enough => self.newest(time, &key, &found, out),
+            Purpose::Read if !last => Err(Failure::Unavailable { needed, alive: view.alive_replicas(key.slot()) }),
+            Purpose::Doubt if heard => self.resolved(time, &key, &found, out),
+            Purpose::Decide(request) if heard => {
+                self.judge(time, &key, &found, Use::Client, out);
+                return self.decided(time, view, asker, deadline, request, out);
+            }
+            Purpose::Settle { pull, wanted } => return self.settle_one(time, view, pull, wanted, key, &found, out),
+            Purpose::Read | Purpose::Doubt | Purpose::Decide(_) => {
+                self.counters.timeouts += 1;
+                Err(Failure::Timeout)
+            }
         };
-        if outcome == Err(Failure::Timeout) {
-            self.counters.timeouts += 1;
-        }
-        self.reply(gathering.asker, slot, outcome, out);
+        self.respond(asker, &key, outcome, out);
     }
 
     pub(super) fn gather_due(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
@@ -126,48 +165,114 @@ impl Shard {
         self.send_gather(serial, out);
     }
 
-    /// The highest version wins, and whoever had an older one is told. A floor at or above it means that some replica
-    /// has seen it go, or cannot tell: then nobody can vouch for the value, and it is a miss.
-    fn newest(&mut self, time: Time, gathering: &Gathering, out: &mut Outbox) -> Outcome {
-        let known = gathering.found.iter().map(|(_, found)| Self::version_of(&found.holding)).max();
-        let best =
-            gathering.found.iter().filter_map(|(_, found)| found.entry.as_ref()).max_by_key(|entry| entry.version);
-        let vouched = best
-            .filter(|entry| Some(entry.version) >= known && entry.deadline.is_none_or(|deadline| deadline > time.unix));
+    /// A read of a key in doubt, now that all have said what they hold.
+    fn resolved(&mut self, time: Time, key: &Key, found: &[(NodeId, Found)], out: &mut Outbox) -> Outcome {
+        let entry = self.judge(time, key, found, Use::Client, out);
+        self.noted_read(key, entry, out)
+    }
+
+    /// A key of a pull, now that all have said what they hold.
+    #[expect(clippy::too_many_arguments, reason = "the gathering's fields and the state machine's own three")]
+    fn settle_one(
+        &mut self,
+        time: Time,
+        view: &View,
+        pull: u64,
+        wanted: Wanted,
+        key: Key,
+        found: &[(NodeId, Found)],
+        out: &mut Outbox,
+    ) {
+        // A pull that is forgotten was overtaken by another absence, in which this may have gone out of date.
+        if !self.pulls(pull) {
+            return;
+        }
+        let present = self.peek(time.unix, &key, self.place(&key)).map(|entry| entry.version);
+        let elsewhere = found.iter().filter_map(|(_, found)| found.holding.version).max();
+        if wanted == Wanted::Version && elsewhere > present && self.room(0).is_ok() {
+            let purpose = Purpose::Settle { pull, wanted: Wanted::Copy };
+            return self.gather(time, view, None, Instant::NEVER, key, purpose, out);
+        }
+        self.judge(time, &key, found, Use::CatchUp, out);
+        self.settled_one(time, view, pull, out);
+    }
+
+    /// The highest version wins, and whoever had an older one is told. A replica that has nothing and has seen
+    /// something newer of the slot go cannot tell: then nobody can vouch for the value, and it is a miss.
+    fn newest(&mut self, time: Time, key: &Key, found: &[(NodeId, Found)], out: &mut Outbox) -> Outcome {
+        let known = found.iter().filter_map(|(_, found)| found.holding.version).max();
+        let gone = found.iter().filter(|(_, found)| found.holding.version.is_none());
+        let floor = gone.map(|(_, found)| found.holding.floor).max().unwrap_or(Version::ZERO);
+        let best = found.iter().filter_map(|(_, found)| found.entry.as_ref()).max_by_key(|entry| entry.version);
+        let vouched = best.filter(|entry| {
+            let live = entry.deadline.is_none_or(|deadline| deadline > time.unix);
+            live && Some(entry.version) >= known && entry.version >= floor
+        });
         let Some(entry) = vouched else {
             self.counters.misses += 1;
             return Ok(Answer::Missing);
         };
         self.counters.hits += 1;
-        for (node, found) in &gathering.found {
+        for (node, found) in found {
             if Self::version_of(&found.holding) >= entry.version {
                 continue;
             }
             let change = Change::Put(entry.clone());
             if *node == self.me {
-                self.apply(time.unix, &gathering.key, change, out);
+                self.apply(time.unix, key, change, out);
             } else {
                 let id = RequestId { node: self.me, serial: self.next_serial() };
-                out.send(*node, Message::Replicate { id, key: gathering.key.clone(), change });
+                out.send(*node, Message::Replicate { id, key: key.clone(), change });
             }
         }
         Ok(Answer::Found(entry.clone()))
     }
 
+    fn respond(&mut self, asker: Option<Asker>, key: &Key, outcome: Outcome, out: &mut Outbox) {
+        if let Some(asker) = asker {
+            self.reply(asker, key.slot(), outcome, out);
+        }
+    }
+
     fn send_gather(&mut self, serial: u64, out: &mut Outbox) {
         let Some(Pending { work: Work::Gather(gathering), .. }) = self.pending.get(&serial) else { return };
         let id = RequestId { node: self.me, serial };
-        let body = gathering.purpose == Purpose::Read;
+        let wanted = gathering.purpose.wanted();
         for to in &gathering.waiting {
-            out.send(*to, Message::Fetch { id, key: gathering.key.clone(), body });
+            out.send(*to, Message::Fetch { id, key: gathering.key.clone(), wanted });
         }
     }
 }
 
-fn inspected(view: &View, gathering: &Gathering) -> Answer {
-    let held = |node| gathering.found.iter().find(|(from, _)| *from == node).map(|(_, found)| found.holding);
-    let replicas = view.replicas(gathering.key.slot()).iter();
+impl Purpose {
+    fn wanted(&self) -> Wanted {
+        match self {
+            Purpose::Inspect => Wanted::Facts,
+            Purpose::Read | Purpose::Doubt => Wanted::Value,
+            Purpose::Decide(_) => Wanted::Copy,
+            Purpose::Settle { wanted, .. } => *wanted,
+        }
+    }
+
+    /// Bytes that it keeps in memory.
+    fn payload(&self) -> usize {
+        match self {
+            Purpose::Decide(request) => request.operation.payload(),
+            _ => 0,
+        }
+    }
+}
+
+fn inspected(view: &View, key: &Key, found: &[(NodeId, Found)]) -> Answer {
+    let held = |node| found.iter().find(|(from, _)| *from == node).map(|(_, found)| found.holding);
+    let replicas = view.replicas(key.slot()).iter();
     Answer::Inspected(replicas.map(|node| Inspection { node: *node, held: held(*node) }).collect())
+}
+
+/// The replicas to ask: all that are believed alive, but this node.
+fn others(view: &View, key: &Key) -> Vec<NodeId> {
+    let replicas = view.replicas(key.slot()).iter().copied();
+    replicas.filter(|node| *node != view.me && view.is_alive(*node)).collect()
 }
 
 /// A strict majority of the slot's replicas.

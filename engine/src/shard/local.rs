@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::sources::Sources;
 use super::{Counters, Floors, Shard};
 use crate::effect::{Event, Outbox};
 use crate::id::{Slot, Version};
@@ -54,18 +55,21 @@ pub(super) enum Put {
 
 /// Takes down what leaves the store: floors rise, counters count, watchers see it.
 pub(super) struct Noted<'a> {
-    floors: &'a mut Floors,
-    counters: &'a mut Counters,
-    out: Option<&'a mut Outbox>,
+    pub(super) now: UnixMs,
+    pub(super) floors: &'a mut Floors,
+    pub(super) gone: &'a mut Floors,
+    pub(super) sources: &'a Sources,
+    pub(super) counters: &'a mut Counters,
+    pub(super) out: Option<&'a mut Outbox>,
 }
 
-impl<'a> Noted<'a> {
-    pub(super) fn new(floors: &'a mut Floors, counters: &'a mut Counters, out: &'a mut Outbox) -> Noted<'a> {
-        Noted { floors, counters, out: Some(out) }
-    }
-
+impl Noted<'_> {
     pub(super) fn removal(&mut self, removal: &Removal<'_>) {
-        self.floors.raise(crate::hash::slot(removal.key), removal.version);
+        let slot = crate::hash::slot(removal.key);
+        self.floors.raise(slot, removal.version);
+        if self.sources.may_be_news(slot, removal.version, self.now) {
+            self.gone.raise(slot, removal.version);
+        }
         self.counters.removal(removal.cause);
         if let Some(out) = &mut self.out {
             out.event(|| Event::Dropped {
@@ -77,6 +81,21 @@ impl<'a> Noted<'a> {
     }
 }
 
+/// Borrows what [`Noted`] needs, and leaves the store free.
+macro_rules! noted {
+    ($shard:expr, $now:expr, $out:expr) => {
+        $crate::shard::local::Noted {
+            now: $now,
+            floors: &mut $shard.floors,
+            gone: &mut $shard.gone,
+            sources: &$shard.sources,
+            counters: &mut $shard.counters,
+            out: $out,
+        }
+    };
+}
+pub(super) use noted;
+
 impl Shard {
     /// The hot path of a read that this node may answer alone: no outbox, no allocation.
     ///
@@ -87,11 +106,11 @@ impl Shard {
             ReadLevel::One => view.is_replica(at.slot),
             ReadLevel::Quorum => false,
         };
-        if !here {
+        if !here || self.sources.doubt.contains(at.slot) {
             return Local::Elsewhere;
         }
         self.seen = time;
-        let mut noted = Noted { floors: &mut self.floors, counters: &mut self.counters, out: None };
+        let mut noted = noted!(self, time.unix, None);
         let found = self.store.get(time.unix, at.hash, key, &mut |removal| noted.removal(&removal));
         match found {
             Some(entry) => {
@@ -108,6 +127,11 @@ impl Shard {
     /// Reads from this store, as primary or as replica.
     pub(super) fn read(&mut self, now: UnixMs, key: &Key, out: &mut Outbox) -> Outcome {
         let entry = self.take(now, key, self.place(key), out);
+        self.noted_read(key, entry, out)
+    }
+
+    /// The answer to a read that this node is responsible for.
+    pub(super) fn noted_read(&mut self, key: &Key, entry: Option<Entry>, out: &mut Outbox) -> Outcome {
         match entry {
             Some(_) => self.counters.hits += 1,
             None => self.counters.misses += 1,
@@ -123,7 +147,7 @@ impl Shard {
 
     /// A copy of what is stored; it becomes the most recently used.
     pub(super) fn take(&mut self, now: UnixMs, key: &Key, at: Place, out: &mut Outbox) -> Option<Entry> {
-        let mut noted = Noted::new(&mut self.floors, &mut self.counters, out);
+        let mut noted = noted!(self, now, Some(out));
         let found = self.store.get(now, at.hash, key.as_bytes(), &mut |removal| noted.removal(&removal));
         found.map(|entry| owned(&entry))
     }
@@ -136,7 +160,7 @@ impl Shard {
     /// What is known of a key before anything is decided about it. An entry whose deadline has passed leaves first, and
     /// its version is remembered.
     pub(super) fn known(&mut self, now: UnixMs, key: &Key, at: Place, out: &mut Outbox) -> Known {
-        let mut noted = Noted::new(&mut self.floors, &mut self.counters, out);
+        let mut noted = noted!(self, now, Some(out));
         self.store.purge(now, at.hash, key.as_bytes(), &mut |removal| noted.removal(&removal));
         let present = self.peek(now, key, at).map(|entry| entry.version);
         Known { present, held: present.unwrap_or_else(|| self.floors.floor(at.slot)) }
@@ -148,7 +172,7 @@ impl Shard {
             self.remove(now, key, at, entry.version);
             return Put::Expired;
         }
-        let mut noted = Noted::new(&mut self.floors, &mut self.counters, out);
+        let mut noted = noted!(self, now, Some(out));
         let entry = EntryRef {
             value: &entry.value.bytes,
             media: &entry.value.media,
@@ -162,6 +186,7 @@ impl Shard {
     /// The key, which is known to hold nothing newer, has no value from that version on.
     pub(super) fn remove(&mut self, now: UnixMs, key: &Key, at: Place, version: Version) {
         self.floors.raise(at.slot, version);
+        self.gone.raise(at.slot, version);
         self.store.remove(now, at.hash, key.as_bytes());
     }
 }

@@ -12,10 +12,14 @@ mod counters;
 mod floors;
 mod forward;
 mod gather;
+mod listing;
 mod local;
+mod pull;
 mod replica;
+mod sources;
 #[cfg(test)]
 mod tests;
+mod vouch;
 mod write;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -24,7 +28,7 @@ use core::time::Duration;
 use crate::clock::Clock;
 use crate::effect::Outbox;
 use crate::error::Failure;
-use crate::id::{ClientToken, NodeId, RequestId, Slot};
+use crate::id::{ClientToken, LANES, Lanes, NodeId, RequestId, Slot, Version};
 use crate::limits;
 use crate::message::{ANSWER_MEMORY, Message};
 use crate::request::{Operation, Outcome, ReadLevel, Request};
@@ -36,6 +40,7 @@ use answered::{Answered, Known};
 pub use counters::Counters;
 use floors::Floors;
 pub use local::{Local, Place};
+use sources::Sources;
 pub use write::writes_at_once;
 
 /// One stripe of a node.
@@ -45,7 +50,13 @@ pub struct Shard {
     retry: Retry,
     store: Store,
     clock: Clock,
+    /// The lanes that live in this stripe.
+    lanes: Lanes,
+    /// Of all removals: nothing at or below them is taken from a late message.
     floors: Floors,
+    /// Of removals that a replica which was away cannot know: by them replicas judge each other's entries.
+    gone: Floors,
+    sources: Sources,
     counters: Counters,
     rng: Rng,
     /// The name of the next request; it starts at random so that no boot repeats another's.
@@ -105,6 +116,7 @@ enum Work {
     Forward(forward::Forwarding),
     Write(write::Writing),
     Gather(gather::Gathering),
+    Pull(pull::Pulling),
 }
 
 /// Who waits for an answer.
@@ -124,21 +136,35 @@ impl Default for Retry {
     }
 }
 
-/// The stripe, of so many, in which a slot lives.
+/// The stripe, of so many, in which a slot lives. The number is a power of two, at most [`LANES`].
 pub fn stripe_of(slot: Slot, stripes: u16) -> u16 {
     slot.number() % stripes.max(1)
 }
 
+/// The lanes that live in that stripe, of so many.
+///
+/// # Panics
+/// When the number of stripes is not a power of two up to [`LANES`]: a lane would not lie in one stripe.
+pub fn lanes_of(stripe: u16, stripes: u16) -> Lanes {
+    assert!(stripes.is_power_of_two() && stripes <= LANES && stripe < stripes, "stripe {stripe} of {stripes}");
+    let lanes = (stripe..LANES).step_by(usize::from(stripes));
+    lanes.fold(Lanes::NONE, |lanes, lane| lanes.or(Lanes(1 << lane)))
+}
+
 impl Shard {
-    /// An empty shard.
-    pub fn new(config: ShardConfig, now: Time) -> Shard {
+    /// An empty shard for those lanes ([`lanes_of`]). Until it has seen a view and heard from every other replica what
+    /// there is, it answers for nothing alone.
+    pub fn new(config: ShardConfig, lanes: Lanes, now: Time) -> Shard {
         let mut rng = Rng::new(config.seed, "shard");
         Shard {
             me: config.me,
             retry: config.retry,
             store: Store::new(config.limits, crate::hash::KeyHasher::new(config.hash_seed)),
             clock: Clock::new(config.me, now.unix, config.clock_skew),
+            lanes,
             floors: Floors::new(),
+            gone: Floors::new(),
+            sources: Sources::new(lanes),
             counters: Counters::default(),
             serial: rng.u64() >> 1,
             rng,
@@ -176,9 +202,13 @@ impl Shard {
             Message::Replicated { id, version, verdict, .. } => {
                 self.replicated(time, view, from, id, version, verdict, out);
             }
-            Message::Fetch { id, key, body } => self.fetch(time, from, id, &key, body, out),
+            Message::Fetch { id, key, wanted } => self.fetch(time, from, id, &key, wanted, out),
             Message::Fetched { id, holding, entry, .. } => {
                 self.fetched(time, view, from, id, gather::Found { holding, entry }, out);
+            }
+            Message::Sync { id, lanes, since, cursor } => self.list(time, view, from, id, lanes, since, cursor, out),
+            Message::Listed { id, lanes, cursor, next, floors, keys, .. } => {
+                self.listed(time, view, from, id, pull::Page { lanes, cursor, next, floors, keys }, out);
             }
             // The control plane's: never routed here. A peer that sends one anyway is not worth an abort.
             Message::Ping { .. } | Message::Pong { .. } => {}
@@ -193,10 +223,11 @@ impl Shard {
             match self.pending.get(&serial).map(|pending| &pending.work) {
                 Some(Work::Forward(_)) => self.reroute(time, view, serial, out),
                 Some(Work::Write(_)) => self.settle_write(view, serial, out),
-                Some(Work::Gather(_)) => self.settle_gather(time, view, serial, false, out),
-                None => {}
+                Some(Work::Gather(_)) => self.gather_anew(time, view, serial, out),
+                Some(Work::Pull(_)) | None => {}
             }
         }
+        self.start_pulls(time, out);
     }
 
     /// Does what is due: repeats messages, ends requests, frees expired entries. Late or repeated calls do no harm.
@@ -208,8 +239,10 @@ impl Shard {
                 Work::Forward(_) => self.forward_due(time, view, serial, out),
                 Work::Write(_) => self.write_due(time, view, serial, out),
                 Work::Gather(_) => self.gather_due(time, view, serial, out),
+                Work::Pull(_) => self.pull_due(time, view, serial, out),
             }
         }
+        self.start_pulls(time, out);
         self.answered.forget(time.instant);
         self.expire(time.unix, out);
     }
@@ -217,7 +250,12 @@ impl Shard {
     /// When [`Shard::tick`] has something to do next; the body should call it then, or a little later.
     pub fn next_wake(&self) -> Option<Instant> {
         let expiry = self.store.next_expiry().map(|unix| self.seen.instant + unix.since(self.seen.unix));
-        [self.timers.first().map(|(wake, _)| *wake), self.answered.next_wake(), expiry].into_iter().flatten().min()
+        // Before its first view it does not know whom to ask.
+        let pulls = (self.generation == 0 || self.sources.due().next().is_some()).then_some(self.seen.instant);
+        [pulls, self.timers.first().map(|(wake, _)| *wake), self.answered.next_wake(), expiry]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What it stores.
@@ -230,6 +268,22 @@ impl Shard {
         &self.counters
     }
 
+    /// Lanes of which it has yet to hear from a replica that is believed alive: it answers for nothing in them alone.
+    pub fn in_doubt(&self) -> Lanes {
+        self.sources.doubt
+    }
+
+    /// A version such that every write at or below it that was coordinated here is confirmed by every replica believed
+    /// alive, and every later one will be above it.
+    pub fn settled(&mut self, now: UnixMs) -> Version {
+        let present = self.clock.present(now);
+        let writes = self.pending.values().filter_map(|pending| match &pending.work {
+            Work::Write(writing) => Some(Version::before(writing.unconfirmed().stamp)),
+            _ => None,
+        });
+        writes.fold(present, Version::min)
+    }
+
     /// How many requests are begun and not ended.
     pub fn in_flight(&self) -> u32 {
         self.pending.len() as u32
@@ -237,8 +291,12 @@ impl Shard {
 
     fn see(&mut self, time: Time, view: &View) {
         debug_assert!(view.generation >= self.generation, "a shard never goes back to an older view");
-        self.generation = view.generation;
         self.seen = time;
+        if self.generation != view.generation {
+            self.generation = view.generation;
+            let stale = self.sources.adopt(view);
+            self.cancel_pulls(&stale);
+        }
     }
 
     /// Carries a request out, or passes it on.
@@ -250,13 +308,17 @@ impl Shard {
             _ => view.is_primary(slot),
         };
         let deadline = time.instant + request.timeout.min(limits::MAX_TIMEOUT);
+        let doubt = self.sources.doubt.contains(slot);
         match request.operation {
             _ if !here => self.pass_on(time, view, asker, deadline, request, out),
             Operation::Get { level: ReadLevel::Quorum } => {
-                self.gather(time, view, asker, deadline, request.key, gather::Purpose::Read, out);
+                self.gather(time, view, Some(asker), deadline, request.key, gather::Purpose::Read, out);
             }
             Operation::Inspect => {
-                self.gather(time, view, asker, deadline, request.key, gather::Purpose::Inspect, out);
+                self.gather(time, view, Some(asker), deadline, request.key, gather::Purpose::Inspect, out);
+            }
+            Operation::Get { .. } if doubt => {
+                self.gather(time, view, Some(asker), deadline, request.key, gather::Purpose::Doubt, out);
             }
             Operation::Get { .. } => {
                 let outcome = self.read(time.unix, &request.key, out);
@@ -283,7 +345,9 @@ impl Shard {
             }
         }
         let reads_here = matches!(request.operation, Operation::Get { level: ReadLevel::One }) && view.is_replica(slot);
-        if hops > limits::MAX_HOPS || !(view.is_primary(slot) || reads_here) {
+        // Who believes this node alive while it is believed dead here knows more: nothing is served by the older view.
+        let apart = !view.is_alive(id.node);
+        if hops > limits::MAX_HOPS || apart || !(view.is_primary(slot) || reads_here) {
             let primary = view.primary(slot);
             return self.reply(asker, slot, Err(Failure::NotPrimary { primary }), out);
         }
@@ -362,7 +426,7 @@ impl Shard {
     }
 
     fn expire(&mut self, now: UnixMs, out: &mut Outbox) {
-        let mut noted = local::Noted::new(&mut self.floors, &mut self.counters, out);
+        let mut noted = local::noted!(self, now, Some(out));
         self.store.expire(now, EXPIRY_BATCH, &mut |removal| noted.removal(&removal));
     }
 }

@@ -4,7 +4,7 @@ use super::Shard;
 use super::local::Put;
 use crate::effect::{Event, Outbox};
 use crate::id::{NodeId, RequestId, Version};
-use crate::message::{Change, Message, Verdict};
+use crate::message::{Change, Message, Verdict, Wanted};
 use crate::request::{Entry, Holding, Key};
 use crate::store::{EntryRef, Store};
 use crate::time::{Time, UnixMs};
@@ -60,17 +60,38 @@ impl Shard {
     }
 
     /// A coordinator asks what this replica holds.
-    pub(super) fn fetch(&mut self, time: Time, from: NodeId, id: RequestId, key: &Key, body: bool, out: &mut Outbox) {
-        let (holding, entry) = self.holding(time.unix, key, body, out);
+    pub(super) fn fetch(
+        &mut self,
+        time: Time,
+        from: NodeId,
+        id: RequestId,
+        key: &Key,
+        wanted: Wanted,
+        out: &mut Outbox,
+    ) {
+        let (holding, entry) = self.holding(time.unix, key, wanted, out);
         out.send(from, Message::Fetched { id, slot: key.slot(), holding, entry });
     }
 
-    /// What is held for a key. With the body it counts as a use of the entry, without it is only a look.
-    pub(super) fn holding(&mut self, now: UnixMs, key: &Key, body: bool, out: &mut Outbox) -> (Holding, Option<Entry>) {
+    /// What is held for a key.
+    pub(super) fn holding(
+        &mut self,
+        now: UnixMs,
+        key: &Key,
+        wanted: Wanted,
+        out: &mut Outbox,
+    ) -> (Holding, Option<Entry>) {
         let at = self.place(key);
-        let entry = if body { self.take(now, key, at, out) } else { None };
-        let floor = self.floors.floor(at.slot);
-        let rank = if body { None } else { self.store.rank(at.hash, key.as_bytes(), Holding::RANKED) };
+        let entry = match wanted {
+            Wanted::Value => self.take(now, key, at, out),
+            Wanted::Copy => self.copy(now, key, at),
+            Wanted::Facts | Wanted::Version => None,
+        };
+        let floor = self.gone.floor(at.slot);
+        let rank = match wanted {
+            Wanted::Facts => self.store.rank(at.hash, key.as_bytes(), Holding::RANKED),
+            Wanted::Value | Wanted::Copy | Wanted::Version => None,
+        };
         let held = self.peek(now, key, at);
         let size = |entry: EntryRef<'_>| {
             let (value, media) = (entry.value.len(), entry.media.len());
@@ -82,6 +103,7 @@ impl Shard {
             bytes: held.map_or(0, size),
             rank,
             floor,
+            doubt: self.sources.unsure.contains(at.slot),
         };
         (holding, entry)
     }

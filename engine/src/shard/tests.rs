@@ -54,9 +54,9 @@ impl Trio {
                 retry: Retry::default(),
                 clock_skew: Duration::ZERO,
             };
-            Shard::new(config, now)
+            Shard::new(config, Lanes::ALL, now)
         };
-        Trio {
+        let mut trio = Trio {
             shards: (1..=3).map(shard).collect(),
             views: (1..=3).map(|id| View::first(NodeId(id), Arc::clone(&map))).collect(),
             now,
@@ -64,7 +64,12 @@ impl Trio {
             replies: Vec::new(),
             served: BTreeMap::new(),
             clients: 0,
-        }
+        };
+        // Each asks the others what there is, and hears that there is nothing.
+        trio.wait(0);
+        trio.carry_all();
+        assert!(trio.shards.iter().all(|shard| shard.in_doubt().is_empty() && shard.in_flight() == 0));
+        trio
     }
 
     /// Three nodes and no limits, and a key whose replicas are n1, n2 and n3 in this order.

@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 
+use super::gather::Purpose;
 use super::local::{self, Known, Put};
 use super::{Asker, Pending, Shard, Work};
 use crate::effect::{Event, Outbox};
@@ -12,7 +13,7 @@ use crate::error::Failure;
 use crate::id::{NodeId, RequestId, Slot, Version};
 use crate::message::{Change, Message, Verdict};
 use crate::mutant::{self, Mutant};
-use crate::request::{Answer, Entry, Key, Operation, Request, WriteLevel};
+use crate::request::{Answer, Condition, Entry, Key, Operation, Request, WriteLevel};
 use crate::time::{Instant, Time, UnixMs};
 use crate::view::View;
 
@@ -37,8 +38,53 @@ pub(super) struct Writing {
 }
 
 impl Shard {
-    /// Carries a write out, as the slot's primary.
+    /// Carries a write out, as the slot's primary. One that depends on what is there asks first where that is in doubt.
     pub(super) fn write(
+        &mut self,
+        time: Time,
+        view: &View,
+        asker: Asker,
+        deadline: Instant,
+        request: Request,
+        out: &mut Outbox,
+    ) {
+        let depends = match &request.operation {
+            Operation::Set { condition, .. } => *condition != Condition::Always,
+            _ => true,
+        };
+        if depends && self.sources.doubt.contains(request.key.slot()) {
+            let key = request.key.clone();
+            return self.gather(time, view, Some(asker), deadline, key, Purpose::Decide(request), out);
+        }
+        self.carry_out(time, view, asker, deadline, request, out);
+    }
+
+    /// Carries a write out, now that what was in doubt is known.
+    pub(super) fn decided(
+        &mut self,
+        time: Time,
+        view: &View,
+        asker: Option<Asker>,
+        deadline: Instant,
+        request: Request,
+        out: &mut Outbox,
+    ) {
+        let Some(asker) = asker else { return };
+        if view.is_primary(request.key.slot()) {
+            return self.carry_out(time, view, asker, deadline, request, out);
+        }
+        // Another has taken over meanwhile. Nothing was done here, and whoever passed it on may ask again.
+        let timeout = deadline.since(time.instant);
+        match asker {
+            Asker::Client(_) => self.pass_on(time, view, asker, deadline, Request { timeout, ..request }, out),
+            Asker::Peer(_) => {
+                let failure = Failure::Indeterminate { copies: 0 };
+                self.reply(asker, request.key.slot(), Err(failure), out);
+            }
+        }
+    }
+
+    fn carry_out(
         &mut self,
         time: Time,
         view: &View,
@@ -164,6 +210,7 @@ impl Shard {
             (None, true) => {
                 let version = self.clock.next(time.unix, held);
                 self.floors.raise(at.slot, version);
+                self.gone.raise(at.slot, version);
                 version
             }
             // The value is gone from here, and the replica knows of something newer: there is nothing to tell it.
@@ -257,6 +304,11 @@ impl Shard {
 }
 
 impl Writing {
+    /// The lowest version that some replica has yet to confirm.
+    pub(super) fn unconfirmed(&self) -> Version {
+        self.version.min(self.sent)
+    }
+
     fn answer(&self) -> Answer {
         match self.removes {
             true => Answer::Deleted { copies: self.copies, existed: self.existed },

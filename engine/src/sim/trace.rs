@@ -278,6 +278,8 @@ impl fmt::Display for Happened<'_> {
                 };
                 write!(f, "{why} {}", Text(key.as_bytes()))
             }
+            Event::Unvouched { key, .. } => write!(f, "dropped {}: nobody vouches for it", Text(key.as_bytes())),
+            Event::Reconciled { with } => write!(f, "knows again what {with} has"),
             Event::Read { key, version: Some(_) } => write!(f, "hit {}", Text(key.as_bytes())),
             Event::Read { key, version: None } => write!(f, "miss {}", Text(key.as_bytes())),
             Event::Forwarded { slot, to, .. } => write!(f, "forwarded slot {slot} to {to}"),

@@ -129,6 +129,7 @@ impl Front {
 
     /// Carries a request out, waiting for other nodes as long as it says.
     pub async fn ask(&self, request: ask::Request) -> Reply {
+        self.shards.wait_for_trust().await;
         match self.shards.submit(request) {
             Submitted::Now(reply) => reply,
             // The sender goes away without an answer only when the node stops.

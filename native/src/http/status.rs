@@ -52,7 +52,7 @@ pub fn root(front: &Front, headers: &HeaderMap) -> Response<Body> {
 /// `/readyz`: may this node be sent requests?
 pub fn ready(front: &Front) -> Response<Body> {
     if front.ready.load(Ordering::Acquire) {
-        answer::text(StatusCode::OK, "ready\n")
+        answer::text(StatusCode::OK, if front.shards.in_doubt() == 0 { "ready\n" } else { "ready, reconciling\n" })
     } else {
         let mut response = answer::text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -106,7 +106,10 @@ pub fn cluster(front: &Front) -> Response<Body> {
         "replicas": view.map.replicas,
         "virtual_nodes": view.map.virtual_nodes,
         "members": members,
-        "here": { "entries": entries, "bytes": bytes, "stripes": front.shards.stripes() },
+        // It asks the other replicas before it answers for what it holds in so many of the 64 lanes of slots.
+        "reconciling": front.shards.in_doubt() > 0,
+        "here": { "entries": entries, "bytes": bytes, "stripes": front.shards.stripes(),
+            "lanes_in_doubt": front.shards.in_doubt() },
     });
     answer::json(StatusCode::OK, &document)
 }

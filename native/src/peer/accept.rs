@@ -20,8 +20,10 @@ use crate::metrics::Metrics;
 /// Where messages go.
 pub type Deliver = Arc<dyn Fn(NodeId, Message) + Send + Sync>;
 
-/// What a message has besides its value: key, media type, and a fixed part.
-const BESIDES_VALUE: usize = limits::MAX_KEY + limits::MAX_MEDIA + 1_024;
+/// What a message has besides its value: key, media type, and a fixed part. A page of a listing has none, and fits.
+const BESIDES_VALUE: usize = 256 << 10;
+const _: () = assert!(BESIDES_VALUE > limits::MAX_KEY + limits::MAX_MEDIA + 1_024);
+const _: () = assert!(BESIDES_VALUE > limits::MAX_PAGE_FLOORS * 12 + limits::MAX_PAGE_BYTES + limits::MAX_KEY + 8_192);
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Accepts peers until `stop` turns true. Each connection is read in a task of its own.

@@ -14,6 +14,7 @@ const CIRCLE = 'M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0Z';
 const DIAMOND = 'M0 -6L6 0L0 6L-6 0Z';
 const ARROW = 'M-5 -5.5L6.5 0L-5 5.5Z';
 const SQUARE = 'M-4.5 -4.5H4.5V4.5H-4.5Z';
+const TRIANGLE = 'M0 -5.5L5.5 4.5H-5.5Z';
 const SMALL = 'M-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0Z';
 
 export const GLYPHS: Readonly<Record<MessageKind, Glyph>> = {
@@ -25,6 +26,8 @@ export const GLYPHS: Readonly<Record<MessageKind, Glyph>> = {
   replicated: { path: DIAMOND, hollow: true, scale: 1.15, says: 'the replica has it' },
   fetch: { path: SQUARE, hollow: false, scale: 1, says: 'a replica is asked for its copy' },
   fetched: { path: SQUARE, hollow: true, scale: 1, says: 'the replica sends it' },
+  sync: { path: TRIANGLE, hollow: false, scale: 1, says: 'what did I miss?' },
+  listed: { path: TRIANGLE, hollow: true, scale: 1, says: 'what there is to catch up on' },
   ping: { path: SMALL, hollow: false, scale: 0.9, says: 'are you there?' },
   pong: { path: SMALL, hollow: true, scale: 0.9, says: 'I am' },
 };

@@ -51,6 +51,7 @@ export const NOTABLE: ReadonlySet<string> = new Set([
   'violation',
   'suspects',
   'hears',
+  'reconciled',
 ]);
 const NOTABLE_ROWS = 100;
 

@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use super::super::bytes::Length;
 use super::*;
 use crate::error::Failure;
-use crate::id::{NodeId, RequestId, SLOTS, Slot, Version};
+use crate::id::{Lanes, NodeId, RequestId, SLOTS, Slot, Version};
+use crate::message::{Standing, Wanted};
 use crate::request::{
     Answer, Condition, Entry, Holding, Inspection, Key, Operation, ReadLevel, Request, Value, WriteLevel,
 };
@@ -59,10 +60,10 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 fn holding() -> impl Strategy<Value = Holding> {
-    (any::<Option<(u64, u16)>>(), deadline(), any::<u64>(), any::<Option<u32>>(), version()).prop_map(
-        |(held, deadline, bytes, rank, floor)| {
+    (any::<Option<(u64, u16)>>(), deadline(), any::<u64>(), any::<Option<u32>>(), version(), any::<bool>()).prop_map(
+        |(held, deadline, bytes, rank, floor, doubt)| {
             let version = held.map(|(stamp, node)| Version { stamp, node: NodeId(node) });
-            Holding { version, deadline, bytes, rank, floor }
+            Holding { version, deadline, bytes, rank, floor, doubt }
         },
     )
 }
@@ -130,6 +131,26 @@ fn answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
+fn standing() -> impl Strategy<Value = Standing> {
+    (any::<u64>(), any::<u32>(), version()).prop_map(|(boot, lapses, settled)| Standing { boot, lapses, settled })
+}
+
+fn listed() -> impl Strategy<Value = Message> {
+    let floors = many((slot(), version()), 0..9);
+    let keys = many((key(), version()), 0..9);
+    (id(), slot(), any::<u64>(), any::<u64>(), any::<Option<u64>>(), floors, keys).prop_map(
+        |(id, slot, lanes, cursor, next, floors, keys)| Message::Listed {
+            id,
+            slot,
+            lanes: Lanes(lanes),
+            cursor,
+            next,
+            floors,
+            keys,
+        },
+    )
+}
+
 fn message() -> impl Strategy<Value = Message> {
     let outcome = prop_oneof![answer().prop_map(Ok), failure().prop_map(Err)];
     let change = prop_oneof![entry().prop_map(Change::Put), version().prop_map(|version| Change::Remove { version })];
@@ -144,15 +165,23 @@ fn message() -> impl Strategy<Value = Message> {
             version,
             verdict
         }),
-        (id(), key(), any::<bool>()).prop_map(|(id, key, body)| Message::Fetch { id, key, body }),
+        (id(), key(), prop::sample::select(vec![Wanted::Facts, Wanted::Value, Wanted::Copy, Wanted::Version]))
+            .prop_map(|(id, key, wanted)| Message::Fetch { id, key, wanted }),
         (id(), slot(), holding(), prop::option::of(entry())).prop_map(|(id, slot, holding, entry)| Message::Fetched {
             id,
             slot,
             holding,
             entry
         }),
-        any::<u64>().prop_map(|serial| Message::Ping { serial }),
-        any::<u64>().prop_map(|serial| Message::Pong { serial }),
+        (any::<u64>(), standing()).prop_map(|(serial, standing)| Message::Ping { serial, standing }),
+        (any::<u64>(), standing()).prop_map(|(serial, standing)| Message::Pong { serial, standing }),
+        (id(), any::<u64>(), version(), any::<u64>()).prop_map(|(id, lanes, since, cursor)| Message::Sync {
+            id,
+            lanes: Lanes(lanes),
+            since,
+            cursor,
+        }),
+        listed(),
     ]
 }
 
@@ -206,7 +235,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_behind_a_header_are_refused_or_say_what_they_say(kind in 0_u8..10, body in many(any::<u8>(), 0..120)) {
+    fn any_bytes_behind_a_header_are_refused_or_say_what_they_say(kind in 0_u8..12, body in many(any::<u8>(), 0..120)) {
         let mut frame = vec![FORMAT, kind];
         frame.extend(CLUSTER.0.to_le_bytes());
         frame.extend([1, 0, 2, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
@@ -236,7 +265,7 @@ fn golden_frames() {
         let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message };
         let frame = bytes_of(&envelope);
         let kind = format!("{:02x}", frame[1]);
-        let header = format!("01{kind}8877665544332211010002000700000000000000");
+        let header = format!("02{kind}8877665544332211010002000700000000000000");
         let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected: String = expected.split_whitespace().collect();
         assert_eq!(text, header + &expected, "{}", envelope.message.kind());
@@ -252,13 +281,14 @@ fn golden_frames() {
     let forward =
         |operation| Message::Forward { id, hops: 1, request: Request { key: key.clone(), operation, timeout } };
     let answer = |outcome| Message::Answer { id, slot, outcome };
-    let holding = Holding { version: Some(version), deadline: None, bytes: 99, rank: Some(4), floor: Version::ZERO };
+    let holding =
+        Holding { version: Some(version), deadline: None, bytes: 99, rank: Some(4), floor: Version::ZERO, doubt: true };
     // The parts, by hand.
     const ID: &str = "0100 0b0a000000000000";
     const VERSION: &str = "07007b68e5cf8b01 0300";
     const VALUE: &str = "06 746578742f61 05000000 68656c6c6f";
     const DEADLINE: &str = "01 0403020100000000";
-    const HOLDING: &str = "01 07007b68e5cf8b01 0300  00  6300000000000000  01 04000000  0000000000000000 0000";
+    const HOLDING: &str = "01 07007b68e5cf8b01 0300  00  6300000000000000  01 04000000  0000000000000000 0000  01";
     let row = |message, parts: &[&str]| check(message, &parts.concat());
 
     let asked = &[ID, "01", "80841e00", "0200 6b31"].concat();
@@ -303,18 +333,31 @@ fn golden_frames() {
     let replicated = |verdict| Message::Replicated { id, slot, version, verdict };
     row(replicated(Verdict::Applied), &[told, VERSION, "01"]);
     row(replicated(Verdict::Refused { held: version }), &[told, VERSION, "02", VERSION]);
-    row(Message::Fetch { id, key: key.clone(), body: true }, &[named, "01"]);
+    for (wanted, tag) in [(Wanted::Facts, "01"), (Wanted::Value, "02"), (Wanted::Copy, "03"), (Wanted::Version, "04")] {
+        row(Message::Fetch { id, key: key.clone(), wanted }, &[named, tag]);
+    }
     let fetched = |entry| Message::Fetched { id, slot, holding, entry };
     row(fetched(Some(entry.clone())), &[told, HOLDING, "01", VERSION, DEADLINE, VALUE]);
     row(fetched(None), &[told, HOLDING, "00"]);
-    row(Message::Ping { serial: 5 }, &["0500000000000000"]);
-    row(Message::Pong { serial: 6 }, &["0600000000000000"]);
+    let standing = Standing { boot: 0x0c0d, lapses: 3, settled: version };
+    const STANDING: &str = "0d0c000000000000 03000000 07007b68e5cf8b01 0300";
+    row(Message::Ping { serial: 5, standing }, &["0500000000000000", STANDING]);
+    row(Message::Pong { serial: 6, standing }, &["0600000000000000", STANDING]);
+    let sync = Message::Sync { id, lanes: Lanes(0x8001), since: version, cursor: 258 };
+    row(sync, &[ID, "0180000000000000", VERSION, "0201000000000000"]);
+    let listed = |next, floors, keys| Message::Listed { id, slot, lanes: Lanes(1), cursor: 2, next, floors, keys };
+    let page = &[told, "0100000000000000", "0200000000000000"].concat();
+    row(listed(None, vec![], vec![]), &[page, "00", "0000", "0000"]);
+    row(
+        listed(Some(9), vec![(slot, version)], vec![(key.clone(), version)]),
+        &[page, "01 0900000000000000", "0100 962f", VERSION, "0100 0200 6b31", VERSION],
+    );
 }
 
 #[test]
 fn hostile_frames_are_refused_by_name() {
-    let ping =
-        bytes_of(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message: Message::Ping { serial: 5 } });
+    let message = Message::Ping { serial: 5, standing: Standing::default() };
+    let ping = bytes_of(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message });
     // A frame of that kind with the header of `ping` and that body.
     let framed = |kind: u8, body: &[&[u8]]| {
         let mut frame = ping[..HEADER].to_vec();
@@ -330,25 +373,27 @@ fn hostile_frames_are_refused_by_name() {
     let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
 
     check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
-    let newer = [&[2], &ping[1..]].concat();
-    check(&newer, DecodeError::Format { version: 2, known: 1 }, "format version 2; version 1 is known");
-    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 1 }, "format version 71; version 1 is known");
+    let newer = [&[3], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 3, known: 2 }, "format version 3; version 2 is known");
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 2 }, "format version 71; version 2 is known");
     let mut stranger = ping.clone();
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;
     check(&stranger, DecodeError::Cluster { tag }, "from a node of another cluster (tag 1122334455667777)");
-    let kindless = framed(9, &[&[0; 8]]);
-    check(&kindless, DecodeError::Tag { field: "kind", tag: 9 }, "9 is no kind");
+    let kindless = framed(11, &[&[0; 8]]);
+    check(&kindless, DecodeError::Tag { field: "kind", tag: 11 }, "11 is no kind");
     let long = [&ping[..], &[0, 0]].concat();
     check(&long, DecodeError::Trailing { bytes: 2 }, "2 bytes after the end of the message");
     check(&ping[..25], short("serial", 8, 3), "serial takes 8 bytes and the frame has 3 left");
 
-    // Fetch: a key without bytes, one that is longer than the frame, a flag with a reserved bit.
+    // Fetch: a key without bytes, one that is longer than the frame, a wish that nobody has.
     check(&framed(5, &[&id, &[0, 0, 1]]), DecodeError::EmptyKey, "the key is empty");
     let beyond = framed(5, &[&id, &[0xff, 0xff, b'k', 1]]);
     check(&beyond, short("key", 65_535, 2), "key takes 65535 bytes and the frame has 2 left");
-    let flag = DecodeError::Flag { field: "body wanted", flag: 3 };
-    check(&framed(5, &[&id, &[1, 0, b'k', 3]]), flag, "the flag of body wanted is 3; it is 0 or 1");
+    check(&framed(5, &[&id, &[1, 0, b'k', 5]]), DecodeError::Tag { field: "wanted", tag: 5 }, "5 is no wanted");
+    // Fetched: a flag with a reserved bit.
+    let flag = DecodeError::Flag { field: "version", flag: 3 };
+    check(&framed(6, &[&id, &[0, 0, 3]]), flag, "the flag of version is 3; it is 0 or 1");
 
     // Forward: a timeout past the longest, an unknown operation and level.
     let micros = 60_000_001_u32.to_le_bytes();
@@ -372,6 +417,12 @@ fn hostile_frames_are_refused_by_name() {
     check(&answer(&[128]), DecodeError::Tag { field: "outcome", tag: 128 }, "128 is no outcome");
     let many = DecodeError::Limit { field: "inspections", value: 65_535, limit: 1_024 };
     check(&answer(&[6, 0xff, 0xff]), many, "inspections is 65535; it is at most 1024");
+    // A page with more keys or floors than a page has.
+    let page = |rest: &[u8]| framed(10, &[&id, &[0; 2 + 8 + 8 + 1], rest]);
+    let floors = DecodeError::Limit { field: "floors", value: 2_049, limit: 2_048 };
+    check(&page(&[1, 8]), floors, "floors is 2049; it is at most 2048");
+    let keys = DecodeError::Limit { field: "keys", value: 257, limit: 256 };
+    check(&page(&[0, 0, 1, 1]), keys, "keys is 257; it is at most 256");
     check(&answer(&[6, 0, 4]), short("replica", 2, 0), "replica takes 2 bytes and the frame has 0 left");
 }
 

@@ -291,7 +291,12 @@ impl Checks {
                 self.marks.note(Mark::HeardAgain);
                 self.calm.heard(node, *member, at);
             }
-            Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } => {}
+            Event::Unvouched { key, version } => {
+                if let Some(ledger) = self.keys.get_mut(key) {
+                    ledger.copies.removed(node, *version);
+                }
+            }
+            Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } | Event::Reconciled { .. } => {}
         }
     }
 

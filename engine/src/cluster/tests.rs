@@ -1,0 +1,172 @@
+//! One control plane, its peers played by hand.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::*;
+use crate::id::Epoch;
+use crate::time::UnixMs;
+use crate::view::Member;
+
+const N2: NodeId = NodeId(2);
+const N3: NodeId = NodeId(3);
+
+fn at(ms: u64) -> Time {
+    Time { instant: Instant(ms * 1_000), unix: UnixMs(ms) }
+}
+
+fn cluster() -> Cluster {
+    let member = |id| Member {
+        id: NodeId(id),
+        name: format!("n{id}"),
+        weight: 1,
+        peer_address: String::new(),
+        http_address: String::new(),
+    };
+    let map = Map { epoch: Epoch(1), members: (1..=3).map(member).collect(), replicas: 2, virtual_nodes: 8 };
+    Cluster::new(NodeId(1), Arc::new(map), Heartbeat::default(), 1, at(0))
+}
+
+fn tick(cluster: &mut Cluster, ms: u64) -> Outbox {
+    let mut out = Outbox::new();
+    cluster.tick(at(ms), || settled(ms), &mut out);
+    out
+}
+
+fn pings(out: &Outbox) -> Vec<(NodeId, u64, Standing)> {
+    let sent = out.effects.iter().filter_map(|effect| match effect {
+        Effect::Send { to, message: Message::Ping { serial, standing }, .. } => Some((*to, *serial, *standing)),
+        _ => None,
+    });
+    sent.collect()
+}
+
+fn published(out: &Outbox) -> usize {
+    out.effects.iter().filter(|effect| matches!(effect, Effect::Publish(_))).count()
+}
+
+fn settled(ms: u64) -> Version {
+    Version::new(UnixMs(ms), 0, NodeId(9))
+}
+
+#[test]
+fn who_stops_answering_is_suspected_and_who_answers_again_is_alive() {
+    let mut cluster = cluster();
+    let mut views = 0;
+    for ms in (0..6_000).step_by(100) {
+        let mut out = tick(&mut cluster, ms);
+        for (to, serial, standing) in pings(&out) {
+            assert_eq!((standing.boot, standing.settled), (cluster.boot, settled(ms)));
+            // Odd while it is suspected, and larger with every change.
+            let lapses = if to == N3 { 0 } else { u32::from(ms > 2_000) + u32::from(ms > 3_000) };
+            assert_eq!(standing.lapses, lapses, "{to} at {ms} ms");
+            // Member 2 is deaf between one and three seconds; member 3 always answers.
+            if to == N3 || !(1_000..3_000).contains(&ms) {
+                let standing = Standing::default();
+                cluster.receive(at(ms), to, &Message::Pong { serial, standing }, &mut out);
+            }
+        }
+        views += published(&out);
+        let expected = !(2_000..3_000).contains(&ms);
+        assert_eq!(cluster.view().is_alive(N2), expected, "at {ms} ms");
+        assert!(cluster.view().is_alive(N3));
+    }
+    assert_eq!(views, 2);
+    assert!(cluster.is_settled());
+}
+
+#[test]
+fn an_answer_to_no_question_of_late_proves_nothing() {
+    let mut cluster = cluster();
+    let (_, first, standing) = pings(&tick(&mut cluster, 0))[0];
+    for ms in (100..=1_300).step_by(100) {
+        tick(&mut cluster, ms);
+    }
+    assert!(!cluster.view().is_alive(N2));
+    let mut out = Outbox::new();
+    for serial in [first, first + 100] {
+        cluster.receive(at(1_400), N2, &Message::Pong { serial, standing }, &mut out);
+    }
+    assert!(!cluster.view().is_alive(N2), "the first question is out of date, the other was never asked");
+}
+
+#[test]
+fn who_is_suspected_and_asks_is_asked_back_once() {
+    let mut cluster = cluster();
+    for ms in (0..=1_300).step_by(100) {
+        tick(&mut cluster, ms);
+    }
+    let ask = |cluster: &mut Cluster, serial| {
+        let mut out = Outbox::new();
+        cluster.receive(at(1_310), N2, &Message::Ping { serial, standing: Standing::default() }, &mut out);
+        pings(&out)
+    };
+    let asked = ask(&mut cluster, 1);
+    assert_eq!(asked.len(), 1);
+    assert_eq!(ask(&mut cluster, 2), [], "two that suspect each other must not ask for ever");
+    let (serial, standing) = (asked[0].1, Standing::default());
+    cluster.receive(at(1_320), N2, &Message::Pong { serial, standing }, &mut Outbox::new());
+    assert!(cluster.view().is_alive(N2));
+}
+
+/// What a peer says, one after the other, as (boot, lapses, settled ms), and what must be made up for with it in the
+/// end: (rounds, losses, since ms), from the one round on with which every node begins.
+fn check(heard: &[(u64, u32, u64)], expected: (u64, u64, u64)) {
+    let mut cluster = cluster();
+    for (boot, lapses, ms) in heard {
+        let standing = Standing { boot: *boot, lapses: *lapses, settled: settled(*ms) };
+        cluster.receive(at(0), N2, &Message::Ping { serial: 1, standing }, &mut Outbox::new());
+    }
+    let (rounds, losses, since) = expected;
+    let since = if since == 0 { Version::ZERO } else { settled(since) };
+    let pull = cluster.view().pull(N2);
+    assert_eq!(pull, Some(Pull { round: 1 + rounds, losses, since }), "{heard:?}");
+    assert_eq!(cluster.view().pull(N3), Some(Pull { round: 1, losses: 0, since: Version::ZERO }));
+}
+
+#[test]
+fn what_a_peer_says_of_itself_shows_who_was_away() {
+    check(&[], (0, 0, 0));
+    // Nothing but time passes.
+    check(&[(7, 0, 10), (7, 0, 20), (7, 0, 15)], (0, 0, 0));
+    // It has restarted: what it wrote up to the last that was settled has reached this node.
+    check(&[(7, 0, 10), (7, 0, 20), (8, 0, 90)], (1, 1, 20));
+    // It suspects this node: what it says is settled is settled without this one.
+    check(&[(7, 0, 10), (7, 1, 50)], (1, 0, 10));
+    // And believes in it again: a listing counts only from now on.
+    check(&[(7, 0, 10), (7, 1, 50), (7, 1, 60), (7, 2, 70)], (2, 0, 10));
+    check(&[(7, 0, 10), (7, 2, 70), (7, 3, 80)], (2, 0, 70));
+    // An old message is overtaken by a newer one.
+    check(&[(7, 0, 10), (7, 2, 70), (7, 1, 60), (7, 0, 20)], (1, 0, 10));
+    // Who suspects a stranger has told it nothing.
+    check(&[(7, 1, 50), (7, 2, 60)], (1, 0, 0));
+}
+
+#[test]
+fn a_node_that_stood_still_suspects_nobody_and_asks_everybody() {
+    let mut cluster = cluster();
+    let answer = |cluster: &mut Cluster, out: &Outbox, ms| {
+        let standing = Standing { boot: 7, lapses: 0, settled: settled(ms) };
+        for (to, serial, _) in pings(out) {
+            cluster.receive(at(ms), to, &Message::Pong { serial, standing }, &mut Outbox::new());
+        }
+    };
+    for ms in (0..=1_000).step_by(100) {
+        let out = tick(&mut cluster, ms);
+        answer(&mut cluster, &out, ms);
+        assert_eq!(published(&out), 0);
+    }
+    assert_eq!(cluster.trusted_until(), at(1_600).instant);
+    let out = tick(&mut cluster, 4_000);
+    assert_eq!(published(&out), 1);
+    for node in [N2, N3] {
+        assert!(cluster.view().is_alive(node));
+        assert_eq!(cluster.view().pull(node), Some(Pull { round: 2, losses: 0, since: settled(1_000) }));
+    }
+    // Patience begins anew, and ends.
+    for ms in (4_100..=5_200).step_by(100) {
+        tick(&mut cluster, ms);
+    }
+    assert!(!cluster.view().is_alive(N2));
+    assert_eq!(cluster.view().pull(N2), Some(Pull { round: 3, losses: 1, since: settled(1_000) }));
+}

@@ -1,0 +1,94 @@
+//! What a shard tells a replica that missed something: which keys it has that are newer, and what it has seen go.
+//!
+//! A page at a time, each from a cursor that the asker brings back: nothing is remembered of who asks, work and bytes
+//! of a page are bounded, and a page that is lost is asked for again.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::Shard;
+use crate::effect::Outbox;
+use crate::id::{Lanes, NodeId, RequestId, SLOTS, Slot, Version};
+use crate::limits::{MAX_PAGE_BYTES, MAX_PAGE_FLOORS, MAX_PAGE_KEYS, MAX_PAGE_PLACES};
+use crate::message::Message;
+use crate::request::Key;
+use crate::time::{Time, UnixMs};
+use crate::view::View;
+
+/// Cursors below this are slots, for floors; from it on they are places in the store, for keys.
+pub(super) const KEYS: u64 = SLOTS as u64;
+
+impl Shard {
+    /// Answers a `Sync` with a page.
+    #[expect(clippy::too_many_arguments, reason = "the message's fields and the state machine's own three")]
+    pub(super) fn list(
+        &mut self,
+        time: Time,
+        view: &View,
+        from: NodeId,
+        id: RequestId,
+        asked: Lanes,
+        since: Version,
+        cursor: u64,
+        out: &mut Outbox,
+    ) {
+        let lanes = asked.and(self.lanes);
+        // What is written here while the asker is believed dead does not reach it: no page would be the last word.
+        let Some(slot) = asked.first().filter(|_| view.is_alive(from) && !lanes.is_empty()) else { return };
+        let shared = |slot: Slot| {
+            let replicas = view.replicas(slot);
+            lanes.contains(slot) && replicas.contains(&from) && replicas.contains(&view.me)
+        };
+        let (floors, more) =
+            if cursor < KEYS { self.page_of_floors(cursor as u16, since, shared) } else { (Vec::new(), None) };
+        let (keys, next) = match more {
+            // Floors come first: by them the asker judges what it has itself.
+            Some(slot) => (Vec::new(), Some(slot)),
+            None => self.page_of_keys(time.unix, cursor.max(KEYS), since, shared),
+        };
+        self.counters.listed += keys.len() as u64;
+        out.send(from, Message::Listed { id, slot, lanes, cursor, next, floors, keys });
+    }
+
+    /// What was removed from slots beginning with that one, and the slot to go on with.
+    fn page_of_floors(
+        &self,
+        from: u16,
+        since: Version,
+        shared: impl Fn(Slot) -> bool,
+    ) -> (Vec<(Slot, Version)>, Option<u64>) {
+        let mut floors = self.gone.above(from, since).filter(|(slot, _)| shared(*slot));
+        let page = floors.by_ref().take(MAX_PAGE_FLOORS).collect();
+        (page, floors.next().map(|(slot, _)| u64::from(slot.number())))
+    }
+
+    /// What is held in places beginning with that one, and the cursor to go on with.
+    fn page_of_keys(
+        &self,
+        now: UnixMs,
+        cursor: u64,
+        since: Version,
+        shared: impl Fn(Slot) -> bool,
+    ) -> (Vec<(Key, Version)>, Option<u64>) {
+        let (mut keys, mut bytes) = (Vec::new(), 0);
+        // Past the last place that there can be, nothing is.
+        let Ok(mut place) = u32::try_from(cursor - KEYS) else { return (keys, None) };
+        let last = place.saturating_add(MAX_PAGE_PLACES);
+        loop {
+            let next = self.store.scan(place, 1, &mut |key, entry| {
+                let live = entry.deadline.is_none_or(|deadline| deadline > now);
+                if entry.version > since && live && shared(crate::hash::slot(key)) {
+                    bytes += key.len();
+                    let key = Key::new(Bytes::copy_from_slice(key)).expect("a stored key has a key's length");
+                    keys.push((key, entry.version));
+                }
+            });
+            let Some(next) = next else { return (keys, None) };
+            if next >= last || keys.len() == MAX_PAGE_KEYS || bytes >= MAX_PAGE_BYTES {
+                return (keys, Some(KEYS + u64::from(next)));
+            }
+            place = next;
+        }
+    }
+}

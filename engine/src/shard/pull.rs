@@ -1,0 +1,289 @@
+//! Making up for what was missed: a pull from one replica, page by page, key by key.
+//!
+//! A page says what the other has seen go and which newer keys it has. What it has seen go is compared with what this
+//! node holds, and every key that is in question, here or there, is settled by asking all replicas of it that are
+//! alive: `vouch.rs` judges their answers. Reads of the lanes ask them too until the pull is done, so nothing waits for
+//! it.
+//!
+//! A pull that is out of date, because one of the two was away once more, is forgotten with all that it had under way:
+//! nothing that was learned before counts afterwards.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::gather::Purpose;
+use super::listing::KEYS;
+use super::{Pending, Shard, Work};
+use crate::effect::{Event, Outbox};
+use crate::id::{Lanes, NodeId, RequestId, Slot, Version};
+use crate::limits::{MAX_CLOCK_AHEAD, MAX_SETTLING};
+use crate::message::{Message, Wanted};
+use crate::request::Key;
+use crate::time::{Instant, Time};
+use crate::view::View;
+
+/// A pull that runs.
+#[derive(Clone, Debug)]
+pub(super) struct Pulling {
+    from: NodeId,
+    lanes: Lanes,
+    since: Version,
+    /// The page that is asked for, or was taken in last.
+    cursor: u64,
+    /// It has not come yet.
+    waiting: bool,
+    /// The page after it.
+    next: Option<u64>,
+    /// What the other has seen go since, by ascending slot.
+    floors: Vec<(Slot, Version)>,
+    /// Where the comparison of that with this store goes on.
+    comparing: Comparing,
+    todo: VecDeque<Todo>,
+    /// Keys of which the other replicas are being asked.
+    settling: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparing {
+    /// Floors are still coming.
+    Later,
+    /// At that place of the store.
+    At(u32),
+    Done,
+}
+
+/// A key in question.
+#[derive(Clone, Debug)]
+enum Todo {
+    /// The other has it in that version.
+    Listed(Key, Version),
+    /// It is here, and the other has seen something newer of its slot go.
+    Held(Key),
+}
+
+/// One page, as it came.
+pub(super) struct Page {
+    pub(super) lanes: Lanes,
+    pub(super) cursor: u64,
+    pub(super) next: Option<u64>,
+    pub(super) floors: Vec<(Slot, Version)>,
+    pub(super) keys: Vec<(Key, Version)>,
+}
+
+/// Places of the own store that are compared in one go, so that a lock is held for a bounded time.
+const COMPARED: u32 = 1_024;
+
+impl Shard {
+    /// Begins every pull that is called for and does not run.
+    pub(super) fn start_pulls(&mut self, time: Time, out: &mut Outbox) {
+        let due: Vec<(NodeId, Lanes, Version)> = self.sources.due().collect();
+        for (from, lanes, since) in due {
+            self.start_pull(time, from, lanes, since, out);
+        }
+    }
+
+    fn start_pull(&mut self, time: Time, from: NodeId, lanes: Lanes, since: Version, out: &mut Outbox) {
+        if let Some(source) = self.sources.find(from) {
+            source.pulling = source.pulling.or(lanes);
+        }
+        self.counters.pulls += 1;
+        let pulling = Pulling {
+            from,
+            lanes,
+            since,
+            cursor: 0,
+            waiting: true,
+            next: None,
+            floors: Vec::new(),
+            comparing: Comparing::Later,
+            todo: VecDeque::new(),
+            settling: 0,
+        };
+        let serial = self.hold(time.instant, Instant::NEVER, 0, Work::Pull(pulling));
+        self.send_sync(serial, out);
+    }
+
+    /// Forgets the pulls from those members, and with them what they had under way.
+    pub(super) fn cancel_pulls(&mut self, from: &[NodeId]) {
+        let of_those = |pending: &Pending| matches!(&pending.work, Work::Pull(pulling) if from.contains(&pulling.from));
+        let serials: Vec<u64> =
+            self.pending.iter().filter(|(_, pending)| of_those(pending)).map(|(serial, _)| *serial).collect();
+        for serial in serials {
+            self.release(serial);
+        }
+        for node in from {
+            if let Some(source) = self.sources.find(*node) {
+                source.pulling = Lanes::NONE;
+            }
+        }
+    }
+
+    /// A page has come.
+    pub(super) fn listed(
+        &mut self,
+        time: Time,
+        view: &View,
+        from: NodeId,
+        id: RequestId,
+        page: Page,
+        out: &mut Outbox,
+    ) {
+        let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&id.serial) else { return };
+        let answers = id.node == self.me && pulling.from == from && pulling.waiting && pulling.cursor == page.cursor;
+        let lanes = pulling.lanes.and(page.lanes);
+        if !answers || lanes.is_empty() {
+            return;
+        }
+        // What lives in another stripe there is a pull of its own.
+        let elsewhere = pulling.lanes.without(lanes);
+        let since = pulling.since;
+        pulling.lanes = lanes;
+        pulling.waiting = false;
+        pulling.next = page.next;
+        pulling.floors.extend(page.floors);
+        if pulling.comparing == Comparing::Later && page.next.is_none_or(|next| next >= KEYS) {
+            pulling.comparing = if pulling.floors.is_empty() { Comparing::Done } else { Comparing::At(0) };
+            pulling.floors.sort_unstable();
+        }
+        // One wrong clock must not carry this one along.
+        let credible = |version: Version| version.unix().since(time.unix) <= MAX_CLOCK_AHEAD;
+        let keys = page.keys.into_iter().filter(|(key, version)| lanes.contains(key.slot()) && credible(*version));
+        pulling.todo.extend(keys.map(|(key, version)| Todo::Listed(key, version)));
+        if !elsewhere.is_empty() {
+            self.start_pull(time, from, elsewhere, since, out);
+        }
+        self.advance(time, view, id.serial, out);
+    }
+
+    /// A key of a pull is settled, or was given up.
+    pub(super) fn settled_one(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+        let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) else { return };
+        pulling.settling = pulling.settling.saturating_sub(1);
+        self.advance(time, view, serial, out);
+    }
+
+    /// Does the pull still run?
+    pub(super) fn pulls(&self, serial: u64) -> bool {
+        matches!(self.pending.get(&serial), Some(Pending { work: Work::Pull(_), .. }))
+    }
+
+    /// The page has not come in time, or there is more to compare.
+    pub(super) fn pull_due(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+        let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get(&serial) else { return };
+        if pulling.waiting {
+            self.again(time.instant, serial);
+            self.send_sync(serial, out);
+        } else {
+            self.advance(time, view, serial, out);
+        }
+    }
+
+    /// Goes on as far as is possible now.
+    fn advance(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+        loop {
+            let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) else { return };
+            if pulling.settling >= MAX_SETTLING {
+                return self.look_again(serial, Instant::NEVER);
+            }
+            if let Some(todo) = pulling.todo.pop_front() {
+                if let Err(todo) = self.settle(time, view, serial, todo, out) {
+                    if let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) {
+                        pulling.todo.push_front(todo);
+                    }
+                    return self.look_again(serial, time.instant + Duration::from_millis(100));
+                }
+                continue;
+            }
+            if let Comparing::At(place) = pulling.comparing {
+                self.compare(view, serial, place);
+                let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get(&serial) else { return };
+                if pulling.todo.is_empty() && pulling.comparing != Comparing::Done {
+                    // The lock is let go of in between.
+                    return self.look_again(serial, Instant(time.instant.0 + 1));
+                }
+                continue;
+            }
+            if pulling.settling > 0 || pulling.waiting {
+                let wake = if pulling.waiting { self.backoff(time.instant, 0) } else { Instant::NEVER };
+                return self.look_again(serial, wake);
+            }
+            let Some(next) = pulling.next else { return self.end_pull(serial, out) };
+            (pulling.cursor, pulling.waiting) = (next, true);
+            self.send_sync(serial, out);
+        }
+    }
+
+    /// Asks the other replicas for a key, unless what they would say is known. Gives the key back when there is no
+    /// room.
+    fn settle(&mut self, time: Time, view: &View, serial: u64, todo: Todo, out: &mut Outbox) -> Result<(), Todo> {
+        let (key, wanted) = match &todo {
+            Todo::Listed(key, version) => {
+                let held = self.peek(time.unix, key, self.place(key)).map(|entry| entry.version);
+                if held >= Some(*version) {
+                    return Ok(());
+                }
+                (key, Wanted::Copy)
+            }
+            Todo::Held(key) => (key, Wanted::Version),
+        };
+        let key = key.clone();
+        if self.room(0).is_err() {
+            return Err(todo);
+        }
+        if let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) {
+            pulling.settling += 1;
+        }
+        self.gather(time, view, None, Instant::NEVER, key, Purpose::Settle { pull: serial, wanted }, out);
+        Ok(())
+    }
+
+    /// Finds entries of this node that are older than what the other has seen go.
+    fn compare(&mut self, view: &View, serial: u64, place: u32) {
+        let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) else { return };
+        let (floors, from, todo) = (&pulling.floors, pulling.from, &mut pulling.todo);
+        let next = self.store.scan(place, COMPARED, &mut |key, entry| {
+            let slot = crate::hash::slot(key);
+            let floor = floors.binary_search_by_key(&slot, |(slot, _)| *slot).map(|index| floors[index].1);
+            if floor.is_ok_and(|floor| floor > entry.version) && view.replicas(slot).contains(&from) {
+                let key = Key::new(Bytes::copy_from_slice(key)).expect("a stored key has a key's length");
+                todo.push_back(Todo::Held(key));
+            }
+        });
+        pulling.comparing = next.map_or(Comparing::Done, Comparing::At);
+    }
+
+    /// The other has been heard out.
+    fn end_pull(&mut self, serial: u64, out: &mut Outbox) {
+        let Some(Pending { work: Work::Pull(pulling), .. }) = self.release(serial) else { return };
+        for (slot, version) in pulling.floors {
+            self.gone.raise(slot, version);
+        }
+        self.counters.pulled += 1;
+        if let Some(source) = self.sources.find(pulling.from) {
+            source.open = source.open.without(pulling.lanes);
+            source.pulling = source.pulling.without(pulling.lanes);
+            if source.open.is_empty() {
+                out.event(|| Event::Reconciled { with: pulling.from });
+            }
+        }
+        self.sources.sum_up();
+    }
+
+    fn send_sync(&mut self, serial: u64, out: &mut Outbox) {
+        let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get(&serial) else { return };
+        let id = RequestId { node: self.me, serial };
+        let &Pulling { from, lanes, since, cursor, .. } = pulling;
+        out.send(from, Message::Sync { id, lanes, since, cursor });
+    }
+
+    /// Looks at a pending request at that moment, however often it was repeated.
+    fn look_again(&mut self, serial: u64, at: Instant) {
+        let Some(pending) = self.pending.get_mut(&serial) else { return };
+        self.timers.remove(&(pending.wake, serial));
+        (pending.wake, pending.attempt) = (at, 0);
+        self.timers.insert((at, serial));
+    }
+}

@@ -1,0 +1,179 @@
+//! What a shard has yet to hear from the other replicas of its slots: kept by member and by lane.
+//!
+//! A lane is *in doubt* while a replica that is believed alive has not said what this node missed of it: what is held
+//! there is neither served nor refused without asking. Where such a replica is not alive the lane is *unsure*: nobody
+//! can be asked, so it is served as in a partition, and what leaves the store is remembered for later.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::id::{Lanes, NodeId, Slot, Version};
+use crate::time::UnixMs;
+use crate::view::View;
+
+/// All members that share slots with this shard.
+#[derive(Clone, Debug)]
+pub(super) struct Sources {
+    /// Lanes of this shard.
+    lanes: Lanes,
+    /// By ascending id; nobody before the first view.
+    list: Vec<Source>,
+    /// Lanes in which some source that is alive has not been heard out. All of them before the first view.
+    pub(super) doubt: Lanes,
+    /// Lanes in which some source, alive or not, has not been heard out.
+    pub(super) unsure: Lanes,
+    /// What left the store in an unsure lane and is newer than this may be unknown to the one who was away.
+    above: Version,
+}
+
+/// One member that shares slots with this shard.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) id: NodeId,
+    /// Lanes with slots of which both are replicas.
+    shared: Lanes,
+    alive: bool,
+    round: u64,
+    losses: u64,
+    /// Lanes that have not been heard out in this round.
+    pub(super) open: Lanes,
+    /// Of those, the ones that a running pull is about.
+    pub(super) pulling: Lanes,
+    /// What it wrote up to this version is known here.
+    pub(super) since: Version,
+    /// What left the store here and is newer than this may be unknown there.
+    above: Version,
+}
+
+/// What was written at most so long before a replica went away may not have reached it, and a write of the last so long
+/// may not have reached every replica yet.
+pub(super) const RECENT: Duration = Duration::from_secs(10);
+
+impl Sources {
+    pub(super) fn new(lanes: Lanes) -> Sources {
+        Sources { lanes, list: Vec::new(), doubt: lanes, unsure: lanes, above: Version::ZERO }
+    }
+
+    /// The member, if it shares slots with this shard.
+    pub(super) fn find(&mut self, id: NodeId) -> Option<&mut Source> {
+        self.list.iter_mut().find(|source| source.id == id)
+    }
+
+    /// Takes in a view. Returns the members whose pulls, if they run, are out of date.
+    pub(super) fn adopt(&mut self, view: &View) -> Vec<NodeId> {
+        if self.list.is_empty() {
+            self.list = sharing(view, self.lanes);
+        }
+        let (mut stale, mut lost) = (Vec::new(), Vec::new());
+        for source in &mut self.list {
+            source.alive = view.is_alive(source.id);
+            let pull = view.pull(source.id).unwrap_or_default();
+            if pull.round != source.round {
+                if pull.losses != source.losses {
+                    lost.push((source.id, source.since_with(pull.since)));
+                }
+                (source.round, source.losses) = (pull.round, pull.losses);
+                source.ask_again(source.shared, pull.since);
+                stale.push(source.id);
+            } else if !source.alive {
+                stale.push(source.id);
+            }
+        }
+        // What a lost member was telling when it went may have reached others, and not this node.
+        for (gone, since) in lost {
+            for slot in self.lanes_slots().filter(|slot| view.is_replica(*slot)) {
+                let replicas = view.replicas(slot);
+                if !replicas.contains(&gone) {
+                    continue;
+                }
+                for source in self.list.iter_mut().filter(|source| source.id != gone && replicas.contains(&source.id)) {
+                    if !source.open.contains(slot) || source.since > since {
+                        source.ask_again(Lanes::of(slot), since);
+                        stale.push(source.id);
+                    }
+                }
+            }
+        }
+        self.sum_up();
+        stale
+    }
+
+    /// Works out anew which lanes are in doubt.
+    pub(super) fn sum_up(&mut self) {
+        (self.doubt, self.unsure, self.above) =
+            (Lanes::NONE, Lanes::NONE, Version { stamp: u64::MAX, node: NodeId(0) });
+        for source in self.list.iter().filter(|source| !source.open.is_empty()) {
+            self.unsure = self.unsure.or(source.open);
+            self.above = self.above.min(source.above);
+            if source.alive {
+                self.doubt = self.doubt.or(source.open);
+            }
+        }
+    }
+
+    /// The pulls that are called for and do not run: from whom, of which lanes, since which version.
+    pub(super) fn due(&self) -> impl Iterator<Item = (NodeId, Lanes, Version)> {
+        let alive = self.list.iter().filter(|source| source.alive);
+        let due = alive.map(|source| (source.id, source.open.without(source.pulling), source.since));
+        due.filter(|(_, lanes, _)| !lanes.is_empty())
+    }
+
+    /// May somebody not know of a version of that slot which leaves the store now?
+    #[inline]
+    pub(super) fn may_be_news(&self, slot: Slot, version: Version, now: UnixMs) -> bool {
+        version.unix() > now - RECENT || (version > self.above && self.unsure.contains(slot))
+    }
+
+    /// The lowest version that a floor of that member must exceed to say something about an entry of this node; `None`
+    /// where this node has missed nothing of it.
+    pub(super) fn missed_since(&self, node: NodeId, slot: Slot) -> Option<Version> {
+        let source = self.list.iter().find(|source| source.id == node)?;
+        source.open.contains(slot).then_some(source.since)
+    }
+
+    fn lanes_slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        let lanes = self.lanes;
+        Slot::all().filter(move |slot| lanes.contains(*slot))
+    }
+}
+
+impl Source {
+    /// Opens lanes from that version on, or from an earlier one where some are open already.
+    fn ask_again(&mut self, lanes: Lanes, since: Version) {
+        let above = Version::before((since.unix() - RECENT).0 << 16);
+        let was_open = !self.open.is_empty();
+        self.above = if was_open { self.above.min(above) } else { above };
+        self.since = self.since_with(since);
+        self.open = self.open.or(lanes.and(self.shared));
+    }
+
+    fn since_with(&self, since: Version) -> Version {
+        if self.open.is_empty() { since } else { self.since.min(since) }
+    }
+}
+
+/// The members that share slots with this node in those lanes.
+fn sharing(view: &View, lanes: Lanes) -> Vec<Source> {
+    let others = view.map.members.iter().map(|member| member.id).filter(|id| *id != view.me);
+    let source = |id| Source {
+        id,
+        shared: Lanes::NONE,
+        alive: false,
+        round: 0,
+        losses: 0,
+        open: Lanes::NONE,
+        pulling: Lanes::NONE,
+        since: Version::ZERO,
+        above: Version::ZERO,
+    };
+    let mut list: Vec<Source> = others.map(source).collect();
+    for slot in Slot::all().filter(|slot| lanes.contains(*slot) && view.is_replica(*slot)) {
+        for node in view.replicas(slot) {
+            if let Ok(index) = list.binary_search_by_key(node, |source| source.id) {
+                list[index].shared = list[index].shared.or(Lanes::of(slot));
+            }
+        }
+    }
+    list.retain(|source| !source.shared.is_empty());
+    list
+}

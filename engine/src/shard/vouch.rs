@@ -1,0 +1,116 @@
+//! What the answers of other replicas make of a key: which version is the current one, if anybody can vouch for any.
+//!
+//! The highest version wins, unless a replica that has nothing has seen something newer of the slot go. It cannot say
+//! what that was, so nothing older is believed: a cache may forget, and must not remember wrongly. An entry of this
+//! node itself is doubted only by what happened since it last knew all that the other did.
+
+use super::Shard;
+use super::gather::Found;
+use super::local::{self, Known, Place, Put};
+use crate::effect::{Event, Outbox};
+use crate::id::{NodeId, Version};
+use crate::request::{Entry, Key};
+use crate::store::Store;
+use crate::time::{Time, UnixMs};
+
+/// Why a key is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Somebody reads or writes it: it becomes the most recently used.
+    Client,
+    /// It was missed. Where there is no room it may stay where it is.
+    CatchUp,
+}
+
+impl Shard {
+    /// Judges what others hold against what is here now, keeps what wins, drops what nobody vouches for, and returns
+    /// the entry when a client wants it.
+    pub(super) fn judge(
+        &mut self,
+        time: Time,
+        key: &Key,
+        found: &[(NodeId, Found)],
+        purpose: Use,
+        out: &mut Outbox,
+    ) -> Option<Entry> {
+        let at = self.place(key);
+        let me = self.me;
+        let others = found.iter().filter(|(node, _)| *node != me);
+        let elsewhere = others.clone().filter_map(|(_, found)| found.entry.as_ref());
+        let elsewhere = elsewhere.filter(|entry| entry.deadline.is_none_or(|deadline| deadline > time.unix));
+        let best = elsewhere.max_by_key(|entry| entry.version).cloned();
+        for (_, found) in others.clone() {
+            self.clock.observe(found.holding.version.unwrap_or(Version::ZERO).max(found.holding.floor));
+        }
+        let present = self.known(time.unix, key, at, out).present;
+        let gone = others.filter(|(_, found)| found.holding.version.is_none());
+        let newer = best.filter(|entry| Some(entry.version) > present);
+        let Some(entry) = newer else {
+            let version = present?;
+            let floor = gone.filter_map(|(node, found)| {
+                let since = self.sources.missed_since(*node, at.slot)?;
+                Some(found.holding.floor).filter(|floor| *floor > since)
+            });
+            if floor.max() > Some(version) {
+                self.drop_unvouched(time.unix, key, at, version, out);
+                return None;
+            }
+            return if purpose == Use::Client { self.take(time.unix, key, at, out) } else { None };
+        };
+        let floor = gone.map(|(_, found)| found.holding.floor).max().unwrap_or_default();
+        let floor = if present.is_none() { floor.max(self.gone.floor(at.slot)) } else { floor };
+        if floor > entry.version {
+            if let Some(version) = present {
+                self.drop_unvouched(time.unix, key, at, version, out);
+            }
+            return None;
+        }
+        self.catch_up(time.unix, key, at, &entry, purpose, out);
+        Some(entry)
+    }
+
+    /// Keeps an entry that was missed, and that others vouch for.
+    fn catch_up(&mut self, now: UnixMs, key: &Key, at: Place, entry: &Entry, purpose: Use, out: &mut Outbox) {
+        let Known { present, .. } = self.known(now, key, at, out);
+        if purpose == Use::CatchUp && present.is_none() && !self.has_room_for(key, entry) {
+            self.counters.left_out += 1;
+            return;
+        }
+        let removed = match self.put(now, key, at, entry, out) {
+            Put::Stored => false,
+            Put::Expired => true,
+            // What it replaces must not stay.
+            Put::TooLarge { .. } if present.is_some() => {
+                self.remove(now, key, at, entry.version);
+                true
+            }
+            Put::TooLarge { .. } => return,
+        };
+        self.counters.caught_up += 1;
+        out.event(|| Event::Applied { key: key.clone(), version: entry.version, removed, primary: false });
+    }
+
+    /// A full store makes room only for what was written later than what would have to go: what others use may not push
+    /// out what is used here.
+    fn has_room_for(&self, key: &Key, entry: &Entry) -> bool {
+        let limits = self.store.limits();
+        let (value, media) = (entry.value.bytes.len(), entry.value.media.len());
+        let bytes = Store::entry_bytes(key.as_bytes().len(), value, media, entry.deadline.is_some());
+        let by_entries = limits.entries.is_none_or(|limit| self.store.len() < limit);
+        let by_bytes = limits.bytes.is_none_or(|limit| self.store.bytes().saturating_add(bytes) <= limit);
+        let oldest = self.store.oldest_first().next();
+        (by_entries && by_bytes) || oldest.is_some_and(|(_, oldest)| oldest.version < entry.version)
+    }
+
+    fn drop_unvouched(&mut self, now: UnixMs, key: &Key, at: Place, version: Version, out: &mut Outbox) {
+        self.floors.raise(at.slot, version);
+        self.store.remove(now, at.hash, key.as_bytes());
+        self.counters.unvouched += 1;
+        out.event(|| Event::Unvouched { key: key.clone(), version });
+    }
+
+    /// A copy of what is stored, without a use of it.
+    pub(super) fn copy(&self, now: UnixMs, key: &Key, at: Place) -> Option<Entry> {
+        self.peek(now, key, at).map(|entry| local::owned(&entry))
+    }
+}
