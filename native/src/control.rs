@@ -54,8 +54,8 @@ impl Control {
             self.look(now, &mut reconciling);
             let pause = self.cluster.next_wake().since(self.shards.now().instant);
             tokio::select! {
-                message = self.inbox.recv() => {
-                    let Some((from, message)) = message else { return };
+                // A node without peers has nobody who could say anything; the rest goes on all the same.
+                Some((from, message)) = self.inbox.recv() => {
                     self.cluster.receive(self.shards.now(), from, &message, &mut outbox);
                 }
                 () = tokio::time::sleep(pause) => {}
