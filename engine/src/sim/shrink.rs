@@ -59,8 +59,9 @@ impl Search {
             while from < best.acts.len() && self.runs > 0 {
                 let to = (from + part).min(best.acts.len());
                 let mut fewer = best.clone();
-                fewer.acts.drain(from..to);
-                if self.fails(&fewer) {
+                let kept = fewer.acts.drain(from..to).filter(|(_, command)| ends(command)).collect::<Vec<_>>();
+                fewer.acts.splice(from..from, kept);
+                if fewer.acts.len() < best.acts.len() && self.fails(&fewer) {
                     *best = fewer;
                 } else {
                     from = to;
@@ -99,13 +100,15 @@ impl Search {
     }
 }
 
+/// Is it the end of something? A verdict means nothing while load is on, or faults are.
+fn ends(command: &Command) -> bool {
+    matches!(command, Command::Peace | Command::Core(_) | Command::Verdict | Command::NoWorkload)
+}
+
 impl Plan {
     /// The commands that are neither load nor an end.
     pub fn faults(&self) -> Vec<&Command> {
-        let plain = |command: &&Command| {
-            let ends = matches!(command, Command::Peace | Command::Core(_) | Command::Verdict);
-            !ends && !matches!(command, Command::Workload(_) | Command::NoWorkload)
-        };
+        let plain = |command: &&Command| !ends(command) && !matches!(command, Command::Workload(_));
         self.acts.iter().map(|(_, command)| command).filter(plain).collect()
     }
 }

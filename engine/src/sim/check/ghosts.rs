@@ -118,19 +118,7 @@ impl Past {
     /// Something of that version is there or was read, long after all trouble: is there anything later that was decided
     /// before that moment, and is known to somebody?
     pub(super) fn older(&self, key: &Key, version: Version, before: Instant) -> Option<String> {
-        self.older_known(key, version, before, |_| true)
-    }
-
-    /// The same where only some nodes count as those who know.
-    pub(super) fn older_known(
-        &self,
-        key: &Key,
-        version: Version,
-        before: Instant,
-        counts: impl Fn(NodeId) -> bool,
-    ) -> Option<String> {
-        let known = |decided: &Decided| decided.holders.iter().any(|holder| counts(*holder));
-        let later = |decided: &&Decided| decided.at < before && decided.version > version && known(decided);
+        let later = |decided: &&Decided| decided.at < before && decided.version > version;
         let later = self.decided.iter().rev().find(later)?;
         let (decided, holders) = (later.version, &later.holders);
         Some(format!("{key:?} at {version} came back: {holders:?} know of {decided}, which was acknowledged"))

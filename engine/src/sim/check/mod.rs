@@ -348,12 +348,15 @@ impl Checks {
             }
             let Some(replicas) = nodes.first().map(|(_, node)| node.view().replicas(key.slot())) else { continue };
             let replicas: Vec<(NodeId, &Node)> =
-                nodes.iter().filter(|(id, _)| core.contains(id) && replicas.contains(id)).copied().collect();
+                nodes.iter().filter(|(id, _)| replicas.contains(id)).copied().collect();
+            // Somebody whom some of them reach and others do not may still write to these only: that is no heal.
+            if replicas.iter().any(|(id, _)| !core.contains(id)) {
+                continue;
+            }
             let different = truth::disagree(key, &replicas, self.forgetful);
             broken.extend(different.map(|what| (Promise::OneTruth, what)));
             for version in replicas.iter().filter_map(|(_, node)| held(node, key)) {
-                let known_here = |holder: NodeId| core.contains(&holder) && nodes.iter().any(|(id, _)| *id == holder);
-                let ghost = ledger.past.older_known(key, version, at, known_here);
+                let ghost = ledger.past.older(key, version, at);
                 broken.extend(ghost.map(|what| (Promise::NoGhosts, what)));
             }
         }

@@ -192,7 +192,7 @@ fn p3_and_p4_replicas_agree_after_a_heal_and_on_nothing_that_is_out_of_date() {
         |checks| (write(checks, second, &both), end(checks, &both, &core)).1,
         &[Promise::OneTruth, Promise::NoGhosts],
     );
-    // Who is not of the core need not agree, nor does what only he knows count.
+    // While somebody is not of the core nothing is healed.
     check(|checks| (write(checks, second, &both), end(checks, &both, &[n1])).1, &[]);
     let apart = [(n1, &one), (n2, &empty)];
     check(|checks| (write(checks, first, &apart), end(checks, &apart, &core)).1, &[Promise::OneTruth]);

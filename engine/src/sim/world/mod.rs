@@ -247,7 +247,7 @@ impl World {
 
     /// Checks what must be true when faults have been over for long enough: see [`World::violations`].
     pub fn verdict(&mut self) {
-        if self.config.checks {
+        if self.config.checks && self.load.is_none() {
             let up = self.machines.iter().filter_map(|machine| Some((machine.id, machine.node.as_ref()?)));
             let nodes: Vec<(NodeId, &Node)> = up.collect();
             self.checks.end(self.now, &nodes, &self.core);
