@@ -237,9 +237,7 @@ impl Checks {
         if let (Verb::Set { value, .. }, false) = (&ask.verb, is_unknown(reply)) {
             ledger.past.ended(hash(value), at);
         }
-        let skew = self.skew;
-        let expiring = || ledger.written.expires_between(true_time(asked), true_time(at), skew);
-        let did = did(ask, reply, &ledger.written, expiring);
+        let did = did(ask, reply, &ledger.written);
         match ledger.register.answered(ask.id, at, did, round, calm) {
             Found::Plain => {}
             Found::Order => self.marks.note(Mark::Ordered),
@@ -395,13 +393,12 @@ impl Checks {
 const EXPIRES_WITHIN: Duration = Duration::from_secs(1);
 
 /// What an operation did, for those who look for an order; `None` when it did nothing that they could tell.
-fn did(ask: &Ask, reply: &Reply, written: &Written, expiring: impl Fn() -> bool) -> Option<Did> {
+fn did(ask: &Ask, reply: &Reply, written: &Written) -> Option<Did> {
     let value = || if let Verb::Set { value, .. } = &ask.verb { Some(hash(value)) } else { None };
     match reply {
         Reply::Outcome(Ok(answer)) => match answer {
             Answer::Found(entry) => Some(Did::Found(hash(&entry.value.bytes))),
-            // By one clock it has expired and by another it has not.
-            Answer::Missing | Answer::Unmet { present: None } => (!expiring()).then_some(Did::Nothing),
+            Answer::Missing | Answer::Unmet { present: None } | Answer::Inspected(_) => None,
             Answer::Stored { created: true, .. } => Some(Did::Created(value()?)),
             Answer::Stored { created: false, .. } => {
                 let old = match ask.verb {
@@ -411,9 +408,8 @@ fn did(ask: &Ask, reply: &Reply, written: &Written, expiring: impl Fn() -> bool)
                 Some(Did::Replaced(old, value()?))
             }
             Answer::Deleted { existed: true, .. } => Some(Did::Removed),
-            Answer::Deleted { existed: false, .. } => Some(Did::Nothing),
+            Answer::Deleted { existed: false, .. } => Some(Did::Cleared),
             Answer::Unmet { present: Some(_) } => Some(Did::Something),
-            Answer::Inspected(_) => None,
         },
         // A cache forgets by itself as well: only what may still be written counts.
         reply if is_unknown(reply) => value().map(Did::Perhaps),

@@ -3,8 +3,8 @@
 //!
 //! The search is Wing and Gong's with Lowe's memory ("Testing for Linearizability", 2016), an operation at a time: of all
 //! orders only the states that they can lead to are kept. It begins whenever nothing is under way on the key, and goes on
-//! from all the states in which the key can be then. A cache may forget at any moment, so that a value may always be
-//! gone; once it was missed it must not come back without a write.
+//! from all the states in which the key can be then. A cache may forget at any moment, and its primary may have forgotten
+//! what a replica still has, so that a miss says nothing; only what was deleted or replaced must not come back.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -16,7 +16,7 @@ use crate::time::Instant;
 pub(super) enum State {
     /// Anything: what was before is not known.
     Unknown,
-    /// Nothing is there.
+    /// Cleared is there.
     Absent,
     /// The value of that hash.
     Value(u64),
@@ -27,8 +27,8 @@ pub(super) enum State {
 pub(super) enum Did {
     /// It found that value.
     Found(u64),
-    /// It found nothing, or made it so.
-    Nothing,
+    /// There was nothing for it to remove: from then on there is none.
+    Cleared,
     /// It found something, whatever that was, and left it.
     Something,
     /// It replaced something, or that value, by this one.
@@ -122,7 +122,7 @@ impl Register {
         self.close(&ops, at, round, calm)
     }
 
-    /// Nothing is under way: can all that was be put into an order?
+    /// Cleared is under way: can all that was be put into an order?
     fn close(&mut self, ops: &[Op], now: Instant, round: u32, calm: bool) -> Found {
         let lost = core::mem::take(&mut self.lost);
         // What began in another time of calm or trouble says nothing of this one, which is held to its promises from the
@@ -265,7 +265,7 @@ fn apply(state: State, did: Did) -> Option<State> {
     let present = state != State::Absent;
     match did {
         Did::Found(value) => is(value).then_some(State::Value(value)),
-        Did::Nothing => Some(State::Absent),
+        Did::Cleared => Some(State::Absent),
         Did::Something => present.then_some(state),
         Did::Replaced(Some(old), new) => is(old).then_some(State::Value(new)),
         Did::Replaced(None, new) => present.then_some(State::Value(new)),
@@ -277,7 +277,7 @@ fn apply(state: State, did: Did) -> Option<State> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Did::{Created, Found as Read, Nothing, Perhaps, Removed, Replaced, Something};
+    use Did::{Cleared, Created, Found as Read, Perhaps, Removed, Replaced, Something};
 
     /// What the search says of operations, each with the moments of its question and its answer, one register for all.
     fn check(ops: &[(u64, u64, Did)], expected: Found) {
@@ -304,8 +304,8 @@ mod tests {
 
     #[test]
     fn an_order_is_found_or_there_is_none() {
-        check(&[(1, 2, Created(7)), (3, 4, Read(7)), (5, 6, Nothing), (7, 8, Nothing)], Found::Plain);
-        check(&[(1, 2, Created(7)), (3, 4, Nothing), (5, 6, Read(7))], Found::None);
+        check(&[(1, 2, Created(7)), (3, 4, Read(7)), (5, 6, Cleared), (7, 8, Cleared)], Found::Plain);
+        check(&[(1, 2, Created(7)), (3, 4, Cleared), (5, 6, Read(7))], Found::None);
         check(&[(1, 2, Read(7))], Found::None);
         check(&[(1, 2, Created(7)), (3, 4, Replaced(None, 8)), (5, 6, Read(7))], Found::None);
         check(&[(1, 2, Created(7)), (3, 4, Removed), (5, 6, Something)], Found::None);
@@ -319,13 +319,13 @@ mod tests {
         // An outcome that is unknown may be seen, once, and at any time later.
         check(&[(1, 2, Perhaps(7)), (3, 4, Read(7))], Found::Plain);
         check(
-            &[(1, 2, Perhaps(7)), (3, 4, Nothing), (5, 6, Read(7)), (7, 8, Created(9)), (9, 10, Read(9))],
+            &[(1, 2, Perhaps(7)), (3, 4, Cleared), (5, 6, Read(7)), (7, 8, Created(9)), (9, 10, Read(9))],
             Found::Plain,
         );
-        check(&[(1, 2, Perhaps(7)), (3, 4, Read(7)), (5, 6, Nothing), (7, 8, Read(7))], Found::None);
+        check(&[(1, 2, Perhaps(7)), (3, 4, Read(7)), (5, 6, Cleared), (7, 8, Read(7))], Found::None);
         check(&[(1, 2, Created(6)), (3, 5, Perhaps(7)), (4, 9, Read(6)), (6, 8, Read(7))], Found::Order);
         // A write of unknown outcome comes true no longer after so long.
-        check(&[(1, 2, Perhaps(7)), (LATE + 3, LATE + 4, Nothing), (LATE + 5, LATE + 6, Read(7))], Found::None);
+        check(&[(1, 2, Perhaps(7)), (LATE + 3, LATE + 4, Cleared), (LATE + 5, LATE + 6, Read(7))], Found::None);
         let many: Vec<_> = (1..60).map(|id| (id, 1_000 + id, Created(id))).collect();
         check(&many, Found::TooMany);
     }
