@@ -83,6 +83,8 @@ impl Plan {
         acts.push((now, Command::NoWorkload));
         acts.push((now, Command::Peace));
         now = now + PEACE;
+        // By then every replica has been reconciled; the load after it is held to what is promised in calm.
+        acts.push((now, Command::Verdict));
         let calm = Workload { rate: 60, retries: 0, ..workload(&mut rng) };
         acts.push((now, Command::Workload(calm)));
         acts.push((now + CALM, Command::NoWorkload));
