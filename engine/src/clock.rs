@@ -43,7 +43,9 @@ impl Clock {
     /// The highest version that may have been given so far; every later one will be above it, whatever the wall clock
     /// does.
     pub fn present(&mut self, now: UnixMs) -> Version {
-        self.last = self.last.max(Version::new(now, 0, self.node).stamp.saturating_sub(1));
+        if !mutant::on(Mutant::ReuseVersions) {
+            self.last = self.last.max(Version::new(now, 0, self.node).stamp.saturating_sub(1));
+        }
         Version { stamp: self.last, node: NodeId(u16::MAX) }
     }
 

@@ -1,5 +1,6 @@
-//! Deliberate mistakes, one of which can be switched on where the crate is built with the feature `mutants`: a check that
-//! lets one live is missing something. Without the feature there are none, and the server refuses to be built with it.
+//! Deliberate mistakes, one of which can be switched on where the crate is built with the feature `mutants`: a check
+//! that lets one live is missing something. Without the feature there are none, and the server refuses to be built with
+//! it.
 
 /// True when the crate was built with them.
 pub const MUTANTS: bool = cfg!(feature = "mutants");
@@ -18,12 +19,23 @@ pub enum Mutant {
     TrustClock,
     /// Slots are dealt out to the members that are alive, round and round.
     ModuloHash,
+    /// A node answers alone from what it holds before it has asked what it missed.
+    ServeOutOfSync,
+    /// A node that was away never asks what it missed.
+    SkipReconciliation,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 5] =
-        [Mutant::AcknowledgeEarly, Mutant::ReuseVersions, Mutant::ForgetFloors, Mutant::TrustClock, Mutant::ModuloHash];
+    pub const ALL: [Mutant; 7] = [
+        Mutant::AcknowledgeEarly,
+        Mutant::ReuseVersions,
+        Mutant::ForgetFloors,
+        Mutant::TrustClock,
+        Mutant::ModuloHash,
+        Mutant::ServeOutOfSync,
+        Mutant::SkipReconciliation,
+    ];
 }
 
 #[cfg(feature = "mutants")]

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::id::{Lanes, NodeId, Slot, Version};
+use crate::mutant::{self, Mutant};
 use crate::time::UnixMs;
 use crate::view::View;
 
@@ -105,7 +106,7 @@ impl Sources {
         for source in self.list.iter().filter(|source| !source.open.is_empty()) {
             self.unsure = self.unsure.or(source.open);
             self.above = self.above.min(source.above);
-            if source.alive {
+            if source.alive && !mutant::on(Mutant::ServeOutOfSync) {
                 self.doubt = self.doubt.or(source.open);
             }
         }
@@ -140,6 +141,9 @@ impl Sources {
 impl Source {
     /// Opens lanes from that version on, or from an earlier one where some are open already.
     fn ask_again(&mut self, lanes: Lanes, since: Version) {
+        if mutant::on(Mutant::SkipReconciliation) {
+            return;
+        }
         let above = Version::before((since.unix() - RECENT).0 << 16);
         let was_open = !self.open.is_empty();
         self.above = if was_open { self.above.min(above) } else { above };

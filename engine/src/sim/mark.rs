@@ -73,6 +73,12 @@ pub enum Mark {
     OrderGivenUp,
     /// After trouble the cluster was left alone for long enough to be held to every promise again.
     CalmAgain,
+    /// A node has made up for what it missed of another.
+    Reconciled,
+    /// A pull gave a node a key that it had missed.
+    CaughtUp,
+    /// A node dropped what nobody could vouch for.
+    Unvouched,
     /// An acknowledged write is nowhere in the end: every node that had it crashed.
     LostToCrashes,
     /// An acknowledged write is nowhere in the end: it was evicted, expired, deleted or replaced.
@@ -81,7 +87,7 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 37] = [
+    pub const ALL: [Mark; 40] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -117,6 +123,9 @@ impl Mark {
         Mark::Ordered,
         Mark::OrderGivenUp,
         Mark::CalmAgain,
+        Mark::Reconciled,
+        Mark::CaughtUp,
+        Mark::Unvouched,
         Mark::LostToCrashes,
         Mark::LostToRules,
     ];
@@ -159,6 +168,9 @@ impl Mark {
             Mark::Ordered => "overlapping operations had an order",
             Mark::OrderGivenUp => "too many operations overlapped to search",
             Mark::CalmAgain => "all was calm again after trouble",
+            Mark::Reconciled => "a node reconciled with another",
+            Mark::CaughtUp => "a node got what it had missed",
+            Mark::Unvouched => "what nobody vouched for was dropped",
             Mark::LostToCrashes => "a key died with all its holders",
             Mark::LostToRules => "a key went by the rules",
         }

@@ -2,11 +2,11 @@
 //!
 //! Every run switches a random set of features off (Groce et al., "Swarm Testing", 2012): what one fault hides, its
 //! absence shows. Rates lie in the ranges of two simulators that have found much: TigerBeetle's VOPR loses up to 30% of
-//! the packets, repeats up to 50%, lets 2 to 20 be under way on a path, clogs paths for up to 5 s and pauses and crashes
-//! replicas; FoundationDB clogs links for 0.5 ms to 10 s and swizzles half of the machines.
+//! the packets, repeats up to 50%, lets 2 to 20 be under way on a path, clogs paths for up to 5 s and pauses and
+//! crashes replicas; FoundationDB clogs links for 0.5 ms to 10 s and swizzles half of the machines.
 //!
-//! A seed says everything about a run: a minute of faults; then, half of the time, a while in which only a random core is
-//! healed; then peace, and a little load in peace; and in the end the verdict.
+//! A seed says everything about a run: a minute of faults; then, half of the time, a while in which only a random core
+//! is healed; then peace, and a little load in peace; and in the end the verdict.
 
 use alloc::format;
 use alloc::string::String;

@@ -1,7 +1,7 @@
 //! `vitrine sim`: simulated clusters by the seed, every promise checked, on every core.
 //!
-//! A seed that breaks a promise is printed with the command that repeats it, and with the smallest script that was found
-//! to break the same promise.
+//! A seed that breaks a promise is printed with the command that repeats it, and with the smallest script that was
+//! found to break the same promise.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};

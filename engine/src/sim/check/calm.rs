@@ -3,15 +3,15 @@
 //! P5 is promised while nobody is suspected, P3 and P4 within a side and once a heal has been reconciled. Trouble is a
 //! node that is down or suspected, and it lasts until [`BOUND`] after the last of it.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use crate::id::NodeId;
 use crate::time::Instant;
 
-/// Replicas that were away are reconciled when they come back. While it is `false`, what is promised after a heal is not
-/// checked: only runs without trouble are held to P3, P4 and P5.
-pub const RECONCILES: bool = false;
+/// Replicas that were away are reconciled when they come back, so that what is promised after a heal is checked. With
+/// `false` only runs without trouble are held to P3, P4 and P5.
+pub const RECONCILES: bool = true;
 
 /// How long after the last trouble every replica must have been reconciled.
 pub(super) const BOUND: Duration = Duration::from_secs(8);
@@ -22,6 +22,9 @@ pub(super) struct Calm {
     /// Who suspects whom.
     suspicions: BTreeSet<(NodeId, NodeId)>,
     down: BTreeSet<NodeId>,
+    /// When one began to believe in another once more, and when nodes started last.
+    heard: BTreeMap<(NodeId, NodeId), Instant>,
+    started: BTreeMap<NodeId, Instant>,
     /// The last trouble, or the end of it.
     last: Option<Instant>,
     calm: bool,
@@ -34,7 +37,16 @@ pub(super) struct Calm {
 impl Calm {
     /// Calm from the beginning.
     pub(super) fn new() -> Calm {
-        Calm { suspicions: BTreeSet::new(), down: BTreeSet::new(), last: None, calm: true, began: Instant(0), round: 0 }
+        Calm {
+            suspicions: BTreeSet::new(),
+            down: BTreeSet::new(),
+            heard: BTreeMap::new(),
+            started: BTreeMap::new(),
+            last: None,
+            calm: true,
+            began: Instant(0),
+            round: 0,
+        }
     }
 
     /// Is the cluster calm at that moment? True once more when it has just become so.
@@ -75,20 +87,30 @@ impl Calm {
 
     pub(super) fn heard(&mut self, by: NodeId, member: NodeId, at: Instant) {
         self.suspicions.remove(&(by, member));
+        self.heard.insert((by, member), at);
         self.trouble(at);
     }
 
     /// A node is gone, and its suspicions with it.
     pub(super) fn crashed(&mut self, node: NodeId, at: Instant) {
         self.suspicions.retain(|(by, _)| *by != node);
+        self.heard.retain(|(by, _), _| *by != node);
         self.down.insert(node);
         self.trouble(at);
     }
 
     pub(super) fn started(&mut self, node: NodeId, at: Instant) {
+        self.started.insert(node, at);
         if self.down.remove(&node) {
             self.trouble(at);
         }
+    }
+
+    /// Does one believe in the other, and has begun to after that moment? Then it asks what it missed before it answers
+    /// alone.
+    pub(super) fn has_met(&self, by: NodeId, member: NodeId, after: Instant) -> bool {
+        let heard = self.heard.get(&(by, member)).or(self.started.get(&by));
+        !self.suspicions.contains(&(by, member)) && heard.is_some_and(|heard| *heard > after)
     }
 
     fn trouble(&mut self, at: Instant) {
@@ -123,5 +145,10 @@ mod tests {
         calm.started(n1, at(402));
         assert!(calm.look(at(410), true), "its suspicions went with it");
         assert_eq!(calm.round(), 6);
+        assert!(calm.has_met(n1, n2, at(401)) && !calm.has_met(n1, n2, at(402)), "it started then");
+        calm.heard(n1, n2, at(500));
+        assert!(calm.has_met(n1, n2, at(499)));
+        calm.suspected(n1, n2, at(501));
+        assert!(!calm.has_met(n1, n2, at(499)));
     }
 }

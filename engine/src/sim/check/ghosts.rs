@@ -1,9 +1,9 @@
 //! P3: what was overwritten or deleted does not come back.
 //!
 //! Two views of it. While the cluster is calm, the order in which clients were answered counts: a value is a ghost when
-//! some other change of the key was begun after the value's write had ended, and had ended itself before the read began.
-//! And by versions: what was decided and acknowledged at some version, and is still known to a node that has not crashed
-//! since, must not be followed by anything older once the replicas are reconciled.
+//! some other change of the key was begun after the value's write had ended, and had ended itself before the read
+//! began. And by versions: what was decided and acknowledged at some version, and is still known to a node that has not
+//! crashed since, must not be followed by anything older once the replicas are reconciled.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -21,8 +21,8 @@ pub(super) struct Past {
     ended: BTreeMap<u64, (u32, Instant)>,
     /// In which time of calm the lines below were noted.
     round: u32,
-    /// For reads at each level, when changes ended that these reads must see, and the latest moment at which any of those
-    /// that had ended by then began. Both grow.
+    /// For reads at each level, when changes ended that these reads must see, and the latest moment at which any of
+    /// those that had ended by then began. Both grow.
     lines: [Vec<(Instant, Instant)>; 3],
     /// What was acknowledged last, by version: the highest few.
     decided: Vec<Decided>,
@@ -122,6 +122,22 @@ impl Past {
         let later = self.decided.iter().rev().find(later)?;
         let (decided, holders) = (later.version, &later.holders);
         Some(format!("{key:?} at {version} came back: {holders:?} know of {decided}, which was acknowledged"))
+    }
+
+    /// A node answers alone with that version. Does somebody know of a later one whom it has asked what it missed, or
+    /// should have?
+    pub(super) fn missed(
+        &self,
+        key: &Key,
+        version: Version,
+        node: NodeId,
+        has_met: impl Fn(NodeId, Instant) -> bool,
+    ) -> Option<String> {
+        let later = self.decided.iter().rev().filter(|decided| decided.version > version);
+        let mut told = later.flat_map(|decided| decided.holders.iter().map(move |holder| (decided, *holder)));
+        let (decided, holder) = told.find(|(decided, holder)| *holder != node && has_met(*holder, decided.at))?;
+        let decided = decided.version;
+        Some(format!("{node} served {key:?} at {version}, and {holder} would have told it of {decided} before"))
     }
 
     fn enter(&mut self, round: u32) {

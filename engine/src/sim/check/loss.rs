@@ -25,8 +25,8 @@ pub(super) struct Copies {
 }
 
 impl Copies {
-    /// A client is told that so many nodes have that version, and these have it, or a later one, or had it until it went.
-    /// What is wrong with it?
+    /// A client is told that so many nodes have that version, and these have it, or a later one, or had it until it
+    /// went. What is wrong with it?
     ///
     /// `crashed` are the nodes that have crashed since it was asked: they may have had it.
     pub(super) fn acknowledged(

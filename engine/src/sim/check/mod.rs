@@ -294,7 +294,15 @@ impl Checks {
                     ledger.copies.removed(node, *version);
                 }
             }
-            Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } | Event::Reconciled { .. } => {}
+            Event::Read { key, version: Some(version) } if self.reconciles => {
+                let Some(ledger) = self.keys.get(key) else { return };
+                let has_met = |holder, after| self.calm.has_met(node, holder, after);
+                if let Some(what) = ledger.past.missed(key, *version, node, has_met) {
+                    self.broken(Promise::NoGhosts, at, what);
+                }
+            }
+            Event::Reconciled { .. } => self.marks.note(Mark::Reconciled),
+            Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } => {}
         }
     }
 
@@ -328,8 +336,8 @@ impl Checks {
         self.calm.started(node, at);
     }
 
-    /// In the end, with no load and everybody of `core` up and connected for long: every acknowledged write is somewhere,
-    /// or something explains its going, and replicas agree.
+    /// In the end, with no load and everybody of `core` up and connected for long: every acknowledged write is
+    /// somewhere, or something explains its going, and replicas agree.
     pub(super) fn end(&mut self, at: Instant, nodes: &[(NodeId, &Node)], core: &[NodeId]) {
         let mut broken = Vec::new();
         let agreed = self.reconciles || self.calm.is_calm() && self.calm.is_first();

@@ -1,10 +1,11 @@
-//! P5: reads and writes of a key through its primary have an order: each takes effect at one moment between its question
-//! and its answer, and reads see the latest.
+//! P5: reads and writes of a key through its primary have an order: each takes effect at one moment between its
+//! question and its answer, and reads see the latest.
 //!
-//! The search is Wing and Gong's with Lowe's memory ("Testing for Linearizability", 2016), an operation at a time: of all
-//! orders only the states that they can lead to are kept. It begins whenever nothing is under way on the key, and goes on
-//! from all the states in which the key can be then. A cache may forget at any moment, and its primary may have forgotten
-//! what a replica still has, so that a miss says nothing; only what was deleted or replaced must not come back.
+//! The search is Wing and Gong's with Lowe's memory ("Testing for Linearizability", 2016), an operation at a time: of
+//! all orders only the states that they can lead to are kept. It begins whenever nothing is under way on the key, and
+//! goes on from all the states in which the key can be then. A cache may forget at any moment, and its primary may have
+//! forgotten what a replica still has, so that a miss says nothing; only what was deleted or replaced must not come
+//! back.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -103,8 +104,8 @@ impl Register {
         self.open += 1;
     }
 
-    /// It is answered: it did nothing that counts when `did` is `None`. `round` says which time of calm or trouble it is,
-    /// and `calm` which of the two.
+    /// It is answered: it did nothing that counts when `did` is `None`. `round` says which time of calm or trouble it
+    /// is, and `calm` which of the two.
     pub(super) fn answered(&mut self, id: u64, at: Instant, did: Option<Did>, round: u32, calm: bool) -> Found {
         let Some(op) = self.ops.iter_mut().rev().find(|op| op.id == id && op.answer.is_none()) else {
             return Found::Plain;
@@ -125,8 +126,8 @@ impl Register {
     /// Cleared is under way: can all that was be put into an order?
     fn close(&mut self, ops: &[Op], now: Instant, round: u32, calm: bool) -> Found {
         let lost = core::mem::take(&mut self.lost);
-        // What began in another time of calm or trouble says nothing of this one, which is held to its promises from the
-        // first moment on at which nothing was under way.
+        // What began in another time of calm or trouble says nothing of this one, which is held to its promises from
+        // the first moment on at which nothing was under way.
         let fresh = core::mem::replace(&mut self.round, round) != round;
         let found = match (calm && !fresh, lost) {
             (true, false) => self.search(ops),
@@ -183,7 +184,8 @@ impl Register {
         if perhaps.len() > PERHAPS {
             return Found::TooMany;
         }
-        // States: the key, the unknown outcomes that have come true, and of the operations under way those that are done.
+        // States: the key, the unknown outcomes that have come true, and of the operations under way those that are
+        // done.
         let mut configurations: BTreeSet<(State, u64, u64)> =
             self.states.iter().map(|(state, set)| (*state, *set, 0)).collect();
         let mut by_answer: Vec<usize> = (0..sure.len()).collect();

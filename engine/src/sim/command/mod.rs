@@ -12,11 +12,12 @@
 //! core n1 n3     peace            verdict
 //! ```
 //!
-//! A node that crashes loses its memory; one that is paused handles nothing, while its clocks run on and its inputs queue
-//! up. A link that is cut loses what is sent; one that is clogged holds it up. `sides` cuts the nodes named from all
-//! others, `swizzle` clogs half of the nodes one after the other and unclogs them in another order, `rolling` restarts
-//! every node in turn. `faults` gives each kind of fault a mean time between two of it; `core` ends them and mends these
-//! nodes and the links between them for good, `peace` mends everything, and `verdict` says that all must have ended.
+//! A node that crashes loses its memory; one that is paused handles nothing, while its clocks run on and its inputs
+//! queue up. A link that is cut loses what is sent; one that is clogged holds it up. `sides` cuts the nodes named from
+//! all others, `swizzle` clogs half of the nodes one after the other and unclogs them in another order, `rolling`
+//! restarts every node in turn. `faults` gives each kind of fault a mean time between two of it; `core` ends them and
+//! mends these nodes and the links between them for good, `peace` mends everything, and `verdict` says that all must
+//! have ended.
 
 mod options;
 mod print;

@@ -41,8 +41,8 @@ pub(super) fn workload_option(mut workload: Workload, option: &&str) -> Result<W
             workload.read_level = if value == "any" { None } else { Some(named()?) };
         }
         _ => {
-            let accepted = "shape, keys, rate, writes, deletes, expiring, conditional, ttl, storm, value, big, retries, clients, \
-                 write, read";
+            let accepted = "shape, keys, rate, writes, deletes, expiring, conditional, ttl, storm, value, big, retries, \
+                 clients, write, read";
             return Err(wrong(&format!("a workload has no {name:?}"), accepted));
         }
     }
@@ -77,8 +77,8 @@ pub(super) fn faults_option(mut faults: Faults, option: &&str) -> Result<Faults,
         return Ok(faults);
     }
     let Some(fault) = Fault::ALL.into_iter().find(|fault| fault.name() == name) else {
-        let accepted = "crash, restart, pause, resume, rolling, cut, isolate, sides, heal, clog, swizzle, clock, drift, \
-             strobe, each with a mean time as in crash=10s; crash-writing=1%; off";
+        let accepted = "crash, restart, pause, resume, rolling, cut, isolate, sides, heal, clog, swizzle, clock, \
+             drift, strobe, each with a mean time as in crash=10s; crash-writing=1%; off";
         return Err(wrong(&format!("there is no fault {name:?}"), accepted));
     };
     Ok(faults.with(fault, Some(duration(name, value, A_MILLISECOND..=A_DAY)?)))
