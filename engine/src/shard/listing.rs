@@ -13,7 +13,6 @@ use crate::id::{Lanes, NodeId, RequestId, SLOTS, Slot, Version};
 use crate::limits::{MAX_PAGE_BYTES, MAX_PAGE_FLOORS, MAX_PAGE_KEYS, MAX_PAGE_PLACES};
 use crate::message::Message;
 use crate::request::Key;
-use crate::time::{Time, UnixMs};
 use crate::view::View;
 
 /// Cursors below this are slots, for floors; from it on they are places in the store, for keys.
@@ -24,7 +23,6 @@ impl Shard {
     #[expect(clippy::too_many_arguments, reason = "the message's fields and the state machine's own three")]
     pub(super) fn list(
         &mut self,
-        time: Time,
         view: &View,
         from: NodeId,
         id: RequestId,
@@ -45,7 +43,7 @@ impl Shard {
         let (keys, next) = match more {
             // Floors come first: by them the asker judges what it has itself.
             Some(slot) => (Vec::new(), Some(slot)),
-            None => self.page_of_keys(time.unix, cursor.max(KEYS), since, shared),
+            None => self.page_of_keys(cursor.max(KEYS), since, shared),
         };
         self.counters.listed += keys.len() as u64;
         out.send(from, Message::Listed { id, slot, lanes, cursor, next, floors, keys });
@@ -66,7 +64,6 @@ impl Shard {
     /// What is held in places beginning with that one, and the cursor to go on with.
     fn page_of_keys(
         &self,
-        now: UnixMs,
         cursor: u64,
         since: Version,
         shared: impl Fn(Slot) -> bool,
@@ -77,8 +74,8 @@ impl Shard {
         let last = place.saturating_add(MAX_PAGE_PLACES);
         loop {
             let next = self.store.scan(place, 1, &mut |key, entry| {
-                let live = entry.deadline.is_none_or(|deadline| deadline > now);
-                if entry.version > since && live && shared(crate::hash::slot(key)) {
+                // What has expired and was not freed yet is not among the floors either: the asker has to be told of it.
+                if entry.version > since && shared(crate::hash::slot(key)) {
                     bytes += key.len();
                     let key = Key::new(Bytes::copy_from_slice(key)).expect("a stored key has a key's length");
                     keys.push((key, entry.version));

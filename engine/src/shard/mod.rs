@@ -206,7 +206,7 @@ impl Shard {
             Message::Fetched { id, holding, entry, .. } => {
                 self.fetched(time, view, from, id, gather::Found { holding, entry }, out);
             }
-            Message::Sync { id, lanes, since, cursor } => self.list(time, view, from, id, lanes, since, cursor, out),
+            Message::Sync { id, lanes, since, cursor } => self.list(view, from, id, lanes, since, cursor, out),
             Message::Listed { id, lanes, cursor, next, floors, keys, .. } => {
                 self.listed(time, view, from, id, pull::Page { lanes, cursor, next, floors, keys }, out);
             }

@@ -36,8 +36,8 @@ impl Shard {
         let at = self.place(key);
         let me = self.me;
         let others = found.iter().filter(|(node, _)| *node != me);
+        // One whose deadline has passed by the clock of this node wins as well: what it replaced must not stay here.
         let elsewhere = others.clone().filter_map(|(_, found)| found.entry.as_ref());
-        let elsewhere = elsewhere.filter(|entry| entry.deadline.is_none_or(|deadline| deadline > time.unix));
         let best = elsewhere.max_by_key(|entry| entry.version).cloned();
         for (_, found) in others.clone() {
             self.clock.observe(found.holding.version.unwrap_or(Version::ZERO).max(found.holding.floor));
@@ -66,7 +66,7 @@ impl Shard {
             return None;
         }
         self.catch_up(time.unix, key, at, &entry, purpose, out);
-        Some(entry)
+        Some(entry).filter(|entry| entry.deadline.is_none_or(|deadline| deadline > time.unix))
     }
 
     /// Keeps an entry that was missed, and that others vouch for.
