@@ -197,7 +197,9 @@ mod tests {
         let check = |text: Option<&str>, expected: Result<(), &str>| {
             let path = folder.path().join("a.script");
             let _ = std::fs::remove_file(&path);
-            text.map(|text| std::fs::write(&path, text).expect("a file is written"));
+            if let Some(text) = text {
+                std::fs::write(&path, text).expect("a file is written");
+            }
             let outcome = run(&args(Some(path))).map_err(|failed| format!("{failed:?}"));
             match (outcome, expected) {
                 (Ok(()), Ok(())) => {}

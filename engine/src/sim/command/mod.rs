@@ -189,7 +189,7 @@ fn signed(name: &str, text: &str) -> Result<i64, CommandError> {
         Some(("-", text)) => Some((-1, text)),
         _ => None,
     };
-    let whole = |span: &Duration| span.subsec_micros() % 1_000 == 0 && *span <= limits::MAX_TTL;
+    let whole = |span: &Duration| span.subsec_micros().is_multiple_of(1_000) && *span <= limits::MAX_TTL;
     let read = signed.and_then(|(sign, text)| Some((sign, span(text).filter(whole)?)));
     let (sign, span) = read.ok_or_else(|| {
         let accepted = format!("whole milliseconds up to a hundred years: n1 {name} +200ms, n1 {name} -1s");
