@@ -116,8 +116,12 @@ impl Node {
 
     /// Asks the node to stop.
     pub fn terminate(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(self.pid() as i32).expect("a pid");
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+        rustix::process::kill_process(pid, signal).expect("it runs");
     }
 
     /// Waits until it has ended.
@@ -234,6 +238,12 @@ impl Cluster {
     pub fn key_of(&self, replicas: &[usize]) -> String {
         let keys = (0..10_000).map(|n| format!("key-{n}"));
         keys.into_iter().find(|key| self.replicas(key) == replicas).expect("such a key")
+    }
+
+    /// So many keys of that kind.
+    pub fn keys_of(&self, replicas: &[usize], count: usize) -> Vec<String> {
+        let keys = (0..100_000).map(|n| format!("some-{n}"));
+        keys.filter(|key| self.replicas(key) == replicas).take(count).collect()
     }
 
     fn spawn(&self, index: usize) -> Result<Node, String> {

@@ -89,6 +89,67 @@ fn a_killed_replica_loses_nothing_and_comes_back() {
 }
 
 #[test]
+fn a_stopped_primary_answers_nothing_old_when_it_goes_on() {
+    let cluster = Cluster::start(3, &[]);
+    let key = cluster.key_of(&[1, 2]);
+    let other = cluster.keys_of(&[1, 2], 40);
+    let path = |key: &str| format!("/v1/entries/{key}?timeout=30s");
+    for key in other.iter().chain([&key]) {
+        assert_eq!(cluster.node(0).send("PUT", &path(key), "", b"before").header("x-vitrine-copies"), Some("2"));
+    }
+    cluster.node(1).signal(rustix::process::Signal::STOP);
+    eventually("the other replica leads", || {
+        cluster.node(0).ask("GET", &path(&key)).header("x-vitrine-node") == Some("n3")
+    });
+    for (number, key) in other.iter().chain([&key]).enumerate() {
+        let method = if number % 2 == 0 { "PUT" } else { "DELETE" };
+        let status = cluster.node(0).send(method, &path(key), "", if number % 2 == 0 { b"after" } else { b"" }).status;
+        assert_eq!(status, 204, "{method} {key}");
+    }
+    cluster.node(1).signal(rustix::process::Signal::CONT);
+    // Itself, from its first answer on, and through another, whatever that one believes.
+    for round in 0..3 {
+        for (number, key) in other.iter().chain([&key]).enumerate() {
+            for node in [1, 0] {
+                let answer = cluster.node(node).ask("GET", &path(key));
+                let expected = if number % 2 == 0 { (200, "after") } else { (404, "") };
+                let body = if answer.status == 200 { answer.text() } else { String::new() };
+                assert_eq!((answer.status, body.as_str()), expected, "{key} at n{}, round {round}", node + 1);
+            }
+        }
+    }
+    eventually("it has caught up", || cluster.node(1).metric("vitrine_reconcile_lanes_in_doubt") == 0);
+    let held = cluster.node(1).ask("GET", &format!("/v1/entries/{key}?read=one"));
+    assert_eq!((held.text().as_str(), held.header("x-vitrine-node")), ("after", Some("n2")));
+    assert!(cluster.node(1).metric("vitrine_reconcile_dropped") > 0, "what was deleted meanwhile is gone there too");
+}
+
+#[test]
+fn a_killed_primary_comes_back_with_what_the_others_hold() {
+    let mut cluster = Cluster::start(3, &[]);
+    let keys = cluster.keys_of(&[1, 2], 30);
+    let path = |key: &str| format!("/v1/entries/{key}?timeout=30s");
+    for key in &keys {
+        assert_eq!(cluster.node(0).send("PUT", &path(key), "", key.as_bytes()).header("x-vitrine-copies"), Some("2"));
+    }
+    cluster.kill(1);
+    cluster.restart(1);
+    for key in &keys {
+        // From the first answer on: who has nothing yet asks who has.
+        assert_eq!(cluster.node(1).ask("GET", &path(key)).text(), **key);
+    }
+    assert_eq!(cluster.node(1).metric("vitrine_reconcile_lanes_in_doubt"), 0, "it is not ready before");
+    cluster.kill(2);
+    eventually("the other one is given up", || {
+        let members = cluster.node(1).ask("GET", "/v1/cluster").json();
+        members["members"].as_array().expect("a list").iter().any(|m| m["alive"] == false)
+    });
+    for key in &keys {
+        assert_eq!(cluster.node(1).ask("GET", &path(key)).text(), **key, "it holds them itself");
+    }
+}
+
+#[test]
 fn large_values_travel_whole() {
     let cluster = Cluster::start(3, &["--replicas", "3", "--max-value", "8MiB"]);
     let value: Vec<u8> = (0..6_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
