@@ -6,7 +6,7 @@
 //!
 //! The store and `lru` stand behind the same stripes of mutexes, as in the server; `quick_cache` comes as it is, and
 //! locks for itself. Keys are 16 bytes on the heap, values 64, as in a server that does not know its keys' lengths.
-//! `lru` chooses its stripe by a multiplication, the store by its one SipHash: nobody hashes twice on our account.
+//! `lru` chooses its stripe by a multiplication, the store by its one hash: nobody hashes twice on our account.
 
 use std::hint::black_box;
 use std::sync::Arc;

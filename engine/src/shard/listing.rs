@@ -69,12 +69,10 @@ impl Shard {
         shared: impl Fn(Slot) -> bool,
     ) -> (Vec<(Key, Version)>, Option<u64>) {
         let (mut keys, mut bytes) = (Vec::new(), 0);
-        // Past the last place that there can be, nothing is.
-        let Ok(mut place) = u32::try_from(cursor - KEYS) else { return (keys, None) };
-        let last = place.saturating_add(MAX_PAGE_PLACES);
-        loop {
+        let mut place = cursor - KEYS;
+        for visited in 1.. {
             let next = self.store.scan(place, 1, &mut |key, entry| {
-                // What has expired and was not freed yet is not among the floors either: the asker has to be told of it.
+                // What has expired and was not freed yet is not among the floors either: the asker has to be told.
                 if entry.version > since && shared(crate::hash::slot(key)) {
                     bytes += key.len();
                     let key = Key::new(Bytes::copy_from_slice(key)).expect("a stored key has a key's length");
@@ -82,10 +80,11 @@ impl Shard {
                 }
             });
             let Some(next) = next else { return (keys, None) };
-            if next >= last || keys.len() == MAX_PAGE_KEYS || bytes >= MAX_PAGE_BYTES {
-                return (keys, Some(KEYS + u64::from(next)));
+            if visited >= MAX_PAGE_PLACES || keys.len() == MAX_PAGE_KEYS || bytes >= MAX_PAGE_BYTES {
+                return (keys, Some(KEYS.saturating_add(next)));
             }
             place = next;
         }
+        unreachable!("a page has a limit")
     }
 }

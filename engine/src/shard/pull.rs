@@ -51,7 +51,7 @@ enum Comparing {
     /// Floors are still coming.
     Later,
     /// At that place of the store.
-    At(u32),
+    At(u64),
     Done,
 }
 
@@ -241,7 +241,7 @@ impl Shard {
     }
 
     /// Finds entries of this node that are older than what the other has seen go.
-    fn compare(&mut self, view: &View, serial: u64, place: u32) {
+    fn compare(&mut self, view: &View, serial: u64, place: u64) {
         let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) else { return };
         let (floors, from, todo) = (&pulling.floors, pulling.from, &mut pulling.todo);
         let next = self.store.scan(place, COMPARED, &mut |key, entry| {

@@ -1,13 +1,13 @@
 //! One store: look-up, recency, expiry and bytes. It knows nothing of clusters, and decides by nothing but its input.
 //!
 //! Depends on `time`, `id`, `hash` and `limits`. Every operation takes constant time, `get` allocates nothing, and no
-//! value is copied but once, on its way in. A look-up goes hash, segment of the index, entry, block: one cache line
-//! each. The same calls give the same state, answers and orders on every platform: sizes are accounted by named
-//! constants, not by what a pointer takes.
+//! value is copied but once, on its way in. A look-up goes hash, line of the index, entry: `docs/store.md` says why.
+//! The same calls give the same state, answers and orders on every platform: sizes are accounted by named constants,
+//! not by what a pointer takes.
 
-mod block;
+mod chunks;
+mod entries;
 mod index;
-mod slab;
 mod wheel;
 
 use core::fmt;
@@ -16,20 +16,19 @@ use crate::hash::KeyHasher;
 use crate::id::Version;
 use crate::limits::{MAX_KEY, MAX_MEDIA, MAX_VALUE};
 use crate::time::UnixMs;
-use block::Block;
+use entries::{At, Entries, NO_TIMER, New, Removed};
 use index::Index;
-use slab::{Entry, NIL, Slab};
 use wheel::{Due, Wheel};
 
 /// A cache in memory: exact least-recently-used eviction under two limits, and a deadline for whoever wants one.
 ///
 /// Deadlines are compared with the `now` that each call brings. A clock that goes back makes an entry that nobody has
 /// missed yet live a little longer; what was reported as removed stays removed.
-#[derive(Clone)]
 pub struct Store {
+    // Before the entries that they name, so that they are dropped before them.
     index: Index,
-    slab: Slab,
-    wheel: Wheel,
+    wheel: Wheel<At>,
+    entries: Entries,
     hasher: KeyHasher,
     limits: Limits,
     bytes: u64,
@@ -94,7 +93,7 @@ impl Store {
         let by_entries = u64::from(limits.entries.unwrap_or(u32::MAX));
         let by_bytes = limits.bytes.unwrap_or(u64::MAX) / (2 * ENTRY_OVERHEAD);
         let expected = if limits == Limits::default() { UNLIMITED_EXPECTED } else { by_entries.min(by_bytes) };
-        Store { index: Index::new(expected), slab: Slab::new(), wheel: Wheel::new(), hasher, limits, bytes: 0 }
+        Store { index: Index::new(expected), wheel: Wheel::new(), entries: Entries::new(), hasher, limits, bytes: 0 }
     }
 
     /// The hash that the other methods take, so that a caller computes it once. The store spends the lower 32 bits;
@@ -113,18 +112,18 @@ impl Store {
         key: &[u8],
         removed: &mut impl FnMut(Removal<'_>),
     ) -> Option<EntryRef<'_>> {
-        let id = self.find(hash, key)?;
-        if self.expired(id, now) {
-            self.discard(id, Cause::Expired, removed);
+        let at = self.find(hash, key)?;
+        if self.expired(at, now) {
+            self.discard(at, Cause::Expired, removed);
             return None;
         }
-        self.slab.touch(id);
-        Some(self.entry(id))
+        self.entries.touch(at);
+        Some(self.entry(at))
     }
 
     /// The live entry of a key, its recency untouched. An expired one stays where it is, and is a miss.
     pub fn peek(&self, now: UnixMs, hash: u64, key: &[u8]) -> Option<EntryRef<'_>> {
-        self.find(hash, key).filter(|id| !self.expired(*id, now)).map(|id| self.entry(id))
+        self.find(hash, key).filter(|at| !self.expired(*at, now)).map(|at| self.entry(at))
     }
 
     /// Inserts or replaces, as the most recently used, and evicts from the other end until all is within the limits.
@@ -139,52 +138,49 @@ impl Store {
     ) -> Result<Option<Version>, TooLarge> {
         let bytes = self.check_size(key, entry)?;
         let mut found = self.find(hash, key);
-        if let Some(id) = found.filter(|id| self.expired(*id, now)) {
-            self.discard(id, Cause::Expired, removed);
+        if let Some(at) = found.filter(|at| self.expired(*at, now)) {
+            self.discard(at, Cause::Expired, removed);
             found = None;
         }
-        if let Some(id) = found {
-            let replaced = self.entry(id).version;
-            self.slab.touch(id);
-            self.bytes -= self.bytes_of(id);
+        if let Some(at) = found {
+            let replaced = self.entries.version(at);
+            self.entries.touch(at);
+            self.bytes -= self.bytes_of(at);
             self.evict(now, 0, bytes, removed);
             self.bytes += bytes;
-            self.replace(now, id, key, entry);
+            self.replace(now, at, entry);
             return Ok(Some(replaced));
         }
         self.evict(now, 1, bytes, removed);
         self.bytes += bytes;
-        let block = Some(Block::new(entry.version.node, key, entry.value, entry.media));
-        let stamp = entry.version.stamp;
-        let id = self.slab.insert(Entry { stamp, block, older: NIL, newer: NIL, hash: hash as u32, timer: NIL });
-        self.index.insert(hash as u32, id);
-        if let Some(deadline) = entry.deadline {
-            self.slab[id].timer = self.wheel.insert(now, deadline, id);
+        let EntryRef { version, value, media, deadline } = entry;
+        let at = self.entries.insert(&New { version, hash: hash as u32, key, value, media });
+        self.index.insert(hash as u32, at, |at| self.entries.hash(at));
+        if let Some(deadline) = deadline {
+            self.entries.set_timer(at, self.wheel.insert(now, deadline, at));
         }
         Ok(None)
     }
 
     /// Removes a key and returns its version, if it was live. An expired entry is removed too, and is `None`.
     pub fn remove(&mut self, now: UnixMs, hash: u64, key: &[u8]) -> Option<Version> {
-        let id = self.find(hash, key)?;
-        let version = (!self.expired(id, now)).then(|| self.entry(id).version);
-        self.discard(id, Cause::Expired, &mut |_| ());
+        let at = self.find(hash, key)?;
+        let version = (!self.expired(at, now)).then(|| self.entries.version(at));
+        self.discard(at, Cause::Expired, &mut |_| ());
         version
     }
 
     /// Removes the entry of a key, and reports it, when its deadline has passed. Any other stays as it is.
     pub fn purge(&mut self, now: UnixMs, hash: u64, key: &[u8], removed: &mut impl FnMut(Removal<'_>)) {
-        if let Some(id) = self.find(hash, key).filter(|id| self.expired(*id, now)) {
-            self.discard(id, Cause::Expired, removed);
+        if let Some(at) = self.find(hash, key).filter(|at| self.expired(*at, now)) {
+            self.discard(at, Cause::Expired, removed);
         }
     }
 
     /// Changes the version of a key in place, and nothing else. False when the key is not there.
     pub fn restamp(&mut self, hash: u64, key: &[u8], version: Version) -> bool {
-        let Some(id) = self.find(hash, key) else { return false };
-        let entry = &mut self.slab[id];
-        entry.stamp = version.stamp;
-        entry.block.as_mut().expect(PRESENT).set_node(version.node);
+        let Some(at) = self.find(hash, key) else { return false };
+        self.entries.set_version(at, version);
         true
     }
 
@@ -193,11 +189,11 @@ impl Store {
     pub fn expire(&mut self, now: UnixMs, mut budget: u32, removed: &mut impl FnMut(Removal<'_>)) -> bool {
         loop {
             match self.wheel.due(now, &mut budget) {
-                Due::Owner(id) => {
+                Due::Owner(at) => {
                     // The wheel has taken the timer back; the bytes of the deadline are still accounted.
-                    self.slab[id].timer = NIL;
+                    self.entries.set_timer(at, NO_TIMER);
                     self.bytes -= DEADLINE_OVERHEAD;
-                    self.discard(id, Cause::Expired, removed);
+                    self.discard(at, Cause::Expired, removed);
                 }
                 Due::Later => return true,
                 Due::Nothing => return false,
@@ -213,7 +209,7 @@ impl Store {
 
     /// Entries held, those included whose deadline has passed and that were not freed yet.
     pub fn len(&self) -> u32 {
-        self.slab.len()
+        self.entries.len()
     }
 
     /// True when nothing is held.
@@ -241,82 +237,68 @@ impl Store {
     /// How many entries would be evicted before this one. `None` when it is not there, or when they are more than
     /// `at_most`, which bounds the work.
     pub fn rank(&self, hash: u64, key: &[u8], at_most: u32) -> Option<u32> {
-        let id = self.find(hash, key)?;
-        let (mut rank, mut older) = (0, self.slab[id].older);
-        while older != NIL {
+        let at = self.find(hash, key)?;
+        let (mut rank, mut older) = (0, self.entries.older(at));
+        while let Some(at) = older {
             if rank == at_most {
                 return None;
             }
             rank += 1;
-            older = self.slab[older].older;
+            older = self.entries.older(at);
         }
         Some(rank)
     }
 
     /// Every entry, the most recently used first.
     pub fn by_recency(&self) -> impl Iterator<Item = (&[u8], EntryRef<'_>)> {
-        self.walk(self.slab.newest(), |entry| entry.older)
+        self.walk(self.entries.newest(), Entries::older)
     }
 
     /// Every entry, the least recently used first.
     pub fn oldest_first(&self) -> impl Iterator<Item = (&[u8], EntryRef<'_>)> {
-        self.walk(self.slab.oldest(), |entry| entry.newer)
+        self.walk(self.entries.oldest(), Entries::newer)
     }
 
-    /// Shows entries in no particular order, a part at each call: visits at most `budget` places (at least one) from
-    /// `cursor` on, and returns the cursor to go on with, or `None` at the end. It starts at 0. Between calls the store
-    /// may change: whoever is there throughout is shown at least once.
-    pub fn scan(&self, cursor: u32, budget: u32, each: &mut impl FnMut(&[u8], EntryRef<'_>)) -> Option<u32> {
-        let places = self.slab.places();
-        let end = cursor.saturating_add(budget.max(1)).min(places);
-        for id in cursor..end {
-            if let Some(block) = &self.slab[id].block {
-                each(block.key(), self.entry(id));
-            }
-        }
-        (end < places).then_some(end)
+    /// Shows entries in no particular order, a part at each call: visits `budget` places (at least one) from `cursor`
+    /// on, each of which may have an entry, and returns the cursor to go on with, or `None` at the end. It starts at 0.
+    /// Between calls the store may change: whoever is there throughout is shown at least once.
+    pub fn scan(&self, cursor: u64, budget: u32, each: &mut impl FnMut(&[u8], EntryRef<'_>)) -> Option<u64> {
+        self.index.scan(cursor, budget, &mut |at| each(self.entries.key(at), self.entry(at)))
     }
 
     /// Removes everything, and gives the memory back.
     pub fn clear(&mut self) {
         self.index.clear();
-        self.slab = Slab::new();
         self.wheel = Wheel::new();
+        self.entries = Entries::new();
         self.bytes = 0;
     }
 
     #[inline]
-    fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
-        self.index.find(hash as u32, |id| self.block(id).key() == key)
+    fn find(&self, hash: u64, key: &[u8]) -> Option<At> {
+        self.index.find(hash as u32, |at| self.entries.key(at) == key)
     }
 
     #[inline]
-    fn expired(&self, id: u32, now: UnixMs) -> bool {
-        self.deadline(id).is_some_and(|deadline| deadline <= now)
+    fn expired(&self, at: At, now: UnixMs) -> bool {
+        self.deadline(at).is_some_and(|deadline| deadline <= now)
     }
 
     #[inline]
-    fn deadline(&self, id: u32) -> Option<UnixMs> {
-        let timer = self.slab[id].timer;
-        (timer != NIL).then(|| self.wheel.deadline(timer))
+    fn deadline(&self, at: At) -> Option<UnixMs> {
+        let timer = self.entries.timer(at);
+        (timer != NO_TIMER).then(|| self.wheel.deadline(timer))
     }
 
     #[inline]
-    fn block(&self, id: u32) -> &Block {
-        self.slab[id].block.as_ref().expect(PRESENT)
+    fn entry(&self, at: At) -> EntryRef<'_> {
+        let (value, media, version) = (self.entries.value(at), self.entries.media(at), self.entries.version(at));
+        EntryRef { value, media, version, deadline: self.deadline(at) }
     }
 
-    #[inline]
-    fn entry(&self, id: u32) -> EntryRef<'_> {
-        let block = self.block(id);
-        let version = Version { stamp: self.slab[id].stamp, node: block.node() };
-        EntryRef { value: block.value(), media: block.media(), version, deadline: self.deadline(id) }
-    }
-
-    fn bytes_of(&self, id: u32) -> u64 {
-        let block = self.block(id);
-        let has_deadline = self.slab[id].timer != NIL;
-        Store::entry_bytes(block.key().len(), block.value().len(), block.media().len(), has_deadline)
+    fn bytes_of(&self, at: At) -> u64 {
+        let (key, value, media) = (self.entries.key(at), self.entries.value(at), self.entries.media(at));
+        Store::entry_bytes(key.len(), value.len(), media.len(), self.entries.timer(at) != NO_TIMER)
     }
 
     /// The accounted bytes of a new entry, if it may be stored at all.
@@ -342,46 +324,66 @@ impl Store {
             } else {
                 return;
             };
-            let id = self.slab.oldest();
-            let cause = if self.expired(id, now) { Cause::Expired } else { cause };
-            self.discard(id, cause, removed);
+            let at = self.entries.oldest().expect("what is above a limit is something");
+            let cause = if self.expired(at, now) { Cause::Expired } else { cause };
+            self.discard(at, cause, removed);
         }
     }
 
     /// Puts another value in the place of an old one. The bytes are accounted already.
-    fn replace(&mut self, now: UnixMs, id: u32, key: &[u8], new: EntryRef<'_>) {
-        let entry = &mut self.slab[id];
-        entry.stamp = new.version.stamp;
-        if !entry.block.as_mut().expect(PRESENT).rewrite(new.version.node, new.value, new.media) {
-            entry.block = Some(Block::new(new.version.node, key, new.value, new.media));
+    fn replace(&mut self, now: UnixMs, at: At, new: EntryRef<'_>) {
+        let timer = self.entries.timer(at);
+        let moved = self.entries.replace(at, new.version, new.value, new.media);
+        let at = moved.as_ref().map_or(at, |(to, _)| *to);
+        if let Some((to, old)) = moved {
+            self.index.replace(old.hash(), old.at(), to);
+            if timer != NO_TIMER {
+                self.wheel.set_owner(timer, to);
+            }
         }
-        match (entry.timer, new.deadline) {
-            (NIL, None) => {}
-            (NIL, Some(deadline)) => entry.timer = self.wheel.insert(now, deadline, id),
+        match (timer, new.deadline) {
+            (NO_TIMER, None) => {}
+            (NO_TIMER, Some(deadline)) => self.entries.set_timer(at, self.wheel.insert(now, deadline, at)),
             (timer, Some(deadline)) => self.wheel.set_deadline(now, timer, deadline),
             (timer, None) => {
-                entry.timer = NIL;
+                self.entries.set_timer(at, NO_TIMER);
                 self.wheel.remove(timer);
             }
         }
     }
 
     /// Takes an entry out of everything, then reports it.
-    fn discard(&mut self, id: u32, cause: Cause, removed: &mut impl FnMut(Removal<'_>)) {
-        self.bytes -= self.bytes_of(id);
-        let entry = self.slab.remove(id);
-        self.index.remove(entry.hash, id);
-        if entry.timer != NIL {
-            self.wheel.remove(entry.timer);
+    fn discard(&mut self, at: At, cause: Cause, removed: &mut impl FnMut(Removal<'_>)) {
+        self.bytes -= self.bytes_of(at);
+        self.index.remove(self.entries.hash(at), at);
+        let entry: Removed = self.entries.remove(at);
+        if entry.timer() != NO_TIMER {
+            self.wheel.remove(entry.timer());
         }
-        let block = entry.block.expect(PRESENT);
-        removed(Removal { key: block.key(), version: Version { stamp: entry.stamp, node: block.node() }, cause });
+        removed(Removal { key: entry.key(), version: entry.version(), cause });
     }
 
-    fn walk(&self, from: u32, next: fn(&Entry) -> u32) -> impl Iterator<Item = (&[u8], EntryRef<'_>)> {
-        let some = |id: u32| (id != NIL).then_some(id);
-        let ids = core::iter::successors(some(from), move |id| some(next(&self.slab[*id])));
-        ids.map(|id| (self.block(id).key(), self.entry(id)))
+    fn walk(
+        &self,
+        from: Option<At>,
+        next: fn(&Entries, At) -> Option<At>,
+    ) -> impl Iterator<Item = (&[u8], EntryRef<'_>)> {
+        let all = core::iter::successors(from, move |at| next(&self.entries, *at));
+        all.map(|at| (self.entries.key(at), self.entry(at)))
+    }
+}
+
+impl Clone for Store {
+    /// A store of its own in the same state: what is asked of both from now on has the same answers and orders.
+    fn clone(&self) -> Store {
+        let (mut index, mut wheel) = (self.index.clone(), self.wheel.clone());
+        let entries = self.entries.copy(&mut |original, copy| {
+            index.replace(self.entries.hash(original), original, copy);
+            if self.entries.timer(original) != NO_TIMER {
+                wheel.set_owner(self.entries.timer(original), copy);
+            }
+        });
+        Store { index, wheel, entries, ..*self }
     }
 }
 
@@ -399,16 +401,15 @@ impl fmt::Display for TooLarge {
 
 impl core::error::Error for TooLarge {}
 
-/// What an entry costs besides its bytes: 32 in the slab, 10 in the index, 8 of header, and 14 for what an allocator
-/// adds to a block (8 of its own, and rounding up to 16).
+/// What an entry costs besides its bytes: 40 before its key, some 12 in the index, and what an allocator adds (8 of its
+/// own, and rounding up to 16).
 const ENTRY_OVERHEAD: u64 = 64;
 /// What a deadline costs: its timer.
-const DEADLINE_OVERHEAD: u64 = 20;
+const DEADLINE_OVERHEAD: u64 = 24;
 /// Timers and the heads of the wheel's lists share 32-bit numbers, so entries end a little before them.
 const MAX_ENTRIES: u32 = u32::MAX - 1_024;
 /// What a store without limits is laid out for; it may grow past it.
 const UNLIMITED_EXPECTED: u64 = 1 << 20;
-const PRESENT: &str = "an entry in the index or in a list has its block";
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Who expires when: a hierarchical timing wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987).
 //!
-//! Depends on `time` and the chunks of `slab`. Ten levels of 64 slots over ticks of 128 ms reach the end of 64-bit
+//! Depends on `time` and `chunks`. Ten levels of 64 slots over ticks of 128 ms reach the end of 64-bit
 //! time, so no deadline is too far. A level's slots stand for the ticks that first differ from the wheel's position in
 //! that level's six bits; a bitmap for each level finds the next one at once, however far it is. Only those entries
 //! cost memory that have a deadline.
@@ -9,14 +9,14 @@
 //! the position goes back too: everything below the highest differing level then belongs into one slot of that level,
 //! so that this is a matter of joining lists, not of visiting timers.
 
-use super::slab::{Chunked, NIL};
+use super::chunks::Chunked;
 use crate::time::UnixMs;
 
-/// Timers by deadline.
+/// Timers by deadline. An owner is whatever the caller knows its things by.
 #[derive(Clone)]
-pub struct Wheel {
+pub struct Wheel<T> {
     /// The heads of all lists first, then the timers. Empty until the first timer comes.
-    timers: Chunked<Timer>,
+    timers: Chunked<Timer<T>, CHUNK>,
     free: u32,
     len: u32,
     /// Every tick before this one is done; every timer's tick is this one or later.
@@ -25,43 +25,44 @@ pub struct Wheel {
     occupied: [u64; LEVELS],
 }
 
-/// A member of a circular list. The halves of the deadline keep it at 20 bytes.
+/// A member of a circular list.
 #[derive(Clone, Copy)]
-struct Timer {
-    deadline: [u32; 2],
-    owner: u32,
+struct Timer<T> {
+    deadline: UnixMs,
+    /// `None` in the head of a list, and in a place that is free.
+    owner: Option<T>,
     next: u32,
     prev: u32,
 }
 
 /// What [`Wheel::due`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
+pub enum Due<T> {
     /// This owner's deadline has passed. Its timer is gone.
-    Owner(u32),
+    Owner(T),
     /// There is more to do, but the budget is used up.
     Later,
     /// Nothing is due.
     Nothing,
 }
 
-impl Wheel {
+impl<T: Copy> Wheel<T> {
     /// No timers, and nothing allocated for them.
-    pub fn new() -> Wheel {
+    pub fn new() -> Wheel<T> {
         Wheel { timers: Chunked::new(), free: NIL, len: 0, position: 0, occupied: [0; LEVELS] }
     }
 
     /// Sets a timer for an owner and returns its number.
-    pub fn insert(&mut self, now: UnixMs, deadline: UnixMs, owner: u32) -> u32 {
+    pub fn insert(&mut self, now: UnixMs, deadline: UnixMs, owner: T) -> u32 {
         while self.timers.len() < HEADS {
             let head = self.timers.len();
-            self.timers.push(Timer { deadline: [0; 2], owner: NIL, next: head, prev: head });
+            self.timers.push(Timer { deadline: UnixMs(0), owner: None, next: head, prev: head });
         }
         if self.len == 0 {
             self.position = now.0 / TICK_MS;
         }
         self.len += 1;
-        let timer = Timer { deadline: split(deadline), owner, next: NIL, prev: NIL };
+        let timer = Timer { deadline, owner: Some(owner), next: NIL, prev: NIL };
         let id = self.free;
         let id = if id == NIL {
             self.timers.push(timer)
@@ -77,6 +78,7 @@ impl Wheel {
     /// Takes a timer away.
     pub fn remove(&mut self, id: u32) {
         self.unlink(id);
+        self.timers[id].owner = None;
         self.timers[id].next = self.free;
         self.free = id;
         self.len -= 1;
@@ -85,20 +87,24 @@ impl Wheel {
     /// When a timer is due.
     #[inline]
     pub fn deadline(&self, id: u32) -> UnixMs {
-        let [low, high] = self.timers[id].deadline;
-        UnixMs(u64::from(high) << 32 | u64::from(low))
+        self.timers[id].deadline
     }
 
     /// Changes when a timer is due.
     pub fn set_deadline(&mut self, now: UnixMs, id: u32, deadline: UnixMs) {
         self.unlink(id);
-        self.timers[id].deadline = split(deadline);
+        self.timers[id].deadline = deadline;
         self.place(now, id);
+    }
+
+    /// Says who owns a timer from now on.
+    pub fn set_owner(&mut self, id: u32, owner: T) {
+        self.timers[id].owner = Some(owner);
     }
 
     /// The next owner whose deadline's tick has passed, up to one tick late, never early. Each timer that is taken or
     /// moved to a finer level costs one of the budget; every timer moves at most nine times in its life.
-    pub fn due(&mut self, now: UnixMs, budget: &mut u32) -> Due {
+    pub fn due(&mut self, now: UnixMs, budget: &mut u32) -> Due<T> {
         let tick = now.0 / TICK_MS;
         loop {
             let moving = if self.len == 0 { MOVING } else { self.timers[MOVING].next };
@@ -126,7 +132,7 @@ impl Wheel {
             *budget -= 1;
             self.position = start;
             if self.deadline(first) <= now {
-                let owner = self.timers[first].owner;
+                let owner = self.timers[first].owner.expect("a timer in a list has its owner");
                 self.remove(first);
                 return Due::Owner(owner);
             }
@@ -216,10 +222,6 @@ impl Wheel {
     }
 }
 
-fn split(deadline: UnixMs) -> [u32; 2] {
-    [deadline.0 as u32, (deadline.0 >> 32) as u32]
-}
-
 /// The level whose six bits are the highest that differ.
 fn level(difference: u64) -> usize {
     ((difference | 1).ilog2() / SLOT_BITS) as usize
@@ -234,10 +236,14 @@ pub const TICK_MS: u64 = 128;
 const SLOT_BITS: u32 = 6;
 const SLOTS: u32 = 1 << SLOT_BITS;
 const LEVELS: usize = 10;
+/// Timers of a chunk: 6 kB.
+const CHUNK: usize = 256;
 /// The list of those that are on their way to a finer level.
 const MOVING: u32 = LEVELS as u32 * SLOTS;
 const HEADS: u32 = MOVING + 1;
-const _: () = assert!(LEVELS as u32 * SLOT_BITS > 64 - TICK_MS.ilog2() && size_of::<Timer>() == 20);
+/// No timer: the end of the list of those that are free.
+const NIL: u32 = u32::MAX;
+const _: () = assert!(LEVELS as u32 * SLOT_BITS > 64 - TICK_MS.ilog2());
 
 #[cfg(test)]
 mod tests {
@@ -246,7 +252,7 @@ mod tests {
     use alloc::vec::Vec;
 
     /// All owners due at `now`, taken with a budget of `step` at a time.
-    fn drain(wheel: &mut Wheel, now: u64, step: u32) -> Vec<u32> {
+    fn drain(wheel: &mut Wheel<u32>, now: u64, step: u32) -> Vec<u32> {
         let mut owners = Vec::new();
         loop {
             let mut budget = step;
@@ -319,7 +325,7 @@ mod tests {
                 15 => now += random(reach),
                 _ => now += random(300),
             }
-            let deadline = |wheel: &Wheel, pair: &(u32, u32)| wheel.deadline(pair.1).0;
+            let deadline = |wheel: &Wheel<u32>, pair: &(u32, u32)| wheel.deadline(pair.1).0;
             let before: Vec<(u32, u64)> = live.iter().map(|pair| (pair.0, deadline(&wheel, pair))).collect();
             for owner in drain(&mut wheel, now, 1 + random(5) as u32) {
                 let (_, deadline) = before.iter().find(|(o, _)| *o == owner).expect("is set");

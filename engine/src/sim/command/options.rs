@@ -41,8 +41,8 @@ pub(super) fn workload_option(mut workload: Workload, option: &&str) -> Result<W
             workload.read_level = if value == "any" { None } else { Some(named()?) };
         }
         _ => {
-            let accepted = "shape, keys, rate, writes, deletes, expiring, conditional, ttl, storm, value, big, retries, \
-                 clients, write, read";
+            let accepted = "shape, keys, rate, writes, deletes, expiring, conditional, ttl, storm, value, big, \
+                 retries, clients, write, read";
             return Err(wrong(&format!("a workload has no {name:?}"), accepted));
         }
     }

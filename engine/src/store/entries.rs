@@ -1,0 +1,508 @@
+//! Every entry of a store: one allocation each, in the order of its last use.
+//!
+//! ```text
+//! stamp u64 | older | newer | hash u32 | timer u32 | value length u31, "has media" u1 | node u16 | key length u16
+//!   | [media length u8] | key | value | media
+//! ```
+//!
+//! What finding, ordering and judging an entry needs lies in front of its key, so that a look-up in a store larger than
+//! the caches waits for memory twice: for its line of the index, and for the entry. The links are addresses: following
+//! one takes one step.
+//!
+//! Depends on the allocator alone. This and `index` hold the only unsafe code of the engine. What makes it sound: an
+//! [`At`] comes from [`Entries::insert`] alone, names an entry of that one list, and is forgotten with
+//! [`Entries::remove`]. `At` does not leave the module `store`, whose parts keep to that: the index and the wheel drop
+//! theirs before the entry goes.
+
+use alloc::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use core::ptr::NonNull;
+
+use crate::id::{NodeId, Version};
+use crate::limits::{MAX_KEY, MAX_MEDIA, MAX_VALUE};
+
+/// All entries, from the most recently used to the least. Owns them.
+pub struct Entries {
+    newest: Option<At>,
+    oldest: Option<At>,
+    len: u32,
+}
+
+/// Where an entry is, until it is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At(NonNull<Header>);
+
+/// An entry that is no longer in the list, and gone when this is dropped.
+pub struct Removed(At);
+
+/// What a new entry holds. The parts are copied once, here.
+pub struct New<'a> {
+    pub version: Version,
+    pub hash: u32,
+    pub key: &'a [u8],
+    pub value: &'a [u8],
+    pub media: &'a [u8],
+}
+
+/// What stands before the bytes. Stored as it is, in native byte order: an entry never leaves memory.
+#[repr(C)]
+struct Header {
+    stamp: u64,
+    /// The entry used next before this one.
+    older: Option<At>,
+    /// The entry used next after this one.
+    newer: Option<At>,
+    hash: u32,
+    timer: u32,
+    value_and_flag: u32,
+    node: u16,
+    key: u16,
+}
+
+impl Entries {
+    /// None.
+    pub fn new() -> Entries {
+        Entries { newest: None, oldest: None, len: 0 }
+    }
+
+    /// How many there are.
+    #[inline]
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// The most recently used one.
+    pub fn newest(&self) -> Option<At> {
+        self.newest
+    }
+
+    /// The least recently used one.
+    #[inline]
+    pub fn oldest(&self) -> Option<At> {
+        self.oldest
+    }
+
+    /// The one used next before this one.
+    pub fn older(&self, at: At) -> Option<At> {
+        at.header().older
+    }
+
+    /// The one used next after this one.
+    pub fn newer(&self, at: At) -> Option<At> {
+        at.header().newer
+    }
+
+    /// Makes an entry, the most recently used one, without a timer. Panics past [`MAX_KEY`], [`MAX_VALUE`] or
+    /// [`MAX_MEDIA`]: callers check.
+    pub fn insert(&mut self, new: &New<'_>) -> At {
+        let at = At::allocate(new);
+        at.header_mut().older = self.newest;
+        match self.newest {
+            Some(newest) => newest.header_mut().newer = Some(at),
+            None => self.oldest = Some(at),
+        }
+        self.newest = Some(at);
+        self.len += 1;
+        at
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, at: At) -> Removed {
+        let (older, newer) = (at.header().older, at.header().newer);
+        self.join(older, newer);
+        self.len -= 1;
+        Removed(at)
+    }
+
+    /// Makes an entry the most recently used one.
+    #[inline]
+    pub fn touch(&mut self, at: At) {
+        let header = at.header();
+        let (older, Some(newer)) = (header.older, header.newer) else { return };
+        self.join(older, Some(newer));
+        let header = at.header_mut();
+        header.older = self.newest;
+        header.newer = None;
+        if let Some(newest) = self.newest {
+            newest.header_mut().newer = Some(at);
+        }
+        self.newest = Some(at);
+    }
+
+    /// Puts another value, media type and version into an entry. It moves when the lengths differ: it keeps its place
+    /// in the order, its timer and its hash, and the old one is what is returned last, to be forgotten.
+    pub fn replace(&mut self, at: At, version: Version, value: &[u8], media: &[u8]) -> Option<(At, Removed)> {
+        if at.rewrite(value, media) {
+            self.set_version(at, version);
+            return None;
+        }
+        let (hash, timer) = (at.header().hash, at.header().timer);
+        let (older, newer) = (at.header().older, at.header().newer);
+        let new = At::allocate(&New { version, hash, key: at.key(), value, media });
+        let header = new.header_mut();
+        (header.older, header.newer, header.timer) = (older, newer, timer);
+        self.join(older, Some(new));
+        self.join(Some(new), newer);
+        Some((new, Removed(at)))
+    }
+
+    /// The key.
+    #[inline]
+    pub fn key(&self, at: At) -> &[u8] {
+        at.key()
+    }
+
+    /// The value.
+    #[inline]
+    pub fn value(&self, at: At) -> &[u8] {
+        at.value()
+    }
+
+    /// The media type; empty when there is none.
+    #[inline]
+    pub fn media(&self, at: At) -> &[u8] {
+        at.media()
+    }
+
+    /// The version.
+    #[inline]
+    pub fn version(&self, at: At) -> Version {
+        at.version()
+    }
+
+    /// Another version for the same value.
+    pub fn set_version(&mut self, at: At, version: Version) {
+        let header = at.header_mut();
+        header.stamp = version.stamp;
+        header.node = version.node.0;
+    }
+
+    /// The hash bits that the index knows it by.
+    #[inline]
+    pub fn hash(&self, at: At) -> u32 {
+        at.header().hash
+    }
+
+    /// Its timer in the wheel, or [`NO_TIMER`].
+    #[inline]
+    pub fn timer(&self, at: At) -> u32 {
+        at.header().timer
+    }
+
+    /// Gives it another timer, or [`NO_TIMER`].
+    pub fn set_timer(&mut self, at: At, timer: u32) {
+        at.header_mut().timer = timer;
+    }
+
+    /// A copy of every entry in the same order, shown as pairs of the original and the copy.
+    pub fn copy(&self, each: &mut impl FnMut(At, At)) -> Entries {
+        let mut copies = Entries::new();
+        let mut next = self.oldest;
+        while let Some(at) = next {
+            let Header { hash, timer, newer, .. } = *at.header();
+            let new = New { version: at.version(), hash, key: at.key(), value: at.value(), media: at.media() };
+            let copy = copies.insert(&new);
+            copies.set_timer(copy, timer);
+            each(at, copy);
+            next = newer;
+        }
+        copies
+    }
+
+    /// Makes neighbours of two; `None` is the end of the list on that side.
+    #[inline]
+    fn join(&mut self, older: Option<At>, newer: Option<At>) {
+        match newer {
+            Some(newer) => newer.header_mut().older = older,
+            None => self.newest = older,
+        }
+        match older {
+            Some(older) => older.header_mut().newer = newer,
+            None => self.oldest = newer,
+        }
+    }
+}
+
+impl Drop for Entries {
+    fn drop(&mut self) {
+        let mut next = self.oldest;
+        while let Some(at) = next {
+            next = at.header().newer;
+            drop(Removed(at));
+        }
+    }
+}
+
+// SAFETY: a list owns its entries and shares them with nobody.
+unsafe impl Send for Entries {}
+// SAFETY: as above; through `&` there are only reads.
+unsafe impl Sync for Entries {}
+// SAFETY: a name; what it names is reached through the list, and so under the list's borrow.
+unsafe impl Send for At {}
+// SAFETY: as above.
+unsafe impl Sync for At {}
+
+impl Removed {
+    /// The key.
+    pub fn key(&self) -> &[u8] {
+        self.0.key()
+    }
+
+    /// The version it had.
+    pub fn version(&self) -> Version {
+        self.0.version()
+    }
+
+    /// What it was known by.
+    pub fn at(&self) -> At {
+        self.0
+    }
+
+    /// The hash bits that the index knew it by.
+    pub fn hash(&self) -> u32 {
+        self.0.header().hash
+    }
+
+    /// The timer it had.
+    pub fn timer(&self) -> u32 {
+        self.0.header().timer
+    }
+}
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let layout = layout(self.0.size());
+        // SAFETY: allocated with this layout (lengths never change), and out of the list: nobody reaches it any more.
+        unsafe { dealloc(self.0.0.as_ptr().cast(), layout) }
+    }
+}
+
+/// The lifetimes of what these give are as long as the caller likes. Outside of this file they are those of a borrow of
+/// the list, or of a `Removed`.
+impl At {
+    #[cfg(test)]
+    pub fn address(self) -> usize {
+        self.0.addr().get()
+    }
+
+    fn allocate(new: &New<'_>) -> At {
+        let New { version, hash, key, value, media } = *new;
+        assert!(key.len() <= MAX_KEY && value.len() <= MAX_VALUE && media.len() <= MAX_MEDIA, "lengths are checked");
+        let flag = if media.is_empty() { 0 } else { HAS_MEDIA };
+        let value_and_flag = value.len() as u32 | flag;
+        let prefix = HEADER + usize::from(flag != 0);
+        let layout = layout(prefix + key.len() + value.len() + media.len());
+        // SAFETY: the layout is at least a header long, so never of size zero.
+        let Some(pointer) = NonNull::new(unsafe { alloc(layout) }.cast::<Header>()) else { handle_alloc_error(layout) };
+        let (stamp, node, key_len) = (version.stamp, version.node.0, key.len() as u16);
+        let header =
+            Header { stamp, older: None, newer: None, hash, timer: NO_TIMER, value_and_flag, node, key: key_len };
+        // SAFETY: the allocation is as long as the prefix and the three parts, in that order, and nobody else has it.
+        unsafe {
+            pointer.write(header);
+            let bytes = pointer.cast::<u8>();
+            if flag != 0 {
+                bytes.add(HEADER).write(media.len() as u8);
+            }
+            let mut at = bytes.add(prefix);
+            for part in [key, value, media] {
+                at.copy_from_nonoverlapping(NonNull::from(part).cast(), part.len());
+                at = at.add(part.len());
+            }
+        }
+        At(pointer)
+    }
+
+    /// Puts another value and media type of the same lengths in their places. False, and nothing changed, when the
+    /// lengths differ.
+    fn rewrite(self, value: &[u8], media: &[u8]) -> bool {
+        let (prefix, key, value_len, media_len) = self.lengths();
+        if value_len != value.len() || media_len != media.len() {
+            return false;
+        }
+        // SAFETY: the places are inside the allocation and as long as what is copied. The list is borrowed exclusively,
+        // so nothing that is copied from can overlap them.
+        unsafe {
+            let at = self.0.cast::<u8>().add(prefix + key);
+            at.copy_from_nonoverlapping(NonNull::from(value).cast(), value.len());
+            at.add(value.len()).copy_from_nonoverlapping(NonNull::from(media).cast(), media.len());
+        }
+        true
+    }
+
+    #[inline]
+    fn header<'a>(self) -> &'a Header {
+        // SAFETY: `allocate` wrote it, and the entry is there as long as its name (see the module). No reference that
+        // `header_mut` gives lives longer than one statement.
+        unsafe { self.0.as_ref() }
+    }
+
+    #[inline]
+    fn header_mut<'a>(mut self) -> &'a mut Header {
+        // SAFETY: as above, and each caller has the list exclusively, and ends its use before the next begins.
+        unsafe { self.0.as_mut() }
+    }
+
+    #[inline]
+    fn version(self) -> Version {
+        let header = self.header();
+        Version { stamp: header.stamp, node: NodeId(header.node) }
+    }
+
+    #[inline]
+    fn key<'a>(self) -> &'a [u8] {
+        let header = self.header();
+        let prefix = HEADER + usize::from(header.value_and_flag & HAS_MEDIA != 0);
+        self.part(prefix, usize::from(header.key))
+    }
+
+    #[inline]
+    fn value<'a>(self) -> &'a [u8] {
+        let header = self.header();
+        let prefix = HEADER + usize::from(header.value_and_flag & HAS_MEDIA != 0);
+        self.part(prefix + usize::from(header.key), (header.value_and_flag & !HAS_MEDIA) as usize)
+    }
+
+    #[inline]
+    fn media<'a>(self) -> &'a [u8] {
+        if self.header().value_and_flag & HAS_MEDIA == 0 {
+            return &[];
+        }
+        let (prefix, key, value, media) = self.lengths();
+        self.part(prefix + key + value, media)
+    }
+
+    /// Bytes before the key, of the key, of the value, and of the media type.
+    fn lengths(self) -> (usize, usize, usize, usize) {
+        let header = self.header();
+        let value = (header.value_and_flag & !HAS_MEDIA) as usize;
+        if header.value_and_flag & HAS_MEDIA == 0 {
+            return (HEADER, usize::from(header.key), value, 0);
+        }
+        // SAFETY: an entry with that flag has this byte behind its header.
+        let media = unsafe { self.0.cast::<u8>().add(HEADER).read() };
+        (HEADER + 1, usize::from(header.key), value, usize::from(media))
+    }
+
+    fn size(self) -> usize {
+        let (prefix, key, value, media) = self.lengths();
+        prefix + key + value + media
+    }
+
+    /// `len` bytes from `offset` on. Both come from the header, so they lie inside the allocation.
+    #[inline]
+    fn part<'a>(self, offset: usize, len: usize) -> &'a [u8] {
+        debug_assert!(offset + len <= self.size());
+        // SAFETY: `allocate` initialized every byte, and the pointer has the provenance of the whole allocation. What
+        // changes the bytes has the list exclusively.
+        unsafe { NonNull::slice_from_raw_parts(self.0.cast::<u8>().add(offset), len).as_ref() }
+    }
+}
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, align_of::<Header>()).expect("three bounded lengths add up to less than 2^31")
+}
+
+/// The timer of an entry without a deadline.
+pub const NO_TIMER: u32 = u32::MAX;
+const HEADER: usize = size_of::<Header>();
+const HAS_MEDIA: u32 = 1 << 31;
+const _: () = assert!(HEADER == 24 + 2 * size_of::<usize>() && size_of::<Option<At>>() == size_of::<usize>());
+const _: () = assert!(MAX_KEY <= u16::MAX as usize && MAX_MEDIA <= u8::MAX as usize);
+const _: () = assert!(MAX_VALUE < 1 << 30, "the sum of all parts stays below 2^31, on 32-bit machines too");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    fn new<'a>(stamp: u64, key: &'a [u8], value: &'a [u8], media: &'a [u8]) -> New<'a> {
+        New { version: Version { stamp, node: NodeId(7) }, hash: stamp as u32, key, value, media }
+    }
+
+    fn check(key: &[u8], value: &[u8], media: &[u8]) {
+        let mut entries = Entries::new();
+        let at = entries.insert(&new(1, key, value, media));
+        entries.set_timer(at, 5);
+        let shown = |entries: &Entries, at| {
+            (entries.key(at).to_vec(), entries.value(at).to_vec(), entries.media(at).to_vec(), entries.version(at))
+        };
+        let version = |stamp| Version { stamp, node: NodeId(stamp as u16 + 6) };
+        assert_eq!(shown(&entries, at), (key.to_vec(), value.to_vec(), media.to_vec(), version(1)));
+        let (other, kind) = (vec![0xAA; value.len()], vec![0xBB; media.len()]);
+        let copied = entries.copy(&mut |_, _| ());
+        assert!(entries.replace(at, version(2), &other, &kind).is_none(), "equal lengths stay in their place");
+        assert_eq!(shown(&entries, at), (key.to_vec(), other, kind, version(2)));
+        let copy = copied.newest().unwrap();
+        assert_eq!(shown(&copied, copy), (key.to_vec(), value.to_vec(), media.to_vec(), version(1)), "a copy is apart");
+        let longer = vec![1; value.len() + 1];
+        let (moved, old) = entries.replace(at, version(3), &longer, b"t").expect("other lengths move");
+        assert_eq!((old.key(), old.version(), old.timer(), old.hash()), (key, version(2), 5, 1));
+        drop(old);
+        assert_eq!(shown(&entries, moved), (key.to_vec(), longer, b"t".to_vec(), version(3)));
+        assert_eq!((entries.timer(moved), entries.hash(moved), copied.timer(copy)), (5, 1, 5));
+        assert_eq!((entries.newest(), entries.oldest(), entries.len()), (Some(moved), Some(moved), 1));
+    }
+
+    #[test]
+    fn entries_give_back_what_they_were_made_of() {
+        check(b"", b"", b"");
+        check(b"k", b"", b"");
+        check(b"k", b"v", b"");
+        check(b"key", b"", b"text/plain");
+        check(b"key", b"value", b"k");
+        check(&[1; MAX_KEY], &[2; 1000], &[3; MAX_MEDIA]);
+    }
+
+    /// The stamps from the most recently used to the least, the same both ways.
+    fn order(entries: &Entries) -> Vec<u64> {
+        let walk = |from, step: fn(&Entries, At) -> Option<At>| {
+            let all = core::iter::successors(from, |at| step(entries, *at));
+            all.map(|at| entries.version(at).stamp).collect::<Vec<u64>>()
+        };
+        let forth = walk(entries.newest(), Entries::older);
+        let mut back = walk(entries.oldest(), Entries::newer);
+        back.reverse();
+        assert_eq!(forth, back);
+        assert_eq!(forth.len() as u32, entries.len());
+        forth
+    }
+
+    #[test]
+    fn recency_follows_use() {
+        let mut entries = Entries::new();
+        let at: Vec<At> = (0..4).map(|stamp| entries.insert(&new(stamp, b"k", b"v", b""))).collect();
+        assert_eq!(order(&entries), [3, 2, 1, 0]);
+        entries.touch(at[3]);
+        assert_eq!(order(&entries), [3, 2, 1, 0]);
+        entries.touch(at[0]);
+        assert_eq!(order(&entries), [0, 3, 2, 1]);
+        entries.touch(at[3]);
+        assert_eq!(order(&entries), [3, 0, 2, 1]);
+        let moved = entries.replace(at[2], Version { stamp: 8, node: NodeId(1) }, b"longer", b"");
+        assert_eq!(order(&entries), [3, 0, 8, 1]);
+        let (at_2, _) = moved.expect("it is longer");
+        assert_eq!(order(&entries.copy(&mut |_, _| ())), [3, 0, 8, 1]);
+        assert_eq!(entries.remove(at_2).version().stamp, 8);
+        assert_eq!(entries.remove(at[1]).version().stamp, 1);
+        assert_eq!(order(&entries), [3, 0]);
+        entries.insert(&new(9, b"k", b"v", b""));
+        assert_eq!(order(&entries), [9, 3, 0]);
+        for at in [at[0], at[3]] {
+            entries.remove(at);
+        }
+        assert_eq!(order(&entries), [9]);
+    }
+
+    #[test]
+    fn entries_go_to_other_threads() {
+        fn sendable<T: Send + Sync>(_: &T) {}
+        sendable(&Entries::new());
+    }
+
+    #[test]
+    #[should_panic(expected = "lengths are checked")]
+    fn a_key_past_its_bound_is_refused() {
+        Entries::new().insert(&new(1, &[0; MAX_KEY + 1], b"", b""));
+    }
+}
