@@ -261,9 +261,10 @@ impl Store {
 
     /// Shows entries in no particular order, a part at each call: visits `budget` places (at least one) from `cursor`
     /// on, each of which may have an entry, and returns the cursor to go on with, or `None` at the end. It starts at 0.
-    /// Between calls the store may change: whoever is there throughout is shown at least once.
+    /// Between calls the store may change: whoever is there throughout is shown once.
     pub fn scan(&self, cursor: u64, budget: u32, each: &mut impl FnMut(&[u8], EntryRef<'_>)) -> Option<u64> {
-        self.index.scan(cursor, budget, &mut |at| each(self.entries.key(at), self.entry(at)))
+        let hash_of = |at| self.entries.hash(at);
+        self.index.scan(cursor, budget, hash_of, &mut |at| each(self.entries.key(at), self.entry(at)))
     }
 
     /// Removes everything, and gives the memory back.
@@ -401,7 +402,7 @@ impl fmt::Display for TooLarge {
 
 impl core::error::Error for TooLarge {}
 
-/// What an entry costs besides its bytes: 40 before its key, some 12 in the index, and what an allocator adds (8 of its
+/// What an entry costs besides its bytes: 40 before its key, some 13 in the index, and what an allocator adds (8 of its
 /// own, and rounding up to 16).
 const ENTRY_OVERHEAD: u64 = 64;
 /// What a deadline costs: its timer.
