@@ -82,6 +82,9 @@ impl Shard {
         out: &mut Outbox,
     ) -> (Holding, Option<Entry>) {
         let at = self.place(key);
+        // What has expired and was not freed yet goes now, and is in the floor that the answer carries: or the asker
+        // would keep what it replaced.
+        self.known(now, key, at, out);
         let entry = match wanted {
             Wanted::Value => self.take(now, key, at, out),
             Wanted::Copy => self.copy(now, key, at),
