@@ -38,11 +38,23 @@ trait Cache: Sync {
     fn set(&self, key: &[u8; 16], value: &[u8; 64]);
 }
 
-struct Ours(Vec<Mutex<Store>>, KeyHasher);
+struct Ours(Vec<Stripe<Store>>, KeyHasher);
 
-type Stripe = Mutex<LruCache<Box<[u8]>, Box<[u8]>>>;
+struct Lru(Vec<Stripe<LruCache<Box<[u8]>, Box<[u8]>>>>);
 
-struct Lru(Vec<Stripe>);
+/// A lock and what it guards, alone on its cache lines, as in the server.
+#[repr(align(128))]
+struct Stripe<T>(Mutex<T>);
+
+impl<T> Stripe<T> {
+    fn new(inner: T) -> Stripe<T> {
+        Stripe(Mutex::new(inner))
+    }
+
+    fn lock(&self) -> parking_lot::MutexGuard<'_, T> {
+        self.0.lock()
+    }
+}
 
 struct Quick(quick_cache::sync::Cache<Box<[u8]>, Arc<[u8]>>);
 
@@ -51,11 +63,11 @@ fn cache(name: &str) -> Box<dyn Cache> {
     match name {
         "vitrine" => {
             let (hasher, limits) = (KeyHasher::new((1, 2)), Limits { entries: Some(each), bytes: None });
-            Box::new(Ours((0..STRIPES).map(|_| Mutex::new(Store::new(limits, hasher))).collect(), hasher))
+            Box::new(Ours((0..STRIPES).map(|_| Stripe::new(Store::new(limits, hasher))).collect(), hasher))
         }
         "lru" => {
             let each = std::num::NonZeroUsize::new(each as usize).expect("more entries than stripes");
-            Box::new(Lru((0..STRIPES).map(|_| Mutex::new(LruCache::new(each))).collect()))
+            Box::new(Lru((0..STRIPES).map(|_| Stripe::new(LruCache::new(each))).collect()))
         }
         "quick_cache" => Box::new(Quick(quick_cache::sync::Cache::new(ENTRIES as usize))),
         other => panic!("no cache is called {other}"),
