@@ -40,7 +40,9 @@ trait Cache: Sync {
 
 struct Ours(Vec<Stripe<Store>>, KeyHasher);
 
-struct Lru(Vec<Stripe<LruCache<Box<[u8]>, Box<[u8]>>>>);
+type LruOfBytes = LruCache<Box<[u8]>, Box<[u8]>>;
+
+struct Lru(Vec<Stripe<LruOfBytes>>);
 
 /// A lock and what it guards, alone on its cache lines, as in the server.
 #[repr(align(128))]
