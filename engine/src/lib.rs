@@ -20,6 +20,7 @@ pub mod time;
 pub mod error;
 pub mod limits;
 // rank 2
+pub mod map;
 pub mod message;
 pub mod request;
 pub mod trace;

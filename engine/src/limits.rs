@@ -18,6 +18,10 @@ pub const MAX_MEMBERS: usize = 1_024;
 pub const DEFAULT_VIRTUAL_NODES: u16 = 512;
 /// Points on the ring, of all members together: more would slow its building and place nobody better.
 pub const MAX_POINTS: usize = 1 << 18;
+/// A member's share of the slots, relative to the others'.
+pub const MAX_WEIGHT: u32 = 1_000;
+/// Bytes of a member's name, zone or address.
+pub const MAX_NAME: usize = 255;
 /// Copies of one slot.
 pub const MAX_REPLICAS: usize = 8;
 /// Requests that one shard coordinates, forwards or replicates at the same time.

@@ -3,41 +3,14 @@
 //! The control plane publishes a new one when the map or somebody's liveness changes. The two are apart: a member that
 //! does not answer keeps its slots, and only loses its turn as primary.
 
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::id::{Epoch, NodeId, Slot, Version};
+use crate::id::{NodeId, Slot, Version};
+pub use crate::map::{Map, Member};
+use crate::map::{NOBODY, Phase};
 use crate::mutant::{self, Mutant};
 use crate::ring::{Ring, Seat};
-
-/// Who is a member, and how slots are placed on them. It changes by join, leave and removal only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Map {
-    /// The edition; it grows with every change.
-    pub epoch: Epoch,
-    /// The members, by ascending id.
-    pub members: Vec<Member>,
-    /// Copies of each slot, as configured; fewer exist while there are fewer members.
-    pub replicas: u8,
-    /// Points on the ring for a member of weight 1.
-    pub virtual_nodes: u16,
-}
-
-/// One member of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Its number in the map.
-    pub id: NodeId,
-    /// Its name, unique in the cluster: its points on the ring are hashed from it.
-    pub name: String,
-    /// Its share of the slots, relative to the others'. At least 1.
-    pub weight: u32,
-    /// Where peers reach it, `host:port`; empty where there is no network.
-    pub peer_address: String,
-    /// Where clients reach it, `host:port`; empty where there is no network.
-    pub http_address: String,
-}
 
 /// What the data plane routes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +21,9 @@ pub struct View {
     pub generation: u64,
     /// The members.
     pub map: Arc<Map>,
+    /// Who keeps which slot: old and new owners, while slots move.
     ring: Arc<Ring>,
+    moving: Option<Moving>,
     alive: Alive,
     /// What has to be made up for with each member, in the map's order.
     pulls: Arc<[Pull]>,
@@ -68,7 +43,14 @@ pub struct Pull {
     pub since: Version,
 }
 
-const NOBODY: u16 = u16::MAX;
+/// Slots on their way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Moving {
+    before: Arc<Ring>,
+    after: Arc<Ring>,
+    /// Who is known to hold this map, or a later one.
+    switched: Alive,
+}
 
 impl View {
     /// The first view of a node: it believes in everybody until it learns otherwise.
@@ -77,15 +59,13 @@ impl View {
     /// When `me` is not in the map, or the map's members are not in ascending order of distinct ids below 65,535.
     pub fn first(me: NodeId, map: Arc<Map>) -> View {
         assert!(map.members.is_sorted_by(|a, b| a.id < b.id), "members out of order");
-        assert!(map.members.iter().any(|m| m.id == me) && map.members.iter().all(|m| m.id.0 != NOBODY));
-        let seats: Vec<Seat<'_>> =
-            map.members.iter().map(|m| Seat { node: m.id, name: &m.name, weight: m.weight }).collect();
-        let ring = Arc::new(Ring::build(&seats, map.virtual_nodes, map.replicas));
+        assert!(map.members.iter().any(|m| m.id == me) && map.members.iter().all(|m| m.id != NOBODY));
+        let (ring, moving) = placed(&map, None);
         let alive = Alive::of(map.members.iter().map(|m| m.id));
-        let primaries = primaries(&ring, &alive);
+        let primaries = primaries(me, &map, &ring, moving.as_ref(), &alive);
         // It has just started and holds nothing: what the others have is new to it.
         let pulls = map.members.iter().map(|_| Pull { round: 1, losses: 0, since: Version::ZERO }).collect();
-        View { me, generation: 1, map, ring, alive, pulls, primaries }
+        View { me, generation: 1, map, ring, moving, alive, pulls, primaries }
     }
 
     /// The first view of another node of the same map: it shares the ring, which takes a while to build.
@@ -98,6 +78,22 @@ impl View {
         View { me, generation: 0, ..self.clone() }.with(|_| true, |_| fresh)
     }
 
+    /// The next view, by another map of the same cluster: rings that are known already are not built again.
+    pub fn on(&self, map: Arc<Map>, is_alive: impl Fn(NodeId) -> bool, pull: impl Fn(NodeId) -> Pull) -> View {
+        let (ring, moving) = placed(&map, Some(self));
+        let pulls = map.members.iter().map(|m| pull(m.id)).collect();
+        View { map, ring, moving, pulls, ..self.clone() }.with_alive(is_alive)
+    }
+
+    /// The next view, now that these members are known to hold this map.
+    pub fn with_switched(&self, has_switched: impl Fn(NodeId) -> bool) -> View {
+        let Some(moving) = &self.moving else { return self.clone() };
+        let switched = Alive::of(self.map.members.iter().map(|m| m.id).filter(|id| has_switched(*id)));
+        let moving = Some(Moving { switched, ..moving.clone() });
+        let primaries = primaries(self.me, &self.map, &self.ring, moving.as_ref(), &self.alive);
+        View { generation: self.generation + 1, moving, primaries, ..self.clone() }
+    }
+
     /// The next view, with other beliefs about who is alive. This node always believes in itself.
     pub fn with_alive(&self, is_alive: impl Fn(NodeId) -> bool) -> View {
         let believed = self.map.members.iter().map(|m| m.id).filter(|id| *id == self.me || is_alive(*id));
@@ -106,10 +102,14 @@ impl View {
             let alive_ids: Vec<NodeId> =
                 self.map.members.iter().map(|m| m.id).filter(|id| alive.contains(*id)).collect();
             let ring = Arc::new(self.ring.dealt_out(&alive_ids));
-            let primaries = primaries(&ring, &alive);
-            return View { generation: self.generation + 1, alive, primaries, ring, ..self.clone() };
+            let primaries = primaries(self.me, &self.map, &ring, None, &alive);
+            return View { generation: self.generation + 1, alive, primaries, ring, moving: None, ..self.clone() };
         }
-        let primaries = if alive == self.alive { self.primaries.clone() } else { primaries(&self.ring, &alive) };
+        let same = alive == self.alive && self.map.phase == Phase::Steady && self.moving.is_none();
+        let primaries = match same {
+            true => self.primaries.clone(),
+            false => primaries(self.me, &self.map, &self.ring, self.moving.as_ref(), &alive),
+        };
         View { generation: self.generation + 1, alive, primaries, ..self.clone() }
     }
 
@@ -133,7 +133,7 @@ impl View {
     /// The first replica of the slot that is believed alive.
     pub fn primary(&self, slot: Slot) -> Option<NodeId> {
         let node = self.primaries[usize::from(slot.number())];
-        (node != NOBODY).then_some(NodeId(node))
+        (node != NOBODY.0).then_some(NodeId(node))
     }
 
     /// True when this node is the slot's primary.
@@ -156,10 +156,31 @@ impl View {
         self.replicas(slot).iter().filter(|node| self.is_alive(**node)).count() as u8
     }
 
+    /// So many replicas that any two such sets share one, whichever of the placements that a change of the map goes
+    /// between the one was counted by, and the other: a strict majority, while nothing moves.
+    pub fn majority(&self, slot: Slot) -> u8 {
+        let Some(moving) = &self.moving else { return self.replicas(slot).len() as u8 / 2 + 1 };
+        let all = self.replicas(slot).len();
+        let within = |owners: &[NodeId]| owners.len() / 2 + 1 + (all - owners.len());
+        within(moving.before.owners(slot)).max(within(moving.after.owners(slot))) as u8
+    }
+
+    /// Does that node keep the slot from this change of the map on, and did not before?
+    pub fn gains(&self, node: NodeId, slot: Slot) -> bool {
+        self.moving.as_ref().is_some_and(|moving| {
+            moving.after.owners(slot).contains(&node) && !moving.before.owners(slot).contains(&node)
+        })
+    }
+
+    /// Will somebody keep each slot that moves, who is alive?
+    pub fn can_move(&self) -> bool {
+        let after = |moving: &Moving, slot| moving.after.owners(slot).iter().any(|node| self.is_alive(*node));
+        self.moving.as_ref().is_none_or(|moving| Slot::all().all(|slot| after(moving, slot)))
+    }
+
     /// The member of that id.
     pub fn member(&self, node: NodeId) -> Option<&Member> {
-        let index = self.map.members.binary_search_by_key(&node, |m| m.id).ok()?;
-        Some(&self.map.members[index])
+        self.map.member(node)
     }
 
     /// The ring, for whoever draws it.
@@ -189,9 +210,58 @@ impl Alive {
     }
 }
 
-fn primaries(ring: &Ring, alive: &Alive) -> Arc<[u16]> {
-    let primary = |slot| ring.owners(slot).iter().find(|node| alive.contains(**node)).map_or(NOBODY, |node| node.0);
-    Slot::all().map(primary).collect()
+/// The rings of a map: who owns what, and between which two placements slots move. Those that another view knows are
+/// taken from there.
+fn placed(map: &Map, known: Option<&View>) -> (Arc<Ring>, Option<Moving>) {
+    let share = |member: &Member, after: bool| if after { member.weight } else { member.was };
+    let same = |view: &View, theirs: bool, ours: bool| {
+        let seats = |map: &Map, after| {
+            let kept = map.members.iter().filter(move |m| share(m, after) > 0);
+            kept.map(move |m| (m.id, m.name.clone(), m.zone.clone(), share(m, after))).collect::<Vec<_>>()
+        };
+        (view.map.replicas, view.map.virtual_nodes) == (map.replicas, map.virtual_nodes)
+            && seats(&view.map, theirs) == seats(map, ours)
+    };
+    let of = |after: bool| {
+        if let Some(view) = known {
+            let (before, then) = match &view.moving {
+                Some(moving) => (&moving.before, &moving.after),
+                None => (&view.ring, &view.ring),
+            };
+            for (ring, theirs) in [(then, true), (before, false)] {
+                if same(view, theirs, after) {
+                    return Arc::clone(ring);
+                }
+            }
+        }
+        let kept = map.members.iter().filter(|m| share(m, after) > 0);
+        let seats: Vec<Seat<'_>> = kept.map(|m| Seat { node: m.id, name: &m.name, weight: share(m, after) }).collect();
+        Arc::new(Ring::build(&seats, map.virtual_nodes, map.replicas))
+    };
+    if map.phase == Phase::Steady {
+        return (of(true), None);
+    }
+    let (before, after) = (of(false), of(true));
+    let ring = match map.phase {
+        Phase::Handing => Ring::joined(&after, &before),
+        _ => Ring::joined(&before, &after),
+    };
+    (Arc::new(ring), Some(Moving { before, after, switched: Alive::of(core::iter::empty()) }))
+}
+
+/// Each slot's primary. While slots are handed over, the new one begins once the old one is known to have stopped: it
+/// holds the same map, or is not alive.
+fn primaries(me: NodeId, map: &Map, ring: &Ring, moving: Option<&Moving>, alive: &Alive) -> Arc<[u16]> {
+    let first = |owners: &[NodeId]| owners.iter().copied().find(|node| alive.contains(*node));
+    let primary = |slot: Slot| match moving.filter(|_| map.phase == Phase::Handing) {
+        None => first(ring.owners(slot)),
+        Some(moving) => {
+            let before = first(moving.before.owners(slot));
+            let goes_on = before.filter(|node| *node != me && !moving.switched.contains(*node));
+            goes_on.or_else(|| first(ring.owners(slot)))
+        }
+    };
+    Slot::all().map(|slot| primary(slot).unwrap_or(NOBODY).0).collect()
 }
 
 #[cfg(test)]
@@ -199,7 +269,9 @@ mod tests {
     extern crate std;
 
     use super::*;
+    use crate::id::Epoch;
     use alloc::format;
+    use alloc::string::String;
     use alloc::vec;
 
     fn view(me: u16, ids: &[u16], replicas: u8) -> View {
@@ -207,11 +279,13 @@ mod tests {
             id: NodeId(*id),
             name: format!("n{id}"),
             weight: 1,
+            was: 1,
             peer_address: format!("10.0.0.{id}:7000"),
-            http_address: String::new(),
+            ..Member::default()
         };
         let members = ids.iter().map(member).collect();
-        View::first(NodeId(me), Arc::new(Map { epoch: Epoch(4), members, replicas, virtual_nodes: 64 }))
+        let (epoch, by, phase) = (Epoch(4), NodeId(0), Phase::Steady);
+        View::first(NodeId(me), Arc::new(Map { epoch, by, phase, members, replicas, virtual_nodes: 64 }))
     }
 
     #[test]
@@ -257,6 +331,61 @@ mod tests {
         check(&[1, 2, 3], 3, 3);
         check(&[1, 2, 3, 4], 3, 3);
         check(&[1, 2, 3, 4], 1, 1);
+    }
+
+    #[test]
+    fn slots_on_their_way_have_old_and_new_owners_and_one_primary() {
+        let steady = view(1, &[1, 2, 3], 2);
+        let wish = crate::map::Wish::Join {
+            name: "n4".into(),
+            weight: 1,
+            zone: String::new(),
+            peer_address: String::new(),
+            http_address: String::new(),
+        };
+        let map = steady.map.with(&wish, NodeId(1)).expect("granted").expect("a change");
+        let filling = steady.on(Arc::new(map), |_| true, |_| Pull::default());
+        let handing = filling.map.advanced(NodeId(1)).expect("under way");
+        let handing = filling.on(Arc::new(handing), |_| true, |_| Pull::default());
+        let all = handing.with_switched(|_| true);
+        let done = all.map.advanced(NodeId(1)).expect("under way");
+        let done = all.on(Arc::new(done), |_| true, |_| Pull::default());
+        assert_eq!(done.ring, view(1, &[1, 2, 3, 4], 2).ring, "where a ring that was there from the start is");
+        let mut moved = 0;
+        for slot in Slot::all() {
+            let (before, after) = (steady.replicas(slot), done.replicas(slot));
+            let both = |one: &[NodeId], other: &[NodeId]| {
+                let new = other.iter().filter(|node| !one.contains(node));
+                one.iter().chain(new).copied().collect::<Vec<_>>()
+            };
+            assert_eq!(filling.replicas(slot), both(before, after));
+            assert_eq!(handing.replicas(slot), both(after, before));
+            assert_eq!(filling.primary(slot), steady.primary(slot), "the old owners answer");
+            // The others may still hold the map before: their slots' primaries go on, and this node has stopped.
+            let goes_on = if before[0] == NodeId(1) { after[0] } else { before[0] };
+            assert_eq!(handing.primary(slot), Some(goes_on));
+            assert_eq!(all.primary(slot), done.primary(slot));
+            for node in (1..=4).map(NodeId) {
+                assert_eq!(filling.gains(node, slot), after.contains(&node) && !before.contains(&node));
+                assert!(!done.gains(node, slot) && !steady.gains(node, slot));
+            }
+            // Any two sets of that size meet, whichever placement one of them was counted by.
+            let needed = usize::from(filling.majority(slot));
+            let owners = filling.replicas(slot).len();
+            for placement in [before, after] {
+                assert!(needed + placement.len() / 2 + 1 > owners, "{needed} of {owners}");
+            }
+            assert_eq!(handing.majority(slot), filling.majority(slot));
+            moved += u32::from(before != after);
+        }
+        assert!(moved > 4_000, "{moved} slots moved");
+        // Where an old primary is known to be gone, the new one does not wait for it.
+        let without = handing.with_alive(|node| node != NodeId(2));
+        for slot in Slot::all().filter(|slot| steady.replicas(*slot)[0] == NodeId(2)) {
+            assert_ne!(without.primary(slot), Some(NodeId(2)));
+        }
+        assert!(filling.can_move() && without.can_move());
+        assert!(!filling.with_alive(|_| false).can_move(), "slots of others would have nobody");
     }
 
     #[test]

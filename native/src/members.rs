@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use vitrine_engine::id::{Epoch, NodeId};
+use vitrine_engine::id::NodeId;
 use vitrine_engine::limits;
 use vitrine_engine::view::{Map, Member};
 
@@ -47,11 +47,9 @@ pub fn map(seats: &[Seat], me: &str, replicas: u8, virtual_nodes: u16) -> Result
         .iter()
         .zip(1..)
         .map(|(seat, number)| Member {
-            id: NodeId(number),
-            name: seat.name.clone(),
-            weight: 1,
             peer_address: format!("{}:{}", seat.host, seat.peer_port),
             http_address: format!("{}:{}", seat.host, seat.http_port),
+            ..Member::new(NodeId(number), seat.name.clone())
         })
         .collect();
     let Some(id) = members.iter().find(|m| m.name == me).map(|m| m.id) else {
@@ -59,7 +57,7 @@ pub fn map(seats: &[Seat], me: &str, replicas: u8, virtual_nodes: u16) -> Result
         return Err(MembersError::NotIn { name: me.to_owned(), names });
     };
     let replicas = replicas.min(u8::try_from(members.len()).unwrap_or(u8::MAX));
-    Ok((Arc::new(Map { epoch: Epoch(1), members, replicas, virtual_nodes }), id))
+    Ok((Arc::new(Map::first(members, replicas, virtual_nodes)), id))
 }
 
 /// True for what may be a node's name: 1 to 64 letters, digits, `-`, `_` and `.`, for logs and headers.

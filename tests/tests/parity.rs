@@ -11,7 +11,7 @@ use vitrine::effects::Wire;
 use vitrine::shards::{CLOCK_SKEW, Read, Shards, ShardsConfig, Submitted};
 use vitrine_engine::cluster::Heartbeat;
 use vitrine_engine::effect::{Effect, Outbox};
-use vitrine_engine::id::{ClientToken, Epoch, NodeId};
+use vitrine_engine::id::{ClientToken, NodeId};
 use vitrine_engine::message::Message;
 use vitrine_engine::node::{Input, Node, NodeConfig};
 use vitrine_engine::request::{Answer, Condition, Key, Operation, ReadLevel, Request, Value, WriteLevel};
@@ -74,15 +74,9 @@ impl Run {
     fn new(seed: u64) -> Run {
         let start = Time { instant: Instant(1_000_000), unix: UnixMs(1_700_000_000_000) };
         let clock = Arc::new(HandClock::at(start));
-        let member = |number| Member {
-            id: NodeId(number),
-            name: format!("n{number}"),
-            weight: 1,
-            peer_address: String::new(),
-            http_address: String::new(),
-        };
+        let member = |number: u16| Member::new(NodeId(number), format!("n{number}"));
         let members = (1..=NODES).map(member).collect();
-        let map = Arc::new(Map { epoch: Epoch(1), members, replicas: 2, virtual_nodes: 16 });
+        let map = Arc::new(Map::first(members, 2, 16));
         let native_sent = Arc::new(Mutex::new(VecDeque::new()));
         let native = |number: u16| {
             let config = ShardsConfig {

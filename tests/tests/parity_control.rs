@@ -12,7 +12,7 @@ use vitrine::effects::Wire;
 use vitrine::shards::{CLOCK_SKEW, Shards, ShardsConfig, Submitted};
 use vitrine_engine::cluster::{Cluster, Heartbeat};
 use vitrine_engine::effect::{Effect, Outbox};
-use vitrine_engine::id::{ClientToken, Epoch, NodeId};
+use vitrine_engine::id::{ClientToken, NodeId};
 use vitrine_engine::message::Message;
 use vitrine_engine::node::{Input, Node, NodeConfig};
 use vitrine_engine::request::{Condition, Key, Operation, ReadLevel, Request, Value, WriteLevel};
@@ -55,8 +55,7 @@ struct Led {
 fn both_bodies_do_the_same() {
     let start = Time { instant: Instant(0), unix: UnixMs(1_700_000_000_000) };
     let clock = Arc::new(HandClock::at(start));
-    let map =
-        Arc::new(Map { epoch: Epoch(1), members: (1..=NODES).map(member).collect(), replicas: 2, virtual_nodes: 32 });
+    let map = Arc::new(Map::first((1..=NODES).map(member).collect(), 2, 32));
     let mut nodes: Vec<Node> = (1..=NODES).map(|id| node(NodeId(id), &map, start)).collect();
     let mut natives: Vec<Native> = (1..=NODES).map(|id| native(NodeId(id), &map, &clock)).collect();
     let mut rng = Rng::new(5, "parity");
@@ -151,13 +150,7 @@ fn perform(native: &Native, out: &mut Outbox) {
 }
 
 fn member(id: u16) -> Member {
-    Member {
-        id: NodeId(id),
-        name: format!("n{id}"),
-        weight: 1,
-        peer_address: String::new(),
-        http_address: String::new(),
-    }
+    Member::new(NodeId(id), format!("n{id}"))
 }
 
 fn node(me: NodeId, map: &Arc<Map>, now: Time) -> Node {

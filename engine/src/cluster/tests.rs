@@ -1,10 +1,8 @@
 //! One control plane, its peers played by hand.
 
 use alloc::format;
-use alloc::string::String;
 
 use super::*;
-use crate::id::Epoch;
 use crate::time::UnixMs;
 use crate::view::Member;
 
@@ -16,14 +14,8 @@ fn at(ms: u64) -> Time {
 }
 
 fn cluster() -> Cluster {
-    let member = |id| Member {
-        id: NodeId(id),
-        name: format!("n{id}"),
-        weight: 1,
-        peer_address: String::new(),
-        http_address: String::new(),
-    };
-    let map = Map { epoch: Epoch(1), members: (1..=3).map(member).collect(), replicas: 2, virtual_nodes: 8 };
+    let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
+    let map = Map::first((1..=3).map(member).collect(), 2, 8);
     Cluster::new(NodeId(1), Arc::new(map), Heartbeat::default(), 1, at(0))
 }
 

@@ -32,6 +32,8 @@ pub struct Seat<'a> {
 pub struct Ring {
     width: usize,
     owners: Vec<NodeId>,
+    /// How many owners each slot has, where that is not the width for all: while slots move.
+    counts: Vec<u8>,
     points: Vec<Point>,
     /// Slots by preferred primary, by ascending id.
     primaries: Vec<(NodeId, u16)>,
@@ -51,7 +53,8 @@ impl Ring {
     pub(crate) fn dealt_out(&self, nodes: &[NodeId]) -> Ring {
         let width = self.width.min(nodes.len());
         let of = |slot: usize| (0..width).map(move |place| nodes[(slot + place) % nodes.len()]);
-        Ring { width, owners: (0..usize::from(SLOTS)).flat_map(of).collect(), ..self.clone() }
+        let owners = (0..usize::from(SLOTS)).flat_map(of).collect();
+        Ring { width, owners, counts: Vec::new(), ..self.clone() }
     }
 
     /// Places every slot, the fullest member within [`BOUND`] of its fair share (or four slots, in a crowd of more than
@@ -78,6 +81,7 @@ impl Ring {
         Ring {
             width,
             owners: owners(&seats, &stands, &primaries, width),
+            counts: Vec::new(),
             points: stands
                 .iter()
                 .map(|stand| Point { position: stand.position(), node: seats[stand.rank()].node })
@@ -86,10 +90,27 @@ impl Ring {
         }
     }
 
-    /// The slot's owners: distinct, the preferred primary first, as many as there are copies.
+    /// The slot's owners: distinct, the preferred primary first, as many as there are copies. Slots on their way have
+    /// more ([`Ring::joined`]).
     pub fn owners(&self, slot: Slot) -> &[NodeId] {
         let start = usize::from(slot.number()) * self.width;
-        &self.owners[start..start + self.width]
+        let count = self.counts.get(usize::from(slot.number())).map_or(self.width, |count| usize::from(*count));
+        &self.owners[start..start + count]
+    }
+
+    /// Slots on their way from one placement to another: owned by who has them in the first, and then by who has them
+    /// in the second as well. The points are the second's.
+    pub fn joined(first: &Ring, second: &Ring) -> Ring {
+        let new = |slot| second.owners(slot).iter().copied().filter(move |node| !first.owners(slot).contains(node));
+        let counts: Vec<u8> = Slot::all().map(|slot| (first.owners(slot).len() + new(slot).count()) as u8).collect();
+        let width = usize::from(counts.iter().copied().max().unwrap_or(0));
+        let mut owners = vec![NodeId(0); usize::from(SLOTS) * width];
+        for slot in Slot::all() {
+            let all = first.owners(slot).iter().copied().chain(new(slot));
+            let places = &mut owners[usize::from(slot.number()) * width..][..width];
+            places.iter_mut().zip(all).for_each(|(place, node)| *place = node);
+        }
+        Ring { width, owners, counts, points: second.points.clone(), primaries: second.primaries.clone() }
     }
 
     /// Where the members stand on the circle, clockwise from zero.

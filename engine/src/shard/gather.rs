@@ -64,7 +64,7 @@ impl Shard {
     ) {
         let slot = key.slot();
         let alive = view.alive_replicas(slot);
-        let needed = majority(view, &key);
+        let needed = view.majority(slot);
         if purpose == Purpose::Read && alive < needed {
             return self.respond(asker, &key, Err(Failure::Unavailable { needed, alive }), out);
         }
@@ -127,7 +127,7 @@ impl Shard {
     pub(super) fn settle_gather(&mut self, time: Time, view: &View, serial: u64, last: bool, out: &mut Outbox) {
         let Some(Pending { work: Work::Gather(gathering), .. }) = self.pending.get_mut(&serial) else { return };
         gathering.waiting.retain(|node| view.is_alive(*node));
-        let needed = majority(view, &gathering.key);
+        let needed = view.majority(gathering.key.slot());
         let heard = gathering.waiting.is_empty();
         let enough = gathering.purpose == Purpose::Read
             && gathering.found.len() >= usize::from(needed)
@@ -273,9 +273,4 @@ fn inspected(view: &View, key: &Key, found: &[(NodeId, Found)]) -> Answer {
 fn others(view: &View, key: &Key) -> Vec<NodeId> {
     let replicas = view.replicas(key.slot()).iter().copied();
     replicas.filter(|node| *node != view.me && view.is_alive(*node)).collect()
-}
-
-/// A strict majority of the slot's replicas.
-fn majority(view: &View, key: &Key) -> u8 {
-    view.replicas(key.slot()).len() as u8 / 2 + 1
 }

@@ -2,7 +2,6 @@
 
 use alloc::collections::VecDeque;
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -12,7 +11,7 @@ use bytes::Bytes;
 use super::*;
 use crate::effect::Effect;
 use crate::error::Failure;
-use crate::id::{Epoch, Version};
+use crate::id::Version;
 use crate::message::{Change, Verdict};
 use crate::request::{Answer, Condition, Entry, Key, Value, WriteLevel};
 use crate::view::{Map, Member};
@@ -35,15 +34,9 @@ struct Trio {
 
 impl Trio {
     fn new(limits: Limits) -> Trio {
-        let member = |id| Member {
-            id: NodeId(id),
-            name: format!("n{id}"),
-            weight: 1,
-            peer_address: String::new(),
-            http_address: String::new(),
-        };
+        let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
         let members = (1..=3).map(member).collect();
-        let map = Arc::new(Map { epoch: Epoch(1), members, replicas: 3, virtual_nodes: 16 });
+        let map = Arc::new(Map::first(members, 3, 16));
         let now = Time { instant: Instant(0), unix: UnixMs(START) };
         let shard = |id| {
             let config = ShardConfig {

@@ -331,10 +331,9 @@ fn others(view: &View, key: &Key) -> Vec<NodeId> {
 
 /// Copies without which the level cannot be met.
 fn needed(view: &View, key: &Key, level: WriteLevel) -> u8 {
-    let replicas = view.replicas(key.slot()).len() as u8;
     match level {
         WriteLevel::One | WriteLevel::Live => 1,
-        WriteLevel::Quorum => replicas / 2 + 1,
-        WriteLevel::All => replicas,
+        WriteLevel::Quorum => view.majority(key.slot()),
+        WriteLevel::All => view.replicas(key.slot()).len() as u8,
     }
 }

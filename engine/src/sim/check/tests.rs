@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use super::calm::BOUND;
 use super::*;
-use crate::id::Epoch;
 use crate::node::{Input, NodeConfig};
 use crate::request::{Entry, Value, WriteLevel};
 use crate::shard::ShardConfig;
@@ -56,14 +55,8 @@ fn ver(stamp: u64) -> Version {
 
 /// A node that holds the key, if so wished, and its version there.
 fn node(id: u16, filled: bool) -> (Node, Version) {
-    let member = |id| Member {
-        id: NodeId(id),
-        name: format!("n{id}"),
-        weight: 1,
-        peer_address: String::new(),
-        http_address: String::new(),
-    };
-    let map = Map { epoch: Epoch(1), members: vec![member(1), member(2)], replicas: 2, virtual_nodes: 8 };
+    let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
+    let map = Map::first(vec![member(1), member(2)], 2, 8);
     let shard = ShardConfig {
         me: NodeId(id),
         limits: Limits::default(),

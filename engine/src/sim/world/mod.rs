@@ -13,7 +13,6 @@ pub use machine::Machine;
 
 use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -32,7 +31,7 @@ use super::trace::{Trace, What};
 use super::workload::Load;
 use crate::effect::Outbox;
 use crate::hash::Fingerprint;
-use crate::id::{Epoch, NodeId, RequestId};
+use crate::id::{NodeId, RequestId};
 use crate::limits;
 use crate::node::{Input, Node};
 use crate::rng::Rng;
@@ -131,19 +130,9 @@ impl World {
     /// When there are no nodes, or more than [`limits::MAX_MEMBERS`].
     pub fn new(config: WorldConfig) -> World {
         assert!((1..=limits::MAX_MEMBERS).contains(&usize::from(config.nodes)), "1 to 1024 nodes");
-        let member = |id: u16| Member {
-            id: NodeId(id),
-            name: format!("n{id}"),
-            weight: 1,
-            peer_address: String::new(),
-            http_address: String::new(),
-        };
-        let map = Map {
-            epoch: Epoch(1),
-            members: (1..=config.nodes).map(member).collect(),
-            replicas: config.replicas.clamp(1, limits::MAX_REPLICAS as u8),
-            virtual_nodes: config.virtual_nodes,
-        };
+        let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
+        let replicas = config.replicas.clamp(1, limits::MAX_REPLICAS as u8);
+        let map = Map::first((1..=config.nodes).map(member).collect(), replicas, config.virtual_nodes);
         let mut clocks = Rng::new(config.seed, "clock");
         let map = Arc::new(map);
         let machines = (1..=config.nodes).map(|id| Machine {

@@ -1,0 +1,310 @@
+//! Who is a member and on whom slots are placed: the map, and how one edition of it follows another.
+//!
+//! A change of who keeps which slots takes three editions, so that no two nodes that hold neighbouring ones disagree
+//! about anything that matters (`docs/membership.md`):
+//!
+//! 1. *Filling*: old and new owners are both written to; the old ones answer, and the new ones fetch what is there.
+//! 2. *Handing over*: both are still written to; the new ones answer.
+//! 3. *Steady*: the new owners alone.
+//!
+//! An edition is made from the one before by pure functions in here; who makes it, and when, is the control plane's
+//! affair.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::id::{Epoch, NodeId};
+use crate::limits;
+
+/// Who is a member, and how slots are placed on them. It changes by join, leave, removal and weight only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Map {
+    /// The edition; it grows with every change.
+    pub epoch: Epoch,
+    /// Who made it: of two editions of one epoch, that of the higher node counts.
+    pub by: NodeId,
+    /// How far the latest change has come.
+    pub phase: Phase,
+    /// The members, by ascending id.
+    pub members: Vec<Member>,
+    /// Copies of each slot, as configured; fewer exist while there are fewer members.
+    pub replicas: u8,
+    /// Points on the ring for a member of weight 1.
+    pub virtual_nodes: u16,
+}
+
+/// How far a change of the map has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Nothing is moving.
+    #[default]
+    Steady,
+    /// New owners are being filled; the old ones answer.
+    Filling,
+    /// The new owners answer; the old ones are still written to.
+    Handing,
+}
+
+/// One member of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Member {
+    /// Its number in the map.
+    pub id: NodeId,
+    /// Its name, unique in the cluster: its points on the ring are hashed from it.
+    pub name: String,
+    /// Its share of the slots, relative to the others'. With 0 it keeps none, and passes requests on.
+    pub weight: u32,
+    /// Its share before the change that is under way; as `weight` when there is none.
+    pub was: u32,
+    /// It will be no member any more once its slots have moved.
+    pub leaving: bool,
+    /// Where it stands (a rack, a data centre): copies of a slot are kept in different ones. Empty where it is not
+    /// said.
+    pub zone: String,
+    /// Where peers reach it, `host:port`; empty where there is no network.
+    pub peer_address: String,
+    /// Where clients reach it, `host:port`; empty where there is no network.
+    pub http_address: String,
+}
+
+/// A change of the map that somebody wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// To be a member, or to be known under these addresses from now on.
+    Join {
+        /// The member's name.
+        name: String,
+        /// Its share; at least 1. That of a member already known stays as it is.
+        weight: u32,
+        /// Its zone.
+        zone: String,
+        /// Where peers reach it.
+        peer_address: String,
+        /// Where clients reach it.
+        http_address: String,
+    },
+    /// Another share for a member; 0 drains it: it keeps no slots, and stays a member.
+    Weight {
+        /// The member's name.
+        name: String,
+        /// Its share.
+        weight: u32,
+    },
+    /// A member is to be none any more, once what it has is kept by others. Also for one that is gone for good.
+    Leave {
+        /// The member's name.
+        name: String,
+    },
+}
+
+/// Why a wish is not granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Another change is under way: the wish waits.
+    Moving,
+    /// No member has that name.
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// Nobody would be left to keep the slots.
+    Last {
+        /// The member's name.
+        name: String,
+    },
+    /// The cluster is full, or its numbers are used up.
+    Full,
+    /// A name or an address is too long, or empty.
+    Form {
+        /// Which.
+        field: &'static str,
+    },
+}
+
+/// No member has this number.
+pub const NOBODY: NodeId = NodeId(u16::MAX);
+
+impl Member {
+    /// A member of weight 1, reached nowhere.
+    pub fn new(id: NodeId, name: impl Into<String>) -> Member {
+        Member { id, name: name.into(), weight: 1, was: 1, ..Member::default() }
+    }
+}
+
+impl Map {
+    /// The first edition: these members, by ascending id, and nothing moving.
+    pub fn first(members: Vec<Member>, replicas: u8, virtual_nodes: u16) -> Map {
+        Map { epoch: Epoch(1), by: NodeId(0), phase: Phase::Steady, members, replicas, virtual_nodes }
+    }
+
+    /// The member of that id.
+    pub fn member(&self, node: NodeId) -> Option<&Member> {
+        let index = self.members.binary_search_by_key(&node, |m| m.id).ok()?;
+        Some(&self.members[index])
+    }
+
+    /// The member of that name.
+    pub fn named(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
+    /// Does it replace the other one?
+    pub fn replaces(&self, other: &Map) -> bool {
+        (self.epoch, self.by) > (other.epoch, other.by)
+    }
+
+    /// Is there something wrong with it, that no edition has?
+    pub fn flaw(&self) -> Option<&'static str> {
+        let text = |member: &Member| fits(&member.name, 1) && fits(&member.zone, 0);
+        let addresses = |member: &Member| fits(&member.peer_address, 0) && fits(&member.http_address, 0);
+        match self {
+            _ if self.members.len() > limits::MAX_MEMBERS => Some("too many members"),
+            _ if !self.members.is_sorted_by(|a, b| a.id < b.id) => Some("members out of order"),
+            _ if self.members.iter().any(|m| m.id == NOBODY) => Some("a member without a number"),
+            _ if !self.members.iter().all(|m| text(m) && addresses(m)) => Some("a name or an address too long"),
+            _ if !self.members.iter().any(|m| m.weight > 0) => Some("nobody to keep the slots"),
+            _ if !self.members.iter().any(|m| m.was > 0) => Some("nobody who kept the slots"),
+            _ if self.members.iter().any(|m| m.weight.max(m.was) > limits::MAX_WEIGHT) => Some("a weight too large"),
+            _ if self.phase == Phase::Steady && self.members.iter().any(|m| m.was != m.weight) => {
+                Some("a change without a phase")
+            }
+            _ if self.replicas == 0 || usize::from(self.replicas) > limits::MAX_REPLICAS => Some("a number of copies"),
+            _ if self.virtual_nodes == 0 => Some("no points on the ring"),
+            _ => None,
+        }
+    }
+
+    /// Has it what that wish wants, as far as anybody can tell by the map?
+    pub fn grants(&self, wish: &Wish) -> bool {
+        match wish {
+            Wish::Join { name, peer_address, http_address, .. } => self.named(name).is_some_and(|member| {
+                !member.leaving && member.peer_address == *peer_address && member.http_address == *http_address
+            }),
+            Wish::Weight { name, weight } => self.named(name).is_none_or(|member| member.weight == *weight),
+            Wish::Leave { name } => self.named(name).is_none_or(|member| member.leaving),
+        }
+    }
+
+    /// The next edition, with that wish granted; `None` when there is nothing to change.
+    pub fn with(&self, wish: &Wish, by: NodeId) -> Result<Option<Map>, Refusal> {
+        if self.grants(wish) {
+            return Ok(None);
+        }
+        if self.phase != Phase::Steady {
+            return Err(Refusal::Moving);
+        }
+        let mut members = self.members.clone();
+        match wish {
+            Wish::Join { name, weight, zone, peer_address, http_address } => {
+                for (text, least, field) in
+                    [(name, 1, "name"), (zone, 0, "zone"), (peer_address, 0, "address"), (http_address, 0, "address")]
+                {
+                    if !fits(text, least) {
+                        return Err(Refusal::Form { field });
+                    }
+                }
+                match members.iter_mut().find(|member| member.name == *name) {
+                    Some(member) => {
+                        member.peer_address.clone_from(peer_address);
+                        member.http_address.clone_from(http_address);
+                        if member.leaving {
+                            (member.leaving, member.weight) = (false, (*weight).clamp(1, limits::MAX_WEIGHT));
+                        }
+                    }
+                    None => {
+                        let id = self.free_id().filter(|_| members.len() < limits::MAX_MEMBERS);
+                        let member = Member {
+                            id: id.ok_or(Refusal::Full)?,
+                            name: name.clone(),
+                            weight: (*weight).clamp(1, limits::MAX_WEIGHT),
+                            was: 0,
+                            leaving: false,
+                            zone: zone.clone(),
+                            peer_address: peer_address.clone(),
+                            http_address: http_address.clone(),
+                        };
+                        let place = members.partition_point(|other| other.id < member.id);
+                        members.insert(place, member);
+                    }
+                }
+            }
+            Wish::Weight { name, weight } => {
+                let weight = (*weight).min(limits::MAX_WEIGHT);
+                let member = members.iter_mut().find(|member| member.name == *name);
+                member.ok_or_else(|| Refusal::Unknown { name: name.clone() })?.weight = weight;
+            }
+            Wish::Leave { name } => {
+                let member = members.iter_mut().find(|member| member.name == *name);
+                let member = member.ok_or_else(|| Refusal::Unknown { name: name.clone() })?;
+                (member.leaving, member.weight) = (true, 0);
+            }
+        }
+        if members.iter().all(|member| member.weight == 0) {
+            let (Wish::Join { name, .. } | Wish::Weight { name, .. } | Wish::Leave { name }) = wish;
+            return Err(Refusal::Last { name: name.clone() });
+        }
+        let moves = members.iter().any(|member| member.was != member.weight);
+        if !moves {
+            // A member without slots has nothing to move.
+            members.retain(|member| !member.leaving);
+        }
+        let phase = if moves { Phase::Filling } else { Phase::Steady };
+        Ok(Some(Map { epoch: Epoch(self.epoch.0 + 1), by, phase, members, ..self.clone() }))
+    }
+
+    /// The next edition of a change that is under way; `None` when there is none.
+    pub fn advanced(&self, by: NodeId) -> Option<Map> {
+        let mut next = Map { epoch: Epoch(self.epoch.0 + 1), by, ..self.clone() };
+        next.phase = match self.phase {
+            Phase::Steady => return None,
+            Phase::Filling => Phase::Handing,
+            Phase::Handing => {
+                next.members.retain(|member| !(member.leaving && member.weight == 0));
+                next.members.iter_mut().for_each(|member| member.was = member.weight);
+                Phase::Steady
+            }
+        };
+        Some(next)
+    }
+
+    /// A number that nobody has. The numbers of those who have left are taken last.
+    fn free_id(&self) -> Option<NodeId> {
+        let highest = self.members.last().map_or(0, |member| member.id.0);
+        let next = NodeId(highest.saturating_add(1));
+        let free = |id: &NodeId| self.member(*id).is_none() && *id != NOBODY;
+        Some(next).filter(free).or_else(|| (1..u16::MAX).map(NodeId).find(free))
+    }
+}
+
+/// Between so many bytes and [`limits::MAX_NAME`].
+fn fits(text: &str, least: usize) -> bool {
+    (least..=limits::MAX_NAME).contains(&text.len())
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Moving => f.write_str("another change is under way"),
+            Refusal::Unknown { name } => write!(f, "no member is called `{name}`"),
+            Refusal::Last { name } => write!(f, "without `{name}` nobody would keep the slots"),
+            Refusal::Full => f.write_str("the cluster is full"),
+            Refusal::Form { field } => write!(f, "the {field} is empty or longer than {} bytes", limits::MAX_NAME),
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Phase::Steady => "steady",
+            Phase::Filling => "filling",
+            Phase::Handing => "handing over",
+        })
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+use alloc::format;
+use alloc::string::ToString;
+
+use super::*;
+
+fn map(ids: &[u16]) -> Map {
+    Map::first(ids.iter().map(|id| Member::new(NodeId(*id), format!("n{id}"))).collect(), 2, 16)
+}
+
+fn join(name: &str) -> Wish {
+    Wish::Join {
+        name: name.into(),
+        weight: 1,
+        zone: String::new(),
+        peer_address: format!("{name}:1"),
+        http_address: format!("{name}:2"),
+    }
+}
+
+fn leave(name: &str) -> Wish {
+    Wish::Leave { name: name.into() }
+}
+
+/// `n1 n2+ n3- …`: a plus for a member that gains its first slots, a minus for one that loses its last.
+fn print(map: &Map) -> String {
+    let members = map.members.iter().map(|m| match (m.was, m.weight) {
+        (was, weight) if was == weight => m.name.clone(),
+        (0, _) => format!("{}+", m.name),
+        (_, 0) => format!("{}-", m.name),
+        (was, weight) => format!("{} {was}>{weight}", m.name),
+    });
+    format!("{} {}: {}", map.epoch.0, map.phase, members.collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn a_change_takes_three_editions() {
+    let check = |ids: &[u16], wish: Wish, expected: [&str; 3]| {
+        let filling = map(ids).with(&wish, NodeId(1)).expect("granted").expect("a change");
+        let handing = filling.advanced(NodeId(2)).expect("under way");
+        let steady = handing.advanced(NodeId(1)).expect("under way");
+        assert_eq!([&filling, &handing, &steady].map(print), expected);
+        assert_eq!(steady.advanced(NodeId(1)), None);
+        for edition in [&filling, &handing, &steady] {
+            assert_eq!(edition.flaw(), None);
+            assert!(edition.grants(&wish), "once granted it is not asked for again");
+            assert_eq!(edition.with(&wish, NodeId(1)), Ok(None));
+        }
+        assert!(steady.replaces(&handing) && handing.replaces(&filling) && !filling.replaces(&handing));
+    };
+    check(&[1, 2], join("n7"), ["2 filling: n1 n2 n7+", "3 handing over: n1 n2 n7+", "4 steady: n1 n2 n7"]);
+    check(&[1, 2, 3], leave("n2"), ["2 filling: n1 n2- n3", "3 handing over: n1 n2- n3", "4 steady: n1 n3"]);
+    let drain = Wish::Weight { name: "n1".into(), weight: 0 };
+    check(&[1, 2], drain, ["2 filling: n1- n2", "3 handing over: n1- n2", "4 steady: n1 n2"]);
+    let more = Wish::Weight { name: "n1".into(), weight: 3 };
+    check(&[1, 2], more, ["2 filling: n1 1>3 n2", "3 handing over: n1 1>3 n2", "4 steady: n1 n2"]);
+}
+
+#[test]
+fn what_moves_nothing_takes_one() {
+    let check = |map: &Map, wish: Wish, expected: &str| {
+        let next = map.with(&wish, NodeId(1)).expect("granted").expect("a change");
+        assert_eq!(print(&next), expected);
+        assert_eq!(next.flaw(), None);
+        next
+    };
+    // It is known already, and comes back under another address.
+    let moved = check(&map(&[1, 2]), join("n2"), "2 steady: n1 n2");
+    assert_eq!(moved.named("n2").map(|m| m.peer_address.as_str()), Some("n2:1"));
+    let drained = map(&[1, 2]).with(&Wish::Weight { name: "n2".into(), weight: 0 }, NodeId(1));
+    let filling = drained.expect("granted").expect("a change");
+    let steady = filling.advanced(NodeId(1)).and_then(|handing| handing.advanced(NodeId(1))).expect("two more");
+    check(&steady, leave("n2"), "5 steady: n1");
+}
+
+#[test]
+fn wishes_are_refused_with_a_reason() {
+    let check = |map: &Map, wish: Wish, expected: &str| {
+        let refusal = map.with(&wish, NodeId(1)).expect_err("refused");
+        assert_eq!(refusal.to_string(), expected);
+    };
+    let one = map(&[1]);
+    check(&one, leave("n1"), "without `n1` nobody would keep the slots");
+    check(&one, Wish::Weight { name: "n1".into(), weight: 0 }, "without `n1` nobody would keep the slots");
+    check(&one, join(""), "the name is empty or longer than 255 bytes");
+    check(&one, join(&"x".repeat(256)), "the name is empty or longer than 255 bytes");
+    let filling = one.with(&join("n2"), NodeId(1)).expect("granted").expect("a change");
+    check(&filling, join("n3"), "another change is under way");
+    // Nobody of that name is to leave, or to weigh more: it is so already.
+    assert_eq!(one.with(&leave("n9"), NodeId(1)), Ok(None));
+}
+
+#[test]
+fn numbers_are_not_given_again_while_others_are_free() {
+    let id =
+        |map: &Map| map.with(&join("new"), NodeId(1)).expect("granted").expect("a change").named("new").map(|m| m.id);
+    assert_eq!(id(&map(&[1, 2, 5])), Some(NodeId(6)));
+    assert_eq!(id(&map(&[1, 2, 65_534])), Some(NodeId(3)));
+}
+
+#[test]
+fn flaws_are_found() {
+    let check = |change: fn(&mut Map), expected| {
+        let mut map = map(&[1, 2, 3]);
+        change(&mut map);
+        assert_eq!(map.flaw(), expected);
+    };
+    check(|_| {}, None);
+    check(|map| map.members.swap(0, 1), Some("members out of order"));
+    check(|map| map.members[2].id = NOBODY, Some("a member without a number"));
+    check(|map| map.members[1].name.clear(), Some("a name or an address too long"));
+    check(|map| map.members[1].zone = "x".repeat(256), Some("a name or an address too long"));
+    check(|map| map.members.iter_mut().for_each(|m| m.weight = 0), Some("nobody to keep the slots"));
+    check(|map| map.members.iter_mut().for_each(|m| m.was = 0), Some("nobody who kept the slots"));
+    check(|map| map.members[0].weight = 2_000, Some("a weight too large"));
+    check(|map| map.members[0].weight = 2, Some("a change without a phase"));
+    check(|map| map.replicas = 9, Some("a number of copies"));
+    check(|map| map.virtual_nodes = 0, Some("no points on the ring"));
+}
