@@ -28,7 +28,12 @@ pub const MAX_REPLICAS: usize = 8;
 pub const MAX_PENDING: usize = 16_384;
 /// Bytes of values that those requests may hold, so that slow replicas cannot fill the memory.
 pub const MAX_PENDING_BYTES: usize = 256 << 20;
-/// Answers to forwarded writes that one shard remembers, so that a repeated message is not a second write. Each takes
+/// Requests of one shard that wait for the same peer, so that one which is slow or silent leaves room for what others
+/// answer.
+pub const MAX_PENDING_FOR_PEER: usize = MAX_PENDING / 4;
+/// Requests of one shard whose messages to the same peer are being repeated at the same time: the budget of retries.
+pub const MAX_REPEATING: usize = 32;
+/// Answers to forwarded writes that one node remembers, each of its shards its share, so that a repeated message is not a second write. Each takes
 /// some 200 bytes for [`crate::message::ANSWER_MEMORY`] and the request's own time: room for 200,000 a second.
 pub const MAX_ANSWERED: usize = 1 << 20;
 /// Floors of slots in one page of a listing, and keys: what a page may take of a frame.
@@ -55,7 +60,7 @@ pub const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 86_400);
 pub const MAX_TRACE_LINE: usize = 256 << 10;
 
 /// The bounds whose names a full node answers with, in [`Failure::Busy`](crate::error::Failure::Busy).
-pub const REACHED: [&str; 3] = ["MAX_PENDING", "MAX_PENDING_BYTES", "MAX_ANSWERED"];
+pub const REACHED: [&str; 4] = ["MAX_PENDING", "MAX_PENDING_BYTES", "MAX_PENDING_FOR_PEER", "MAX_ANSWERED"];
 
 /// The name as it stands in [`REACHED`], or "a limit of the peer" for one that does not.
 pub fn reached(name: &str) -> &'static str {

@@ -23,11 +23,13 @@ pub enum Mutant {
     ServeOutOfSync,
     /// A node that was away never asks what it missed.
     SkipReconciliation,
+    /// A read shares the answer of one that was sent before it began.
+    JoinSentRead,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 7] = [
+    pub const ALL: [Mutant; 8] = [
         Mutant::AcknowledgeEarly,
         Mutant::ReuseVersions,
         Mutant::ForgetFloors,
@@ -35,6 +37,7 @@ impl Mutant {
         Mutant::ModuloHash,
         Mutant::ServeOutOfSync,
         Mutant::SkipReconciliation,
+        Mutant::JoinSentRead,
     ];
 }
 

@@ -5,7 +5,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use crate::id::RequestId;
+use crate::id::{LANES, Lanes, RequestId};
 use crate::limits;
 use crate::request::Outcome;
 use crate::time::Instant;
@@ -36,9 +36,9 @@ impl Answered {
         }
     }
 
-    /// True when no more writes can be remembered: taking one more would risk carrying it out twice.
-    pub(super) fn is_full(&self) -> bool {
-        self.answers.len() >= limits::MAX_ANSWERED
+    /// True when no more writes to those lanes can be remembered: taking one more would risk carrying it out twice.
+    pub(super) fn is_full(&self, lanes: Lanes) -> bool {
+        self.answers.len() >= limits::MAX_ANSWERED / usize::from(LANES) * lanes.len() as usize
     }
 
     /// It is being carried out.

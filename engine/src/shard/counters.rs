@@ -21,8 +21,12 @@ pub struct Counters {
     pub incredible: u64,
     /// Requests passed on to another primary.
     pub forwarded: u64,
-    /// Messages repeated because nobody answered.
+    /// Reads among those that were not sent, because another of the same key is sent for all who wait for it.
+    pub shared: u64,
+    /// Requests whose messages were repeated because nobody answered.
     pub retries: u64,
+    /// Requests whose messages were due to be repeated and had to wait for others of the same peer.
+    pub held_back: u64,
     /// Requests that ended at their deadline.
     pub timeouts: u64,
     /// Requests turned away because a limit was reached.
@@ -67,7 +71,9 @@ impl Counters {
             refused: self.refused + other.refused,
             incredible: self.incredible + other.incredible,
             forwarded: self.forwarded + other.forwarded,
+            shared: self.shared + other.shared,
             retries: self.retries + other.retries,
+            held_back: self.held_back + other.held_back,
             timeouts: self.timeouts + other.timeouts,
             busy: self.busy + other.busy,
             evicted_entries: self.evicted_entries + other.evicted_entries,

@@ -1,4 +1,8 @@
 //! Requests that another node must carry out: passed on, repeated, and answered.
+//!
+//! Of the reads of one key only one at a time is under way: `flight.rs`.
+
+use alloc::vec;
 
 use super::{Asker, Pending, Shard, Work};
 use crate::effect::{Event, Outbox};
@@ -10,12 +14,13 @@ use crate::request::{Answer, Outcome, Request};
 use crate::time::{Instant, Time};
 use crate::view::View;
 
-/// A request that was passed on.
+/// A request that was passed on, or that shares the answer of one that was.
 #[derive(Clone, Debug)]
 pub(super) struct Forwarding {
     asker: Asker,
-    request: Request,
-    /// Where it was last sent. `None` after that node has said that it did not carry it out.
+    pub(super) request: Request,
+    /// Where it was last sent. `None` after that node has said that it did not carry it out, and for a read that
+    /// shares another's answer.
     sent: Option<NodeId>,
 }
 
@@ -31,17 +36,20 @@ impl Shard {
         out: &mut Outbox,
     ) {
         let slot = request.key.slot();
-        if view.primary(slot).is_none() {
+        let Some(primary) = view.primary(slot) else {
             let failure = Failure::Unavailable { needed: 1, alive: 0 };
             return self.reply(asker, slot, Err(failure), out);
-        }
+        };
         let bytes = request.operation.payload();
-        if let Err(failure) = self.room(bytes) {
+        if let Err(failure) = self.room(bytes, &[primary]) {
             return self.reply(asker, slot, Err(failure), out);
         }
-        let work = Work::Forward(Forwarding { asker, request, sent: None });
-        let serial = self.hold(time.instant, deadline, bytes, work);
         self.counters.forwarded += 1;
+        let work = Work::Forward(Forwarding { asker, request, sent: None });
+        let serial = self.hold(time.instant, deadline, bytes, vec![primary], work);
+        if self.boards(serial) {
+            return self.wake_at(serial, deadline);
+        }
         self.send_forward(time, view, serial, out);
     }
 
@@ -74,6 +82,7 @@ impl Shard {
             }
             outcome => outcome,
         };
+        self.answer_flight(id.serial, from, &outcome, out);
         self.end_forward(id.serial, from, outcome, out);
     }
 
@@ -92,7 +101,12 @@ impl Shard {
         match primary {
             None => self.end_forward(serial, self.me, Err(Failure::Unavailable { needed: 1, alive: 0 }), out),
             Some(node) if node == self.me => self.take_back(time, view, serial, out),
-            Some(_) => self.send_forward(time, view, serial, out),
+            Some(node) => {
+                self.wait_for(serial, vec![node]);
+                if self.leads(serial) {
+                    self.send_forward(time, view, serial, out);
+                }
+            }
         }
     }
 
@@ -107,12 +121,13 @@ impl Shard {
             };
             return self.end_forward(serial, self.me, Err(failure), out);
         }
-        self.again(time.instant, serial);
-        self.send_forward(time, view, serial, out);
+        if !self.repeat(time, serial).is_empty() {
+            self.send_forward(time, view, serial, out);
+        }
     }
 
     /// Sends to the node that may have it already, or to the primary when none has.
-    fn send_forward(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+    pub(super) fn send_forward(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
         let me = self.me;
         let Some(Pending { deadline, work: Work::Forward(forwarding), .. }) = self.pending.get_mut(&serial) else {
             return;
@@ -131,14 +146,21 @@ impl Shard {
 
     /// This node has become the primary itself.
     fn take_back(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
-        let Some(Pending { deadline, work: Work::Forward(forwarding), .. }) = self.release(serial) else { return };
+        let Some((deadline, forwarding)) = self.release_forward(serial) else { return };
         let request = Request { timeout: deadline.since(time.instant), ..forwarding.request };
         self.begin(time, view, forwarding.asker, request, out);
     }
 
-    fn end_forward(&mut self, serial: u64, by: NodeId, outcome: Outcome, out: &mut Outbox) {
-        let Some(Pending { work: Work::Forward(forwarding), .. }) = self.release(serial) else { return };
+    pub(super) fn end_forward(&mut self, serial: u64, by: NodeId, outcome: Outcome, out: &mut Outbox) {
+        let Some((_, forwarding)) = self.release_forward(serial) else { return };
         let slot = forwarding.request.key.slot();
         self.reply_for(by, forwarding.asker, slot, outcome, out);
+    }
+
+    fn release_forward(&mut self, serial: u64) -> Option<(Instant, Forwarding)> {
+        let Some(Pending { work: Work::Forward(_), .. }) = self.pending.get(&serial) else { return None };
+        let Some(Pending { deadline, work: Work::Forward(forwarding), .. }) = self.release(serial) else { return None };
+        self.leave_flight(serial, &forwarding.request);
+        Some((deadline, forwarding))
     }
 }

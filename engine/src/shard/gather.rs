@@ -4,10 +4,11 @@
 use alloc::vec::Vec;
 
 use super::vouch::Use;
-use super::{Asker, Pending, Shard, Work};
+use super::{Asker, Pending, Shard, Work, others};
 use crate::effect::Outbox;
 use crate::error::Failure;
 use crate::id::{NodeId, RequestId, Version};
+use crate::limits;
 use crate::message::{Change, Message, Wanted};
 use crate::request::{Answer, Entry, Holding, Inspection, Key, Outcome, Request};
 use crate::time::{Instant, Time};
@@ -20,7 +21,6 @@ pub(super) struct Gathering {
     asker: Option<Asker>,
     key: Key,
     purpose: Purpose,
-    waiting: Vec<NodeId>,
     found: Vec<(NodeId, Found)>,
 }
 
@@ -69,7 +69,8 @@ impl Shard {
             return self.respond(asker, &key, Err(Failure::Unavailable { needed, alive }), out);
         }
         let bytes = purpose.payload();
-        if let Err(failure) = self.room(bytes) {
+        let waiting = others(view, slot);
+        if let Err(failure) = self.room(bytes, &waiting) {
             return self.respond(asker, &key, Err(failure), out);
         }
         let mut found = Vec::new();
@@ -77,9 +78,9 @@ impl Shard {
             let (holding, entry) = self.holding(time.unix, &key, purpose.wanted(), out);
             found.push((self.me, Found { holding, entry }));
         }
-        let gathering = Gathering { asker, purpose, waiting: others(view, &key), found, key };
-        let serial = self.hold(time.instant, deadline, bytes, Work::Gather(gathering));
-        self.send_gather(serial, out);
+        let gathering = Gathering { asker, purpose, found, key };
+        let serial = self.hold(time.instant, deadline, bytes, waiting.clone(), Work::Gather(gathering));
+        self.send_gather(serial, &waiting, out);
         self.settle_gather(time, view, serial, false, out);
     }
 
@@ -93,14 +94,18 @@ impl Shard {
         found: Found,
         out: &mut Outbox,
     ) {
-        let Some(pending) = self.pending.get_mut(&id.serial) else { return };
-        let Work::Gather(gathering) = &mut pending.work else { return };
-        let Some(place) = gathering.waiting.iter().position(|node| *node == from) else { return };
-        if id.node != self.me {
+        let Some(Pending { work: Work::Gather(_), .. }) = self.pending.get(&id.serial) else { return };
+        if id.node != self.me || !self.heard(id.serial, from) {
             return;
         }
-        gathering.waiting.swap_remove(place);
         let bytes = found.entry.as_ref().map_or(0, |entry| entry.value.bytes.len());
+        let full = self.pending_bytes.saturating_add(bytes) > limits::MAX_PENDING_BYTES;
+        let Some(pending) = self.pending.get_mut(&id.serial) else { return };
+        let Work::Gather(gathering) = &mut pending.work else { return };
+        // What this node asks for itself is bounded by the keys that it settles at a time.
+        if full && gathering.asker.is_some() {
+            return self.give_up_gather(id.serial, out);
+        }
         pending.bytes += bytes;
         self.pending_bytes += bytes;
         gathering.found.push((from, found));
@@ -117,18 +122,20 @@ impl Shard {
             self.pending_bytes -= pending.bytes - bytes;
             pending.bytes = bytes;
             gathering.found.clear();
-            gathering.waiting = others(view, &gathering.key);
-            self.send_gather(serial, out);
+            let targets = others(view, gathering.key.slot());
+            self.wait_for(serial, targets.clone());
+            self.send_gather(serial, &targets, out);
         }
         self.settle_gather(time, view, serial, false, out);
     }
 
     /// Answers when enough replicas have, or no more can.
     pub(super) fn settle_gather(&mut self, time: Time, view: &View, serial: u64, last: bool, out: &mut Outbox) {
-        let Some(Pending { work: Work::Gather(gathering), .. }) = self.pending.get_mut(&serial) else { return };
-        gathering.waiting.retain(|node| view.is_alive(*node));
+        let Some(Pending { work: Work::Gather(_), .. }) = self.pending.get(&serial) else { return };
+        self.wait_for_living(serial, view);
+        let Some(Pending { work: Work::Gather(gathering), waiting, .. }) = self.pending.get(&serial) else { return };
         let needed = view.majority(gathering.key.slot());
-        let heard = gathering.waiting.is_empty();
+        let heard = waiting.is_empty();
         let enough = gathering.purpose == Purpose::Read
             && gathering.found.len() >= usize::from(needed)
             // Where one of them may have missed something, a majority may not know what the others do.
@@ -161,8 +168,15 @@ impl Shard {
         if pending.deadline <= time.instant {
             return self.settle_gather(time, view, serial, true, out);
         }
-        self.again(time.instant, serial);
-        self.send_gather(serial, out);
+        let again = self.repeat(time, serial);
+        self.send_gather(serial, &again, out);
+    }
+
+    /// There is no room for what the replicas say. Nothing was decided yet.
+    fn give_up_gather(&mut self, serial: u64, out: &mut Outbox) {
+        let Some(Pending { work: Work::Gather(gathering), .. }) = self.release(serial) else { return };
+        self.counters.busy += 1;
+        self.respond(gathering.asker, &gathering.key, Err(Failure::Busy { limit: "MAX_PENDING_BYTES" }), out);
     }
 
     /// A read of a key in doubt, now that all have said what they hold.
@@ -189,7 +203,7 @@ impl Shard {
         }
         let present = self.peek(time.unix, &key, self.place(&key)).map(|entry| entry.version);
         let elsewhere = found.iter().filter_map(|(_, found)| found.holding.version).max();
-        if wanted == Wanted::Version && elsewhere > present && self.room(0).is_ok() {
+        if wanted == Wanted::Version && elsewhere > present && self.room(0, &others(view, key.slot())).is_ok() {
             let purpose = Purpose::Settle { pull, wanted: Wanted::Copy };
             return self.gather(time, view, None, Instant::NEVER, key, purpose, out);
         }
@@ -234,11 +248,11 @@ impl Shard {
         }
     }
 
-    fn send_gather(&mut self, serial: u64, out: &mut Outbox) {
+    pub(super) fn send_gather(&mut self, serial: u64, targets: &[NodeId], out: &mut Outbox) {
         let Some(Pending { work: Work::Gather(gathering), .. }) = self.pending.get(&serial) else { return };
         let id = RequestId { node: self.me, serial };
         let wanted = gathering.purpose.wanted();
-        for to in &gathering.waiting {
+        for to in targets {
             out.send(*to, Message::Fetch { id, key: gathering.key.clone(), wanted });
         }
     }
@@ -267,10 +281,4 @@ fn inspected(view: &View, key: &Key, found: &[(NodeId, Found)]) -> Answer {
     let held = |node| found.iter().find(|(from, _)| *from == node).map(|(_, found)| found.holding);
     let replicas = view.replicas(key.slot()).iter();
     Answer::Inspected(replicas.map(|node| Inspection { node: *node, held: held(*node) }).collect())
-}
-
-/// The replicas to ask: all that are believed alive, but this node.
-fn others(view: &View, key: &Key) -> Vec<NodeId> {
-    let replicas = view.replicas(key.slot()).iter().copied();
-    replicas.filter(|node| *node != view.me && view.is_alive(*node)).collect()
 }

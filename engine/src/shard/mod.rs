@@ -8,7 +8,9 @@
 //! acknowledged below its level, and what was removed does not come back by a late message.
 
 mod answered;
+mod awaited;
 mod counters;
+mod flight;
 mod floors;
 mod forward;
 mod gather;
@@ -23,6 +25,7 @@ mod vouch;
 mod write;
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::clock::Clock;
@@ -37,7 +40,9 @@ use crate::store::{Limits, Store};
 use crate::time::{Instant, Time, UnixMs};
 use crate::view::View;
 use answered::{Answered, Known};
+use awaited::Awaited;
 pub use counters::Counters;
+use flight::Flights;
 use floors::Floors;
 pub use local::{Local, Place};
 use sources::Sources;
@@ -63,6 +68,8 @@ pub struct Shard {
     serial: u64,
     pending: BTreeMap<u64, Pending>,
     pending_bytes: usize,
+    awaited: Awaited,
+    flights: Flights,
     /// When each pending request is next looked at.
     timers: BTreeSet<(Instant, u64)>,
     answered: Answered,
@@ -108,6 +115,8 @@ struct Pending {
     attempt: u32,
     /// Bytes of values that it holds.
     bytes: usize,
+    /// Peers whose answers it waits for.
+    waiting: Vec<NodeId>,
     work: Work,
 }
 
@@ -170,6 +179,8 @@ impl Shard {
             rng,
             pending: BTreeMap::new(),
             pending_bytes: 0,
+            awaited: Awaited::default(),
+            flights: Flights::default(),
             timers: BTreeSet::new(),
             answered: Answered::default(),
             seen: now,
@@ -181,6 +192,7 @@ impl Shard {
     pub fn submit(&mut self, time: Time, view: &View, client: ClientToken, request: Request, out: &mut Outbox) {
         self.see(time, view);
         self.begin(time, view, Asker::Client(client), request, out);
+        self.go_on(time, view, out);
     }
 
     /// A peer says something about a slot of this stripe.
@@ -213,12 +225,13 @@ impl Shard {
             // The control plane's: never routed here. A peer that sends one anyway is not worth an abort.
             Message::Ping { .. } | Message::Pong { .. } => {}
         }
+        self.go_on(time, view, out);
     }
 
     /// The control plane has published another view: what waits for a member that is gone waits no longer.
     pub fn view_changed(&mut self, time: Time, view: &View, out: &mut Outbox) {
         self.see(time, view);
-        let serials: alloc::vec::Vec<u64> = self.pending.keys().copied().collect();
+        let serials: Vec<u64> = self.pending.keys().copied().collect();
         for serial in serials {
             match self.pending.get(&serial).map(|pending| &pending.work) {
                 Some(Work::Forward(_)) => self.reroute(time, view, serial, out),
@@ -227,6 +240,7 @@ impl Shard {
                 Some(Work::Pull(_)) | None => {}
             }
         }
+        self.go_on(time, view, out);
         self.start_pulls(time, out);
     }
 
@@ -242,6 +256,7 @@ impl Shard {
                 Work::Pull(_) => self.pull_due(time, view, serial, out),
             }
         }
+        self.go_on(time, view, out);
         self.start_pulls(time, out);
         self.answered.forget(time.instant);
         self.expire(time.unix, out);
@@ -299,6 +314,12 @@ impl Shard {
         }
     }
 
+    /// Sends what had to wait for something that is over now.
+    fn go_on(&mut self, time: Time, view: &View, out: &mut Outbox) {
+        self.take_off(time, view, out);
+        self.repeat_held_back(time, view, out);
+    }
+
     /// Carries a request out, or passes it on.
     fn begin(&mut self, time: Time, view: &View, asker: Asker, request: Request, out: &mut Outbox) {
         let slot = request.key.slot();
@@ -335,7 +356,7 @@ impl Shard {
         let writes = request.operation.writes();
         if writes {
             match self.answered.ask(id) {
-                Known::New if self.answered.is_full() => {
+                Known::New if self.answered.is_full(self.lanes) => {
                     self.counters.busy += 1;
                     return self.reply(asker, slot, Err(Failure::Busy { limit: "MAX_ANSWERED" }), out);
                 }
@@ -374,23 +395,25 @@ impl Shard {
         }
     }
 
-    /// Room for one more pending request of that size?
-    fn room(&mut self, bytes: usize) -> Result<(), Failure> {
+    /// Room for one more pending request of that size that waits for those peers?
+    fn room(&mut self, bytes: usize, peers: &[NodeId]) -> Result<(), Failure> {
         let limit = match () {
             () if self.pending.len() >= limits::MAX_PENDING => "MAX_PENDING",
             () if self.pending_bytes.saturating_add(bytes) > limits::MAX_PENDING_BYTES => "MAX_PENDING_BYTES",
+            () if peers.iter().any(|peer| self.awaited.is_full(*peer)) => "MAX_PENDING_FOR_PEER",
             () => return Ok(()),
         };
         self.counters.busy += 1;
         Err(Failure::Busy { limit })
     }
 
-    fn hold(&mut self, now: Instant, deadline: Instant, bytes: usize, work: Work) -> u64 {
+    fn hold(&mut self, now: Instant, deadline: Instant, bytes: usize, waiting: Vec<NodeId>, work: Work) -> u64 {
         let serial = self.next_serial();
         let wake = self.backoff(now, 0).min(deadline);
         self.timers.insert((wake, serial));
         self.pending_bytes += bytes;
-        self.pending.insert(serial, Pending { wake, deadline, attempt: 0, bytes, work });
+        waiting.iter().for_each(|peer| self.awaited.begin(*peer));
+        self.pending.insert(serial, Pending { wake, deadline, attempt: 0, bytes, waiting, work });
         serial
     }
 
@@ -398,7 +421,23 @@ impl Shard {
         let pending = self.pending.remove(&serial)?;
         self.timers.remove(&(pending.wake, serial));
         self.pending_bytes -= pending.bytes;
+        pending.waiting.iter().for_each(|peer| self.awaited.end(*peer, serial));
         Some(pending)
+    }
+
+    /// Looks at a pending request at that moment.
+    fn wake_at(&mut self, serial: u64, at: Instant) {
+        let Some(pending) = self.pending.get_mut(&serial) else { return };
+        self.timers.remove(&(pending.wake, serial));
+        pending.wake = at;
+        self.timers.insert((at, serial));
+    }
+
+    /// A pending request that has waited for others is sent for the first time.
+    fn sent_first(&mut self, now: Instant, serial: u64) {
+        let wake = self.backoff(now, 0);
+        let Some(deadline) = self.pending.get(&serial).map(|pending| pending.deadline) else { return };
+        self.wake_at(serial, wake.min(deadline));
     }
 
     /// Looks at a pending request again after the next step of its backoff, and at its deadline at the latest.
@@ -406,11 +445,10 @@ impl Shard {
         let Some(attempt) = self.pending.get(&serial).map(|pending| pending.attempt) else { return };
         let wake = self.backoff(now, attempt + 1);
         let pending = self.pending.get_mut(&serial).expect("looked up above");
-        self.timers.remove(&(pending.wake, serial));
         pending.attempt += 1;
         // Past its deadline only the replication of a write is left, which has none.
-        pending.wake = if pending.deadline > now { wake.min(pending.deadline) } else { wake };
-        self.timers.insert((pending.wake, serial));
+        let wake = if pending.deadline > now { wake.min(pending.deadline) } else { wake };
+        self.wake_at(serial, wake);
         self.counters.retries += 1;
     }
 
@@ -429,4 +467,10 @@ impl Shard {
         let mut noted = local::noted!(self, now, Some(out));
         self.store.expire(now, EXPIRY_BATCH, &mut |removal| noted.removal(&removal));
     }
+}
+
+/// The replicas of a slot to ask or to tell: all that are believed alive, but this node.
+fn others(view: &View, slot: Slot) -> Vec<NodeId> {
+    let replicas = view.replicas(slot).iter().copied();
+    replicas.filter(|node| *node != view.me && view.is_alive(*node)).collect()
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::gather::Purpose;
 use super::listing::KEYS;
-use super::{Pending, Shard, Work};
+use super::{Pending, Shard, Work, others};
 use crate::effect::{Event, Outbox};
 use crate::id::{Lanes, NodeId, RequestId, Slot, Version};
 use crate::limits::{MAX_CLOCK_AHEAD, MAX_SETTLING};
@@ -102,7 +102,7 @@ impl Shard {
             todo: VecDeque::new(),
             settling: 0,
         };
-        let serial = self.hold(time.instant, Instant::NEVER, 0, Work::Pull(pulling));
+        let serial = self.hold(time.instant, Instant::NEVER, 0, Vec::new(), Work::Pull(pulling));
         self.send_sync(serial, out);
     }
 
@@ -230,7 +230,7 @@ impl Shard {
             Todo::Held(key) => (key, Wanted::Version),
         };
         let key = key.clone();
-        if self.room(0).is_err() {
+        if self.room(0, &others(view, key.slot())).is_err() {
             return Err(todo);
         }
         if let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) {
@@ -281,9 +281,9 @@ impl Shard {
 
     /// Looks at a pending request at that moment, however often it was repeated.
     fn look_again(&mut self, serial: u64, at: Instant) {
-        let Some(pending) = self.pending.get_mut(&serial) else { return };
-        self.timers.remove(&(pending.wake, serial));
-        (pending.wake, pending.attempt) = (at, 0);
-        self.timers.insert((at, serial));
+        if let Some(pending) = self.pending.get_mut(&serial) {
+            pending.attempt = 0;
+        }
+        self.wake_at(serial, at);
     }
 }

@@ -422,16 +422,4 @@ fn conditions_are_decided_by_what_is_there() {
     assert_eq!(outcome(&mut trio, Condition::Is(version)), Ok(Answer::Unmet { present: Some(next) }));
 }
 
-#[test]
-fn too_many_requests_are_turned_away_and_none_is_forgotten() {
-    let (mut trio, key) = Trio::with_key();
-    for _ in 0..limits::MAX_PENDING {
-        trio.ask(N1, &key, set("v", WriteLevel::Live));
-    }
-    let refused = trio.ask(N1, &key, set("v", WriteLevel::Live));
-    assert_eq!(trio.reply(refused), Some(Err(Failure::Busy { limit: "MAX_PENDING" })));
-    assert_eq!(trio.replies.len(), 1);
-    trio.carry_all();
-    assert_eq!(trio.replies.len(), limits::MAX_PENDING + 1);
-    assert_eq!(copies(&trio.done(N1, &key, set("v", WriteLevel::Live))), 3);
-}
+mod load;

@@ -3,11 +3,9 @@
 //! A write outlives its answer: it is repeated to every replica believed alive until that replica has it, so that a
 //! later primary does not serve what an acknowledged write has replaced.
 
-use alloc::vec::Vec;
-
 use super::gather::Purpose;
 use super::local::{self, Known, Put};
-use super::{Asker, Pending, Shard, Work};
+use super::{Asker, Pending, Shard, Work, others};
 use crate::effect::{Event, Outbox};
 use crate::error::Failure;
 use crate::id::{NodeId, RequestId, Slot, Version};
@@ -31,8 +29,6 @@ pub(super) struct Writing {
     /// What the answer says was there before.
     existed: bool,
     removes: bool,
-    /// Replicas that have not confirmed.
-    waiting: Vec<NodeId>,
     /// Replicas that have, this node included.
     copies: u8,
 }
@@ -134,7 +130,7 @@ impl Shard {
             self.counters.sets += 1;
         }
         out.event(|| Event::Applied { key: key.clone(), version, removed, primary: true });
-        let waiting = others(view, &key);
+        let waiting = others(view, slot);
         let mut writing = Writing {
             asker: Some(asker),
             key,
@@ -143,10 +139,9 @@ impl Shard {
             sent: version,
             existed: present.is_some(),
             removes,
-            waiting,
             copies: 1,
         };
-        if writing.waiting.is_empty() {
+        if waiting.is_empty() {
             let outcome = Ok(writing.answer());
             return self.reply(asker, slot, outcome, out);
         }
@@ -155,10 +150,10 @@ impl Shard {
             writing.asker = None;
             self.reply(asker, slot, outcome, out);
         }
-        let (key, targets) = (writing.key.clone(), writing.waiting.clone());
-        let serial = self.hold(time.instant, deadline, 0, Work::Write(writing));
+        let key = writing.key.clone();
+        let serial = self.hold(time.instant, deadline, 0, waiting.clone(), Work::Write(writing));
         let id = RequestId { node: self.me, serial };
-        for to in targets {
+        for to in waiting {
             out.send(to, Message::Replicate { id, key: key.clone(), change: change.clone() });
         }
     }
@@ -175,23 +170,23 @@ impl Shard {
         verdict: Verdict,
         out: &mut Outbox,
     ) {
-        let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&id.serial) else { return };
-        if id.node != self.me || version != writing.sent {
+        let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get(&id.serial) else { return };
+        if id.node != self.me || version != writing.sent || !self.heard(id.serial, from) {
             return;
         }
-        let Some(place) = writing.waiting.iter().position(|node| *node == from) else { return };
         match verdict {
             Verdict::Applied => {
-                writing.waiting.swap_remove(place);
-                writing.copies += 1;
+                if let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&id.serial) {
+                    writing.copies += 1;
+                }
                 self.settle_write(view, id.serial, out);
             }
-            Verdict::Refused { held } => self.move_on(time, view, id.serial, from, held, out),
+            Verdict::Refused { held } => self.move_on(time, view, id.serial, held, out),
         }
     }
 
     /// A replica knows of a version that is not below this write's.
-    fn move_on(&mut self, time: Time, view: &View, serial: u64, from: NodeId, held: Version, out: &mut Outbox) {
+    fn move_on(&mut self, time: Time, view: &View, serial: u64, held: Version, out: &mut Outbox) {
         self.clock.observe(held);
         let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get(&serial) else { return };
         let (key, own) = (writing.key.clone(), writing.version);
@@ -214,44 +209,39 @@ impl Shard {
                 version
             }
             // The value is gone from here, and the replica knows of something newer: there is nothing to tell it.
-            (None, false) => {
-                if let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) {
-                    writing.waiting.retain(|node| *node != from);
-                }
-                return self.settle_write(view, serial, out);
-            }
+            (None, false) => return self.settle_write(view, serial, out),
         };
-        let targets = others(view, &key);
+        let targets = others(view, key.slot());
         if let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) {
             if writing.removes || current == Some(own) {
                 writing.version = next;
             }
             writing.sent = next;
             writing.copies = 1;
-            writing.waiting = targets;
         }
-        self.send_write(time.unix, serial, out);
+        self.wait_for(serial, targets.clone());
+        self.send_write(time.unix, serial, &targets, out);
         self.settle_write(view, serial, out);
     }
 
     /// Answers when the level is met or can no longer be; ends when no replica is waited for.
     pub(super) fn settle_write(&mut self, view: &View, serial: u64, out: &mut Outbox) {
-        let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) else { return };
-        writing.waiting.retain(|node| view.is_alive(*node));
+        self.wait_for_living(serial, view);
+        let Some(Pending { work: Work::Write(writing), waiting, .. }) = self.pending.get_mut(&serial) else { return };
         let slot = writing.key.slot();
         let needed = needed(view, &writing.key, writing.level);
         let met = match writing.level {
             WriteLevel::One => true,
-            WriteLevel::Live => writing.waiting.is_empty(),
+            WriteLevel::Live => waiting.is_empty(),
             WriteLevel::Quorum | WriteLevel::All => writing.copies >= needed,
         };
-        let hopeless = usize::from(writing.copies) + writing.waiting.len() < usize::from(needed);
+        let hopeless = usize::from(writing.copies) + waiting.len() < usize::from(needed);
         let outcome = match (met, hopeless) {
             (true, _) => Some(Ok(writing.answer())),
             (false, true) => Some(Err(Failure::Indeterminate { copies: writing.copies })),
             (false, false) => None,
         };
-        let done = writing.waiting.is_empty();
+        let done = waiting.is_empty();
         let asker = outcome.is_some().then(|| writing.asker.take()).flatten();
         if done {
             self.release(serial);
@@ -272,12 +262,15 @@ impl Shard {
             self.reply(asker, slot, Err(Failure::Indeterminate { copies }), out);
         }
         self.settle_write(view, serial, out);
-        self.again(time.instant, serial);
-        self.send_write(time.unix, serial, out);
+        let again = self.repeat(time, serial);
+        self.send_write(time.unix, serial, &again, out);
     }
 
     /// Sends the key's state as it is now: a later write under the same key makes an earlier one's value useless.
-    fn send_write(&mut self, now: UnixMs, serial: u64, out: &mut Outbox) {
+    pub(super) fn send_write(&mut self, now: UnixMs, serial: u64, targets: &[NodeId], out: &mut Outbox) {
+        if targets.is_empty() {
+            return;
+        }
         let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get(&serial) else { return };
         let (key, version) = (writing.key.clone(), writing.sent);
         let change = match self.peek(now, &key, self.place(&key)).map(|entry| local::owned(&entry)) {
@@ -288,7 +281,7 @@ impl Shard {
         let id = RequestId { node: self.me, serial };
         let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) else { return };
         writing.sent = sent;
-        for to in &writing.waiting {
+        for to in targets {
             out.send(*to, Message::Replicate { id, key: key.clone(), change: change.clone() });
         }
     }
@@ -299,7 +292,7 @@ impl Shard {
         if alive < needed {
             return Err(Failure::Unavailable { needed, alive });
         }
-        self.room(0)
+        self.room(0, &others(view, key.slot()))
     }
 }
 
@@ -321,12 +314,6 @@ impl Writing {
 /// primary, and the level asks for nobody else, or nobody else is there to be asked.
 pub fn writes_at_once(view: &View, slot: Slot, level: WriteLevel) -> bool {
     view.is_primary(slot) && (level == WriteLevel::One || view.alive_replicas(slot) == 1)
-}
-
-/// The replicas that are to confirm: all that are believed alive, but this node.
-fn others(view: &View, key: &Key) -> Vec<NodeId> {
-    let replicas = view.replicas(key.slot()).iter().copied();
-    replicas.filter(|node| *node != view.me && view.is_alive(*node)).collect()
 }
 
 /// Copies without which the level cannot be met.

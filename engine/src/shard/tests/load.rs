@@ -1,0 +1,215 @@
+//! What a shard does when there is more to do than it can: it bounds what waits, shares what can be shared, and does
+//! not press those who do not answer.
+
+use alloc::vec;
+
+use super::*;
+use crate::request::Holding;
+
+/// How many messages of that kind are on the bus to that node.
+fn on_the_bus(trio: &Trio, to: NodeId, kind: &str) -> usize {
+    trio.bus.iter().filter(|(_, receiver, message)| *receiver == to && message.kind() == kind).count()
+}
+
+/// A key whose replicas are those, in this order.
+fn key_of(trio: &Trio, replicas: [NodeId; 3], name: &str) -> Key {
+    let mut keys = (0..).map(|number| Key::new(format!("{name}{number}")).unwrap());
+    keys.find(|key| trio.views[0].replicas(key.slot()) == replicas).unwrap()
+}
+
+#[test]
+fn too_many_requests_are_turned_away_and_none_is_forgotten() {
+    let (mut trio, key) = Trio::with_key();
+    for _ in 0..limits::MAX_PENDING_FOR_PEER {
+        trio.ask(N1, &key, set("v", WriteLevel::Live));
+    }
+    // Writes, quorum reads and, at the other nodes, whatever is passed on: each is turned away before it does anything.
+    let refused = Some(Err(Failure::Busy { limit: "MAX_PENDING_FOR_PEER" }));
+    for operation in [set("w", WriteLevel::Live), set("w", WriteLevel::One), get(ReadLevel::Quorum)] {
+        let client = trio.ask(N1, &key, operation);
+        assert_eq!(trio.reply(client), refused);
+    }
+    assert_eq!((trio.replies.len(), trio.counters(N1).busy), (3, 3));
+    // What waits for nobody is answered all the same.
+    let client = trio.ask(N1, &key, get(ReadLevel::Primary));
+    assert_eq!(value(trio.reply(client).unwrap()).as_deref(), Some(&b"v"[..]));
+    trio.carry_all();
+    assert_eq!(trio.replies.len(), limits::MAX_PENDING_FOR_PEER + 4);
+    assert_eq!(copies(&trio.done(N1, &key, set("v", WriteLevel::Live))), 3);
+}
+
+#[test]
+fn a_silent_peer_leaves_room_for_what_others_answer() {
+    let (mut trio, key) = Trio::with_key();
+    let elsewhere = key_of(&trio, [N3, N2, N1], "other");
+    let mut refused = None;
+    for _ in 0..=limits::MAX_PENDING_FOR_PEER {
+        // n1 says nothing: everybody who asks n2 for its keys waits.
+        refused = Some(trio.ask(N2, &key, get(ReadLevel::Primary)));
+        trio.bus.clear();
+    }
+    let limit = "MAX_PENDING_FOR_PEER";
+    assert_eq!(trio.reply(refused.unwrap()), Some(Err(Failure::Busy { limit })));
+    // n3 does, and is asked.
+    assert_eq!(value(trio.done(N2, &elsewhere, get(ReadLevel::Primary))), None);
+    // Those who wait are told when their time is over, and their room is there for others.
+    for _ in 0..25 {
+        trio.wait(100);
+        trio.bus.clear();
+    }
+    assert_eq!((trio.shards[1].in_flight(), trio.replies.len()), (0, limits::MAX_PENDING_FOR_PEER + 2));
+    assert_eq!(value(trio.done(N2, &key, get(ReadLevel::Primary))), None);
+}
+
+#[test]
+fn reads_of_one_key_are_sent_one_at_a_time() {
+    let (mut trio, key) = Trio::with_key();
+    trio.done(N1, &key, set("old", WriteLevel::All)).unwrap();
+    let first = trio.ask(N2, &key, get(ReadLevel::Primary));
+    // The primary answers it, and then takes a write: whoever asks from here on must not be told "old".
+    trio.carry(|_, to, message| to == N1 && matches!(message, Message::Forward { .. }) || to == N2);
+    assert_eq!(value(trio.reply(first).unwrap()).as_deref(), Some(&b"old"[..]));
+    let second = trio.ask(N2, &key, get(ReadLevel::Primary));
+    let (from, to, forward) = trio.bus.pop_front().expect("the second is sent at once");
+    trio.at(to, |shard, time, view, out| shard.receive(time, view, from, forward, out));
+    let answer = trio.bus.pop_front().expect("an answer that is not delivered yet");
+    trio.done(N1, &key, set("new", WriteLevel::All)).unwrap();
+    let later: Vec<u64> = (0..100).map(|_| trio.ask(N2, &key, get(ReadLevel::Primary))).collect();
+    assert_eq!(trio.bus.len(), 0, "while one is under way, no other is sent");
+    trio.bus.push_back(answer);
+    trio.carry(|_, to, _| to == N2);
+    assert_eq!(value(trio.reply(second).unwrap()).as_deref(), Some(&b"old"[..]));
+    assert!(later.iter().all(|client| trio.reply(*client).is_none()), "what was sent before they asked is not theirs");
+    // The next one went out for all of them when that answer came; it was lost on the way, and is repeated.
+    trio.wait(200);
+    assert_eq!(on_the_bus(&trio, N1, "forward"), 1);
+    trio.carry_all();
+    for client in &later {
+        assert_eq!(value(trio.reply(*client).unwrap()).as_deref(), Some(&b"new"[..]));
+        assert_eq!(trio.served[client], N1);
+    }
+    assert_eq!((trio.counters(N2).shared, trio.shards[1].in_flight()), (100, 0));
+}
+
+#[test]
+fn whoever_shares_a_read_keeps_its_own_deadline() {
+    let (mut trio, key) = Trio::with_key();
+    let mut within = |node, ms| {
+        trio.clients += 1;
+        let client = ClientToken(trio.clients);
+        let timeout = Duration::from_millis(ms);
+        let request = Request { key: key.clone(), operation: get(ReadLevel::Primary), timeout };
+        trio.at(node, |shard, time, view, out| shard.submit(time, view, client, request, out));
+        client.0
+    };
+    let (leader, short, long) = (within(N2, 300), within(N2, 50), within(N2, 1_000));
+    trio.bus.clear();
+    trio.wait(60);
+    assert_eq!((trio.reply(short), trio.reply(leader)), (Some(Err(Failure::Timeout)), None));
+    trio.wait(250);
+    assert_eq!((trio.reply(leader), trio.reply(long)), (Some(Err(Failure::Timeout)), None));
+    // The one that has time left is sent for itself.
+    assert!(on_the_bus(&trio, N1, "forward") >= 1);
+    trio.carry_all();
+    assert_eq!(trio.reply(long), Some(Ok(Answer::Missing)));
+    assert_eq!(trio.shards[1].in_flight(), 0);
+}
+
+#[test]
+fn reads_that_share_go_where_the_slot_goes() {
+    let cases: [(&[NodeId], Option<NodeId>); 3] = [(&[N2, N3], Some(N2)), (&[N3], Some(N3)), (&[], None)];
+    for (alive, expected) in cases {
+        let (mut trio, key) = Trio::with_key();
+        trio.done(N1, &key, set("v", WriteLevel::All)).unwrap();
+        let asking = if expected.is_some() { N3 } else { N2 };
+        let reads: Vec<u64> = (0..10).map(|_| trio.ask(asking, &key, get(ReadLevel::Primary))).collect();
+        trio.bus.clear();
+        if expected.is_some() {
+            trio.alive(alive);
+        } else {
+            // Both others are gone, one after the other: it answers for itself.
+            trio.alive(&[N2, N3]);
+            trio.alive(&[N2]);
+        }
+        trio.carry_all();
+        for client in reads {
+            assert_eq!(value(trio.reply(client).unwrap()).as_deref(), Some(&b"v"[..]), "alive: {alive:?}");
+            assert_eq!(trio.served[&client], expected.unwrap_or(N2));
+        }
+        assert_eq!(trio.shards[usize::from(asking.0) - 1].in_flight(), 0);
+    }
+}
+
+#[test]
+fn repetitions_are_few_while_a_peer_is_silent_and_many_when_it_answers() {
+    let (mut trio, key) = Trio::with_key();
+    let writes = 1_000;
+    for _ in 0..writes {
+        trio.ask(N1, &key, set("v", WriteLevel::Live));
+    }
+    trio.carry(|_, to, _| to != N3);
+    let mut repeated = 0;
+    for _ in 0..12 {
+        trio.wait(100);
+        repeated += on_the_bus(&trio, N3, "replicate");
+        trio.bus.clear();
+    }
+    // 1.2 seconds, after which a silent peer is suspected: without a budget each of the 1,000 is repeated three times.
+    assert!((1..=writes / 4).contains(&repeated), "{repeated} repetitions of {writes} writes");
+    assert!(trio.counters(N1).held_back > 0);
+    // It is back: all get through at its pace, though none of them is due before long.
+    for _ in 0..20 {
+        trio.wait(100);
+        trio.carry_all();
+    }
+    assert_eq!((trio.shards[0].in_flight(), trio.replies.len()), (0, writes));
+    assert_eq!(trio.held(N3, &key), Some(&b"v"[..]));
+}
+
+#[test]
+fn one_message_that_is_never_answered_holds_up_no_other() {
+    let (mut trio, key) = Trio::with_key();
+    let other = key_of(&trio, [N1, N2, N3], "other");
+    for _ in 0..limits::MAX_REPEATING {
+        trio.ask(N1, &key, set("v", WriteLevel::One));
+    }
+    let stuck = |message: &Message| matches!(message, Message::Replicate { key: about, .. } if *about == key);
+    trio.bus.clear();
+    trio.wait(200);
+    // As many as may be repeated are, and none of them ever arrives.
+    trio.ask(N1, &other, set("w", WriteLevel::One));
+    trio.bus.clear();
+    for _ in 0..20 {
+        trio.wait(500);
+        trio.carry(|_, to, message| !(to == N3 && stuck(message)));
+    }
+    assert_eq!((trio.held(N3, &key), trio.held(N3, &other)), (None, Some(&b"w"[..])));
+    assert_eq!(trio.shards[0].in_flight() as usize, limits::MAX_REPEATING);
+}
+
+#[test]
+fn values_that_wait_for_other_replicas_are_bounded() {
+    let (mut trio, key) = Trio::with_key();
+    let value = Value { bytes: vec![7; 64 << 20].into(), media: Bytes::new() };
+    let version = Version::new(UnixMs(START), 1, N1);
+    let reads: Vec<u64> = (0..5).map(|_| trio.ask(N1, &key, get(ReadLevel::Quorum))).collect();
+    let asked: Vec<_> = trio.bus.drain(..).filter(|(_, to, _)| *to == N2).collect();
+    for (_, _, message) in asked {
+        let Message::Fetch { id, .. } = message else { panic!("{message:?}") };
+        // It may have missed something: so the third is waited for, and the value is kept so long.
+        let holding = Holding { version: Some(version), doubt: true, ..Holding::default() };
+        let entry = Some(Entry { value: value.clone(), version, deadline: None });
+        trio.bus.push_back((N2, N1, Message::Fetched { id, slot: key.slot(), holding, entry }));
+    }
+    trio.carry_all();
+    let (last, others) = reads.split_last().unwrap();
+    assert_eq!(trio.reply(*last), Some(Err(Failure::Busy { limit: "MAX_PENDING_BYTES" })));
+    assert!(others.iter().all(|client| trio.reply(*client).is_none()));
+    // With the third given up they are done, and there is room again.
+    let write = trio.ask(N2, &key, set("v", WriteLevel::Live));
+    trio.alive(&[N1, N2]);
+    trio.carry_all();
+    assert!(others.iter().all(|client| matches!(trio.reply(*client), Some(Ok(Answer::Found(_))))));
+    assert!(trio.reply(write).is_some_and(|outcome| outcome.is_ok()));
+    assert_eq!(trio.shards[0].in_flight(), 0);
+}
