@@ -1,0 +1,195 @@
+//! One entry in memory: one allocation.
+//!
+//! ```text
+//! stamp u64 | older | newer | hash u32 | timer u32 | value length u31, "has media" u1 | node u16 | key length u16
+//!   | [media length u8] | key | value | media
+//! ```
+//!
+//! What finding, ordering and judging an entry needs lies in front of its key, so that a look-up in a store larger than
+//! the caches waits for memory twice: for its line of the index, and for the entry.
+//!
+//! Depends on the allocator alone. Only the list above this module reaches what is not public here.
+
+use alloc::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use core::ptr::NonNull;
+
+use crate::id::{NodeId, Version};
+use crate::limits::{MAX_KEY, MAX_MEDIA, MAX_VALUE};
+
+/// Where an entry is, until it is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At(NonNull<Header>);
+
+/// What a new entry holds. The parts are copied once, here.
+pub struct New<'a> {
+    pub version: Version,
+    pub hash: u32,
+    pub key: &'a [u8],
+    pub value: &'a [u8],
+    pub media: &'a [u8],
+}
+
+/// What stands before the bytes. Stored as it is, in native byte order: an entry never leaves memory.
+#[repr(C)]
+pub(super) struct Header {
+    pub(super) stamp: u64,
+    /// The entry used next before this one.
+    pub(super) older: Option<At>,
+    /// The entry used next after this one.
+    pub(super) newer: Option<At>,
+    pub(super) hash: u32,
+    pub(super) timer: u32,
+    value_and_flag: u32,
+    pub(super) node: u16,
+    key: u16,
+}
+
+/// The lifetimes of what these give are as long as the caller likes. Outside of the list they are those of a borrow of
+/// it, or of a `Removed`.
+impl At {
+    #[cfg(test)]
+    pub fn address(self) -> usize {
+        self.0.addr().get()
+    }
+
+    pub(super) fn allocate(new: &New<'_>) -> At {
+        let New { version, hash, key, value, media } = *new;
+        assert!(key.len() <= MAX_KEY && value.len() <= MAX_VALUE && media.len() <= MAX_MEDIA, "lengths are checked");
+        let flag = if media.is_empty() { 0 } else { HAS_MEDIA };
+        let value_and_flag = value.len() as u32 | flag;
+        let prefix = HEADER + usize::from(flag != 0);
+        let layout = layout(prefix + key.len() + value.len() + media.len());
+        // SAFETY: the layout is at least a header long, so never of size zero.
+        let Some(pointer) = NonNull::new(unsafe { alloc(layout) }.cast::<Header>()) else { handle_alloc_error(layout) };
+        let (stamp, node, key_len) = (version.stamp, version.node.0, key.len() as u16);
+        let header =
+            Header { stamp, older: None, newer: None, hash, timer: NO_TIMER, value_and_flag, node, key: key_len };
+        // SAFETY: the allocation is as long as the prefix and the three parts, in that order, and nobody else has it.
+        unsafe {
+            pointer.write(header);
+            let bytes = pointer.cast::<u8>();
+            if flag != 0 {
+                bytes.add(HEADER).write(media.len() as u8);
+            }
+            let mut at = bytes.add(prefix);
+            for part in [key, value, media] {
+                at.copy_from_nonoverlapping(NonNull::from(part).cast(), part.len());
+                at = at.add(part.len());
+            }
+        }
+        At(pointer)
+    }
+
+    /// Puts another value and media type of the same lengths in their places. False, and nothing changed, when the
+    /// lengths differ.
+    pub(super) fn rewrite(self, value: &[u8], media: &[u8]) -> bool {
+        let (prefix, key, value_len, media_len) = self.lengths();
+        if value_len != value.len() || media_len != media.len() {
+            return false;
+        }
+        // SAFETY: the places are inside the allocation and as long as what is copied. The list is borrowed exclusively,
+        // so nothing that is copied from can overlap them.
+        unsafe {
+            let at = self.0.cast::<u8>().add(prefix + key);
+            at.copy_from_nonoverlapping(NonNull::from(value).cast(), value.len());
+            at.add(value.len()).copy_from_nonoverlapping(NonNull::from(media).cast(), media.len());
+        }
+        true
+    }
+
+    /// Gives the memory back.
+    ///
+    /// # Safety
+    ///
+    /// Nobody may use this name, or what it gave, any more.
+    pub(super) unsafe fn free(self) {
+        let layout = layout(self.size());
+        // SAFETY: allocated with this layout: lengths never change.
+        unsafe { dealloc(self.0.as_ptr().cast(), layout) }
+    }
+
+    #[inline]
+    pub(super) fn header<'a>(self) -> &'a Header {
+        // SAFETY: `allocate` wrote it, and the entry is there as long as its name (see the module). No reference that
+        // `header_mut` gives lives longer than one statement.
+        unsafe { self.0.as_ref() }
+    }
+
+    #[inline]
+    pub(super) fn header_mut<'a>(mut self) -> &'a mut Header {
+        // SAFETY: as above, and each caller has the list exclusively, and ends its use before the next begins.
+        unsafe { self.0.as_mut() }
+    }
+
+    #[inline]
+    pub(super) fn version(self) -> Version {
+        let header = self.header();
+        Version { stamp: header.stamp, node: NodeId(header.node) }
+    }
+
+    #[inline]
+    pub(super) fn key<'a>(self) -> &'a [u8] {
+        let header = self.header();
+        let prefix = HEADER + usize::from(header.value_and_flag & HAS_MEDIA != 0);
+        self.part(prefix, usize::from(header.key))
+    }
+
+    #[inline]
+    pub(super) fn value<'a>(self) -> &'a [u8] {
+        let header = self.header();
+        let prefix = HEADER + usize::from(header.value_and_flag & HAS_MEDIA != 0);
+        self.part(prefix + usize::from(header.key), (header.value_and_flag & !HAS_MEDIA) as usize)
+    }
+
+    #[inline]
+    pub(super) fn media<'a>(self) -> &'a [u8] {
+        if self.header().value_and_flag & HAS_MEDIA == 0 {
+            return &[];
+        }
+        let (prefix, key, value, media) = self.lengths();
+        self.part(prefix + key + value, media)
+    }
+
+    /// Bytes before the key, of the key, of the value, and of the media type.
+    fn lengths(self) -> (usize, usize, usize, usize) {
+        let header = self.header();
+        let value = (header.value_and_flag & !HAS_MEDIA) as usize;
+        if header.value_and_flag & HAS_MEDIA == 0 {
+            return (HEADER, usize::from(header.key), value, 0);
+        }
+        // SAFETY: an entry with that flag has this byte behind its header.
+        let media = unsafe { self.0.cast::<u8>().add(HEADER).read() };
+        (HEADER + 1, usize::from(header.key), value, usize::from(media))
+    }
+
+    fn size(self) -> usize {
+        let (prefix, key, value, media) = self.lengths();
+        prefix + key + value + media
+    }
+
+    /// `len` bytes from `offset` on. Both come from the header, so they lie inside the allocation.
+    #[inline]
+    fn part<'a>(self, offset: usize, len: usize) -> &'a [u8] {
+        debug_assert!(offset + len <= self.size());
+        // SAFETY: `allocate` initialized every byte, and the pointer has the provenance of the whole allocation. What
+        // changes the bytes has the list exclusively.
+        unsafe { NonNull::slice_from_raw_parts(self.0.cast::<u8>().add(offset), len).as_ref() }
+    }
+}
+
+// SAFETY: a name; what it names is reached through the list, and so under the list's borrow.
+unsafe impl Send for At {}
+// SAFETY: as above.
+unsafe impl Sync for At {}
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, align_of::<Header>()).expect("three bounded lengths add up to less than 2^31")
+}
+
+/// The timer of an entry without a deadline.
+pub const NO_TIMER: u32 = u32::MAX;
+const HEADER: usize = size_of::<Header>();
+const HAS_MEDIA: u32 = 1 << 31;
+const _: () = assert!(HEADER == 24 + 2 * size_of::<usize>() && size_of::<Option<At>>() == size_of::<usize>());
+const _: () = assert!(MAX_KEY <= u16::MAX as usize && MAX_MEDIA <= u8::MAX as usize);
+const _: () = assert!(MAX_VALUE < 1 << 30, "the sum of all parts stays below 2^31, on 32-bit machines too");
