@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 
 use super::chunks::Chunked;
 use super::entries::At;
+use super::prefetch::prefetch;
 
 /// The table.
 #[derive(Clone)]
@@ -42,7 +43,7 @@ struct Line {
     at: [Option<At>; WIDTH],
     /// The lowest byte of each entry's hash bits; anything in a free bucket.
     tags: [u8; WIDTH],
-    /// How many lines each entry is from its home, or [`FAR`] for so many and more.
+    /// How many lines each entry is from its home; [`FAR`] for so many and more, [`FREE`] in a free bucket.
     away: [u8; WIDTH],
     /// How many entries live further right than here though their homes do not. Sticks at its highest.
     passed: u16,
@@ -67,9 +68,9 @@ impl Index {
         let mut home = segment.home(hash, self.bits);
         loop {
             let line = &segment.lines[home];
-            let mut same = line.same(hash);
-            while same != 0 {
-                if let Some(at) = line.at[same.trailing_zeros() as usize / 8 % WIDTH]
+            let mut same = equal(line.tags, hash as u8);
+            while let Some(bucket) = first(same) {
+                if let Some(at) = line.at[bucket]
                     && is_it(at)
                 {
                     return Some(at);
@@ -80,6 +81,15 @@ impl Index {
                 return None;
             }
             home += 1;
+        }
+    }
+
+    /// Begins to load the line where a search for that hash starts.
+    #[inline]
+    pub fn prefetch(&self, hash: u32) {
+        let segment = &self.segments[self.segment(hash)];
+        if segment.homes != 0 {
+            prefetch(&segment.lines[segment.home(hash, self.bits)]);
         }
     }
 
@@ -170,24 +180,48 @@ impl Index {
 }
 
 impl Line {
-    const NONE: Line = Line { at: [None; WIDTH], tags: [0; WIDTH], away: [0; WIDTH], passed: 0 };
+    const NONE: Line = Line { at: [None; WIDTH], tags: [0; WIDTH], away: [FREE; WIDTH], passed: 0 };
 
-    /// The highest bit of each byte whose bucket has the tag of that hash; now and then of one that has not.
+    /// The first free bucket.
     #[inline]
-    fn same(&self, hash: u32) -> u64 {
-        const LOW: u64 = 0x0101_0101_0101_0101;
-        let [a, b, c, d, e, f] = self.tags;
-        let differences = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]) ^ (u64::from(hash as u8) * LOW);
-        // Finding a zero byte: Warren, "Hacker's Delight", 6-1. The last two are not a bucket's.
-        differences.wrapping_sub(LOW) & !differences & (LOW << 7) & (u64::MAX >> 16)
+    fn free(&self) -> Option<usize> {
+        first(equal(self.away, FREE))
     }
-}
 
-impl Line {
+    /// The bucket of an entry with that hash.
+    #[inline]
+    fn bucket(&self, hash: u32, at: At) -> Option<usize> {
+        let mut same = equal(self.tags, hash as u8);
+        while let Some(bucket) = first(same) {
+            if self.at[bucket] == Some(at) {
+                return Some(bucket);
+            }
+            same &= same - 1;
+        }
+        None
+    }
+
+    /// The first bucket whose entry is known to be so many lines from home, or more; at least one and fewer than
+    /// [`FAR`].
+    #[inline]
+    fn strayed(&self, lines: u32) -> Option<usize> {
+        let away = together(self.away);
+        // No byte is above 127, so that none of these sums carries into the next.
+        let enough = away + LOW * u64::from(128 - lines);
+        let too_far = away + LOW * u64::from(128 - FAR);
+        first(enough & !too_far & HIGH & SIX)
+    }
+
     fn put(&mut self, bucket: usize, at: At, tag: u8, away: u32) {
         self.at[bucket] = Some(at);
         self.tags[bucket] = tag;
-        self.away[bucket] = away.min(u32::from(FAR)) as u8;
+        self.away[bucket] = away.min(FAR) as u8;
+    }
+
+    /// Empties a bucket. Returns what it held, with its tag and its distance from home.
+    fn take(&mut self, bucket: usize) -> (Option<At>, u8, u32) {
+        let away = core::mem::replace(&mut self.away[bucket], FREE);
+        (self.at[bucket].take(), self.tags[bucket], u32::from(away))
     }
 
     /// One of those who went past is no longer there.
@@ -196,6 +230,26 @@ impl Line {
             self.passed -= 1;
         }
     }
+}
+
+/// The highest bit of each byte that is equal to this one; above the first, which is right, now and then of another.
+#[inline]
+fn equal(bytes: [u8; WIDTH], to: u8) -> u64 {
+    let differences = together(bytes) ^ (u64::from(to) * LOW);
+    // Finding a zero byte: Warren, "Hacker's Delight", 6-1.
+    differences.wrapping_sub(LOW) & !differences & HIGH & SIX
+}
+
+/// The bucket of the lowest of such bits.
+#[inline]
+fn first(bits: u64) -> Option<usize> {
+    (bits != 0).then(|| bits.trailing_zeros() as usize / 8 % WIDTH)
+}
+
+/// Six bytes in one word, so that they are compared at once.
+#[inline]
+fn together([a, b, c, d, e, f]: [u8; WIDTH]) -> u64 {
+    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
 }
 
 impl Segment {
@@ -221,7 +275,7 @@ impl Segment {
                 self.lines.push(Line::NONE);
             }
             let line = &mut self.lines[here];
-            if let Some(free) = line.at.iter().position(Option::is_none) {
+            if let Some(free) = line.free() {
                 line.put(free, at, hash as u8, here - home);
                 return;
             }
@@ -233,21 +287,20 @@ impl Segment {
         let mut here = self.home(hash, bits);
         let bucket = loop {
             let line = &mut self.lines[here];
-            if let Some(bucket) = line.at.iter().position(|other| *other == Some(at)) {
+            if let Some(bucket) = line.bucket(hash, at) {
                 break bucket;
             }
             line.count_back();
             here += 1;
         };
         self.len -= 1;
-        self.lines[here].at[bucket] = None;
+        self.lines[here].take(bucket);
         // Who went past this line comes back to it, and leaves room for the next.
         let mut hole = (here, bucket);
         while let Some((from, bucket)) = self.passer(hole.0) {
-            let line = &mut self.lines[from];
-            let (at, tag, away) = (line.at[bucket].take(), line.tags[bucket], u32::from(line.away[bucket]));
+            let (at, tag, away) = self.lines[from].take(bucket);
             (hole.0..from).for_each(|passed| self.lines[passed].count_back());
-            let at = at.expect("it was just found there");
+            let at = at.expect("a free bucket's entry did not stray");
             self.lines[hole.0].put(hole.1, at, tag, away - (from - hole.0));
             hole = (from, bucket);
         }
@@ -256,14 +309,9 @@ impl Segment {
     /// The nearest entry right of a line that may live in it.
     fn passer(&self, hole: u32) -> Option<(u32, usize)> {
         let mut here = hole;
-        while self.lines[here].passed != 0 && here - hole < u32::from(FAR) && here + 1 < self.lines.len() {
+        while self.lines[here].passed != 0 && here - hole + 1 < FAR && here + 1 < self.lines.len() {
             here += 1;
-            let line = &self.lines[here];
-            let may = |bucket: &usize| {
-                let away = line.away[*bucket];
-                line.at[*bucket].is_some() && away != FAR && u32::from(away) >= here - hole
-            };
-            if let Some(bucket) = (0..WIDTH).find(may) {
+            if let Some(bucket) = self.lines[here].strayed(here - hole) {
                 return Some((here, bucket));
             }
         }
@@ -279,7 +327,7 @@ impl Segment {
             let line = &self.lines[here];
             let at = line.at[bucket]?;
             let away = line.away[bucket];
-            if away != FAR && u32::from(away) != here - home {
+            if away < FAR as u8 && u32::from(away) != here - home {
                 return None;
             }
             let hash = hash_of(at);
@@ -311,7 +359,13 @@ impl Segment {
 /// Buckets of a line.
 const WIDTH: usize = 6;
 /// So many lines from home, or more.
-const FAR: u8 = u8::MAX;
+const FAR: u32 = 126;
+/// In the place of a distance: nobody is there.
+const FREE: u8 = 127;
+/// The lowest bit, and the highest, of each byte of a word; and the bytes of a line's buckets.
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = LOW << 7;
+const SIX: u64 = u64::MAX >> 16;
 /// Homes up to which a segment doubles.
 const DOUBLED: u32 = 64;
 /// Lines of a chunk: one page of memory.
@@ -332,7 +386,7 @@ mod tests {
     use alloc::vec::Vec;
 
     fn entry(entries: &mut Entries, hash: u32) -> At {
-        entries.insert(&New { version: Version::ZERO, hash, key: b"", value: b"", media: b"" })
+        entries.insert(&New { version: Version::ZERO, hash, key: b"", value: b"", media: b"" }, None)
     }
 
     /// Every entry that a whole scan shows, in steps of `budget`, while `meanwhile` runs between the steps.

@@ -8,6 +8,7 @@
 mod chunks;
 mod entries;
 mod index;
+mod prefetch;
 mod wheel;
 
 use core::fmt;
@@ -137,6 +138,11 @@ impl Store {
         removed: &mut impl FnMut(Removal<'_>),
     ) -> Result<Option<Version>, TooLarge> {
         let bytes = self.check_size(key, entry)?;
+        if self.over(1, bytes).is_some() {
+            // The memory that the eviction needs comes while that of the look-up does.
+            self.index.prefetch(hash as u32);
+            self.prefetch_oldest();
+        }
         let mut found = self.find(hash, key);
         if let Some(at) = found.filter(|at| self.expired(*at, now)) {
             self.discard(at, Cause::Expired, removed);
@@ -146,15 +152,15 @@ impl Store {
             let replaced = self.entries.version(at);
             self.entries.touch(at);
             self.bytes -= self.bytes_of(at);
-            self.evict(now, 0, bytes, removed);
+            drop(self.evict(now, 0, bytes, removed));
             self.bytes += bytes;
             self.replace(now, at, entry);
             return Ok(Some(replaced));
         }
-        self.evict(now, 1, bytes, removed);
+        let spare = self.evict(now, 1, bytes, removed);
         self.bytes += bytes;
         let EntryRef { version, value, media, deadline } = entry;
-        let at = self.entries.insert(&New { version, hash: hash as u32, key, value, media });
+        let at = self.entries.insert(&New { version, hash: hash as u32, key, value, media }, spare);
         self.index.insert(hash as u32, at, |at| self.entries.hash(at));
         if let Some(deadline) = deadline {
             self.entries.set_timer(at, self.wheel.insert(now, deadline, at));
@@ -313,21 +319,44 @@ impl Store {
         if bytes > limit { Err(TooLarge { bytes, limit }) } else { Ok(bytes) }
     }
 
-    /// Makes room for so many more. Ends before the most recent entry when that is the one to be replaced: it fits.
-    fn evict(&mut self, now: UnixMs, entries: u32, bytes: u64, removed: &mut impl FnMut(Removal<'_>)) {
-        let most_entries = self.limits.entries.map_or(MAX_ENTRIES, |limit| limit.min(MAX_ENTRIES));
-        let most_bytes = self.limits.bytes.unwrap_or(u64::MAX);
-        loop {
-            let cause = if self.len() + entries > most_entries {
-                Cause::Entries
-            } else if self.bytes.saturating_add(bytes) > most_bytes {
-                Cause::Bytes
-            } else {
-                return;
-            };
+    /// Makes room for so many more, and returns who left last. Ends before the most recent entry when that is the one
+    /// to be replaced: it fits.
+    fn evict(
+        &mut self,
+        now: UnixMs,
+        entries: u32,
+        bytes: u64,
+        removed: &mut impl FnMut(Removal<'_>),
+    ) -> Option<Removed> {
+        let mut last = None;
+        while let Some(cause) = self.over(entries, bytes) {
             let at = self.entries.oldest().expect("what is above a limit is something");
             let cause = if self.expired(at, now) { Cause::Expired } else { cause };
-            self.discard(at, cause, removed);
+            last = Some(self.discard(at, cause, removed));
+        }
+        last
+    }
+
+    /// The limit that so many more would be above.
+    #[inline]
+    fn over(&self, entries: u32, bytes: u64) -> Option<Cause> {
+        let most_entries = self.limits.entries.map_or(MAX_ENTRIES, |limit| limit.min(MAX_ENTRIES));
+        if self.len() + entries > most_entries {
+            Some(Cause::Entries)
+        } else if self.bytes.saturating_add(bytes) > self.limits.bytes.unwrap_or(u64::MAX) {
+            Some(Cause::Bytes)
+        } else {
+            None
+        }
+    }
+
+    /// Begins to load what evicting the oldest entry needs: its line of the index, and, for the next time, the header
+    /// of who is the oldest then, so that the hash in it is here by then.
+    #[inline]
+    fn prefetch_oldest(&self) {
+        if let Some(oldest) = self.entries.oldest() {
+            self.entries.prefetch_newer(oldest);
+            self.index.prefetch(self.entries.hash(oldest));
         }
     }
 
@@ -353,8 +382,8 @@ impl Store {
         }
     }
 
-    /// Takes an entry out of everything, then reports it.
-    fn discard(&mut self, at: At, cause: Cause, removed: &mut impl FnMut(Removal<'_>)) {
+    /// Takes an entry out of everything, then reports it, and returns what is left of it.
+    fn discard(&mut self, at: At, cause: Cause, removed: &mut impl FnMut(Removal<'_>)) -> Removed {
         self.bytes -= self.bytes_of(at);
         self.index.remove(self.entries.hash(at), at);
         let entry: Removed = self.entries.remove(at);
@@ -362,6 +391,7 @@ impl Store {
             self.wheel.remove(entry.timer());
         }
         removed(Removal { key: entry.key(), version: entry.version(), cause });
+        entry
     }
 
     fn walk(

@@ -15,6 +15,7 @@ use core::ptr::NonNull;
 
 use crate::id::{NodeId, Version};
 use crate::limits::{MAX_KEY, MAX_MEDIA, MAX_VALUE};
+use crate::store::prefetch::prefetch;
 
 /// Where an entry is, until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,16 @@ pub struct New<'a> {
     pub key: &'a [u8],
     pub value: &'a [u8],
     pub media: &'a [u8],
+}
+
+impl New<'_> {
+    /// Bytes of the allocation. Panics past the bounds of `limits`.
+    #[inline]
+    pub(super) fn size(&self) -> usize {
+        let New { key, value, media, .. } = *self;
+        assert!(key.len() <= MAX_KEY && value.len() <= MAX_VALUE && media.len() <= MAX_MEDIA, "lengths are checked");
+        HEADER + usize::from(!media.is_empty()) + key.len() + value.len() + media.len()
+    }
 }
 
 /// What stands before the bytes. Stored as it is, in native byte order: an entry never leaves memory.
@@ -47,37 +58,61 @@ pub(super) struct Header {
 /// The lifetimes of what these give are as long as the caller likes. Outside of the list they are those of a borrow of
 /// it, or of a `Removed`.
 impl At {
-    #[cfg(test)]
+    /// A number that no other entry of the list has meanwhile.
+    #[inline]
     pub fn address(self) -> usize {
         self.0.addr().get()
     }
 
     pub(super) fn allocate(new: &New<'_>) -> At {
-        let New { version, hash, key, value, media } = *new;
-        assert!(key.len() <= MAX_KEY && value.len() <= MAX_VALUE && media.len() <= MAX_MEDIA, "lengths are checked");
-        let flag = if media.is_empty() { 0 } else { HAS_MEDIA };
-        let value_and_flag = value.len() as u32 | flag;
-        let prefix = HEADER + usize::from(flag != 0);
-        let layout = layout(prefix + key.len() + value.len() + media.len());
+        let layout = layout(new.size());
         // SAFETY: the layout is at least a header long, so never of size zero.
-        let Some(pointer) = NonNull::new(unsafe { alloc(layout) }.cast::<Header>()) else { handle_alloc_error(layout) };
-        let (stamp, node, key_len) = (version.stamp, version.node.0, key.len() as u16);
-        let header =
-            Header { stamp, older: None, newer: None, hash, timer: NO_TIMER, value_and_flag, node, key: key_len };
-        // SAFETY: the allocation is as long as the prefix and the three parts, in that order, and nobody else has it.
+        let Some(pointer) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
+        let at = At(pointer.cast());
+        // SAFETY: the allocation is that long, and nobody else has it.
+        unsafe { at.write(new) };
+        at
+    }
+
+    /// Makes the entry that is here another one, or the memory the first.
+    ///
+    /// # Safety
+    ///
+    /// The allocation has the new entry's size, and nobody else may use this name, or what it gave, any more.
+    pub(super) unsafe fn write(self, new: &New<'_>) {
+        let New { version, hash, key, value, media } = *new;
+        let flag = if media.is_empty() { 0 } else { HAS_MEDIA };
+        let header = Header {
+            stamp: version.stamp,
+            older: None,
+            newer: None,
+            hash,
+            timer: NO_TIMER,
+            value_and_flag: value.len() as u32 | flag,
+            node: version.node.0,
+            key: key.len() as u16,
+        };
+        // SAFETY: there is room for the header, the media type's length if it has one, and the three parts.
         unsafe {
-            pointer.write(header);
-            let bytes = pointer.cast::<u8>();
+            self.0.write(header);
+            let mut at = self.0.cast::<u8>().add(HEADER);
             if flag != 0 {
-                bytes.add(HEADER).write(media.len() as u8);
+                at.write(media.len() as u8);
+                at = at.add(1);
             }
-            let mut at = bytes.add(prefix);
-            for part in [key, value, media] {
-                at.copy_from_nonoverlapping(NonNull::from(part).cast(), part.len());
-                at = at.add(part.len());
+            at.copy_from_nonoverlapping(NonNull::from(key).cast(), key.len());
+            let at = at.add(key.len());
+            at.copy_from_nonoverlapping(NonNull::from(value).cast(), value.len());
+            if flag != 0 {
+                at.add(value.len()).copy_from_nonoverlapping(NonNull::from(media).cast(), media.len());
             }
         }
-        At(pointer)
+    }
+
+    /// Begins to load the header.
+    #[inline]
+    pub(super) fn prefetch(self) {
+        prefetch(self.0.as_ptr());
     }
 
     /// Puts another value and media type of the same lengths in their places. False, and nothing changed, when the
@@ -162,7 +197,7 @@ impl At {
         (HEADER + 1, usize::from(header.key), value, usize::from(media))
     }
 
-    fn size(self) -> usize {
+    pub(super) fn size(self) -> usize {
         let (prefix, key, value, media) = self.lengths();
         prefix + key + value + media
     }

@@ -7,6 +7,8 @@
 
 mod block;
 
+use core::mem::ManuallyDrop;
+
 use crate::id::Version;
 use block::Header;
 pub use block::{At, NO_TIMER, New};
@@ -54,10 +56,21 @@ impl Entries {
         at.header().newer
     }
 
-    /// Makes an entry, the most recently used one, without a timer. Panics past the bounds of `limits`, which
-    /// callers check.
-    pub fn insert(&mut self, new: &New<'_>) -> At {
-        let at = At::allocate(new);
+    /// Makes an entry, the most recently used one, without a timer, in the place of a removed one if that was as long.
+    /// Panics past the bounds of `limits`, which callers check.
+    pub fn insert(&mut self, new: &New<'_>, spare: Option<Removed>) -> At {
+        let at = match spare {
+            Some(spare) if spare.0.size() == new.size() => {
+                let at = ManuallyDrop::new(spare).0;
+                // SAFETY: the sizes are equal, and it is out of the list: nobody reaches it any more.
+                unsafe { at.write(new) };
+                at
+            }
+            other => {
+                drop(other);
+                At::allocate(new)
+            }
+        };
         at.header_mut().older = self.newest;
         match self.newest {
             Some(newest) => newest.header_mut().newer = Some(at),
@@ -106,6 +119,14 @@ impl Entries {
         self.join(older, Some(new));
         self.join(Some(new), newer);
         Some((new, Removed(at)))
+    }
+
+    /// Begins to load the header of the one used next after this one.
+    #[inline]
+    pub fn prefetch_newer(&self, at: At) {
+        if let Some(newer) = at.header().newer {
+            newer.prefetch();
+        }
     }
 
     /// The key.
@@ -163,7 +184,7 @@ impl Entries {
         while let Some(at) = next {
             let Header { hash, timer, newer, .. } = *at.header();
             let new = New { version: at.version(), hash, key: at.key(), value: at.value(), media: at.media() };
-            let copy = copies.insert(&new);
+            let copy = copies.insert(&new, None);
             copies.set_timer(copy, timer);
             each(at, copy);
             next = newer;
@@ -247,7 +268,7 @@ mod tests {
 
     fn check(key: &[u8], value: &[u8], media: &[u8]) {
         let mut entries = Entries::new();
-        let at = entries.insert(&new(1, key, value, media));
+        let at = entries.insert(&new(1, key, value, media), None);
         entries.set_timer(at, 5);
         let shown = |entries: &Entries, at| {
             (entries.key(at).to_vec(), entries.value(at).to_vec(), entries.media(at).to_vec(), entries.version(at))
@@ -296,7 +317,7 @@ mod tests {
     #[test]
     fn recency_follows_use() {
         let mut entries = Entries::new();
-        let at: Vec<At> = (0..4).map(|stamp| entries.insert(&new(stamp, b"k", b"v", b""))).collect();
+        let at: Vec<At> = (0..4).map(|stamp| entries.insert(&new(stamp, b"k", b"v", b""), None)).collect();
         assert_eq!(order(&entries), [3, 2, 1, 0]);
         entries.touch(at[3]);
         assert_eq!(order(&entries), [3, 2, 1, 0]);
@@ -311,12 +332,29 @@ mod tests {
         assert_eq!(entries.remove(at_2).version().stamp, 8);
         assert_eq!(entries.remove(at[1]).version().stamp, 1);
         assert_eq!(order(&entries), [3, 0]);
-        entries.insert(&new(9, b"k", b"v", b""));
+        entries.insert(&new(9, b"k", b"v", b""), None);
         assert_eq!(order(&entries), [9, 3, 0]);
         for at in [at[0], at[3]] {
             entries.remove(at);
         }
         assert_eq!(order(&entries), [9]);
+    }
+
+    #[test]
+    fn the_memory_of_a_removed_entry_is_used_again() {
+        let mut entries = Entries::new();
+        let kept = entries.insert(&new(1, b"kept", b"value", b""), None);
+        let old = entries.insert(&new(2, b"old", b"value", b"t"), None);
+        entries.set_timer(old, 5);
+        let spare = entries.remove(old);
+        // The same size in other parts.
+        let at = entries.insert(&new(3, b"newer", b"val", b"u"), Some(spare));
+        assert_eq!((at, entries.timer(at), order(&entries)), (old, NO_TIMER, [3, 1].to_vec()));
+        assert_eq!((entries.key(at), entries.value(at), entries.media(at)), (&b"newer"[..], &b"val"[..], &b"u"[..]));
+        let spare = entries.remove(at);
+        let longer = entries.insert(&new(4, b"newer", b"value", b"u"), Some(spare));
+        assert_eq!((entries.key(longer), entries.value(longer)), (&b"newer"[..], &b"value"[..]));
+        assert_eq!((entries.key(kept), order(&entries)), (&b"kept"[..], [4, 1].to_vec()));
     }
 
     #[test]
@@ -328,6 +366,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "lengths are checked")]
     fn a_key_past_its_bound_is_refused() {
-        Entries::new().insert(&new(1, &[0; MAX_KEY + 1], b"", b""));
+        Entries::new().insert(&new(1, &[0; MAX_KEY + 1], b"", b""), None);
     }
 }
