@@ -49,6 +49,11 @@ impl Clock {
         Version { stamp: self.last, node: NodeId(u16::MAX) }
     }
 
+    /// The highest version that was given or noted so far.
+    pub fn latest(&self) -> Version {
+        Version { stamp: self.last, node: self.node }
+    }
+
     /// Takes note of a version that somebody else gave.
     pub fn observe(&mut self, version: Version) {
         self.last = self.last.max(version.stamp);

@@ -1,7 +1,7 @@
 //! What is counted, and how it is printed for Prometheus. Counting costs plain additions on the worker's own lines.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -19,10 +19,27 @@ pub struct Metrics {
     workers: Box<[Worker]>,
     /// Connections accepted since the start.
     pub accepted: AtomicU64,
+    /// Connections among them that were told that there are too many.
+    pub refused: AtomicU64,
     /// Connections open now.
     pub open: AtomicU64,
     /// What happened to messages between nodes.
     pub peers: PeerCounts,
+    /// What the wall clock did.
+    pub clock: ClockCounts,
+}
+
+/// What the wall clock did against the monotonic one.
+#[derive(Debug, Default)]
+pub struct ClockCounts {
+    /// It was set forward.
+    pub jumps_forward: AtomicU64,
+    /// It was set back.
+    pub jumps_back: AtomicU64,
+    /// How far it is ahead of the time that this node lives by, in milliseconds; less than zero when it is behind.
+    pub ahead_ms: AtomicI64,
+    /// The version floor could not be written.
+    pub floor_failures: AtomicU64,
 }
 
 /// What happened to messages between nodes.
@@ -97,8 +114,10 @@ impl Metrics {
         Metrics {
             workers: (0..workers).map(|_| Worker::default()).collect(),
             accepted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
             open: AtomicU64::new(0),
             peers: PeerCounts::default(),
+            clock: ClockCounts::default(),
         }
     }
 
@@ -175,6 +194,7 @@ struct Scrape {
     alive: u64,
     members: u64,
     in_doubt: u64,
+    isolated: u64,
 }
 
 impl fmt::Debug for Scrape {
@@ -197,6 +217,7 @@ impl Scrape {
             alive: view.map.members.iter().filter(|m| view.is_alive(m.id)).count() as u64,
             members: view.map.members.len() as u64,
             in_doubt: shards.in_doubt(),
+            isolated: shards.isolated(),
         };
         shards.each(|shard| {
             let store = shard.store();
@@ -240,7 +261,7 @@ impl Scrape {
     }
 
     fn counts(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let (c, peers) = (&self.counters, &self.metrics.peers);
+        let (c, peers, clock) = (&self.counters, &self.metrics.peers, &self.metrics.clock);
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         for (name, help, count) in [
             ("store_hits", "Reads answered from this store with a value", c.hits),
@@ -262,7 +283,11 @@ impl Scrape {
             ("retries_held_back", "Repetitions that had to wait for others to the same peer", c.held_back),
             ("timeouts", "Requests that ended at their deadline", c.timeouts),
             ("busy", "Requests turned away because a limit was reached", c.busy),
+            ("clock_jumps_forward", "Times that the wall clock was set forward", load(&clock.jumps_forward)),
+            ("clock_jumps_back", "Times that the wall clock was set back", load(&clock.jumps_back)),
+            ("version_floor_failures", "Times that the version floor was not written", load(&clock.floor_failures)),
             ("connections_accepted", "Connections accepted", load(&self.metrics.accepted)),
+            ("connections_refused", "Connections told that there are too many", load(&self.metrics.refused)),
             ("peer_messages_sent", "Messages put on a connection to a peer", load(&peers.sent)),
             ("peer_messages_received", "Messages taken in from peers", load(&peers.received)),
             ("peer_messages_dropped", "Messages dropped: not connected, or queue full", load(&peers.dropped)),
@@ -288,6 +313,7 @@ impl Scrape {
             ("store_bytes_limit", "Most accounted bytes", self.bytes_limit),
             ("requests_waiting", "Requests that wait for other nodes", Some(self.waiting)),
             ("connections_open", "Client connections open now", Some(self.metrics.open.load(Ordering::Relaxed))),
+            ("slots_isolated", "Slots led here without a majority of their replicas in touch", Some(self.isolated)),
             ("reconcile_lanes_in_doubt", "Lanes of slots, of 64, not answered for alone", Some(self.in_doubt)),
             ("members", "Members of the cluster", Some(self.members)),
             ("members_alive", "Members believed alive, this node included", Some(self.alive)),
@@ -296,6 +322,13 @@ impl Scrape {
                 encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
             }
         }
+        let mut ahead = encoder.encode_descriptor(
+            "clock_ahead_milliseconds",
+            "How far the wall clock is ahead of the time that this node lives by",
+            None,
+            MetricType::Gauge,
+        )?;
+        ahead.encode_gauge(&self.metrics.clock.ahead_ms.load(Ordering::Relaxed))?;
         let mut info = encoder.encode_descriptor("build", "What runs", None, MetricType::Info)?;
         info.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])
     }

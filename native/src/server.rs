@@ -25,6 +25,8 @@ use crate::metrics::Metrics;
 use crate::peer::{self, Identity, Peers};
 use crate::settings::Settings;
 use crate::shards::{Shards, ShardsConfig};
+use crate::version_floor::{FloorError, VersionFloor};
+use crate::watch::Watch;
 
 /// A running node. Dropped without [`Server::stop`] it goes on until the process ends.
 pub struct Server {
@@ -53,6 +55,8 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The version floor that an earlier run has left cannot be used.
+    Floor(FloorError),
     /// Anything else that the system refused.
     System {
         /// What was tried.
@@ -92,7 +96,9 @@ impl Server {
             seed: draw(1),
             hash_seed: (draw(2), draw(3)),
         };
-        let shards = Arc::new(Shards::new(&config, Arc::clone(cluster.view()), clock, Arc::clone(&wire)));
+        let shards =
+            Arc::new(Shards::new(&config, Arc::clone(cluster.view()), Arc::clone(&clock) as _, Arc::clone(&wire)));
+        let floor = version_floor(settings, &shards)?;
         let ready = Arc::new(AtomicBool::new(false));
         let front = Arc::new(Front::new(
             Arc::clone(&shards),
@@ -129,6 +135,8 @@ impl Server {
                 accept(listener, front, workers.clone(), Arc::clone(&connections), metrics.clone(), stopping);
             workers[0].spawn(accepting);
             workers[0].spawn(control.run(ending.clone()));
+            let watch = Watch { clock, shards: Arc::clone(&shards), metrics: Arc::clone(&metrics), floor };
+            workers[0].spawn(watch.run(ending.clone()));
             let timers = Arc::clone(&shards);
             workers[0].spawn(async move { timers.run_timers().await });
             if let Some(listener) = peer_listener {
@@ -198,6 +206,7 @@ impl fmt::Display for StartError {
                 address.ip()
             ),
             StartError::Bind { what, address, source } => write!(f, "cannot listen on {address} for {what}: {source}"),
+            StartError::Floor(error) => error.fmt(f),
             StartError::System { what, source } => write!(f, "{what} failed: {source}"),
         }
     }
@@ -215,12 +224,22 @@ async fn accept(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut turn = 0;
+    let refusals = Arc::new(Semaphore::new(http::MAX_REFUSALS));
     loop {
         let next = async {
-            // Whoever is too many waits in the kernel's queue.
-            let permit = Arc::clone(&connections).acquire_owned().await.map_err(io::Error::other)?;
+            // Whoever is too many is told so; past what can be told at a time, they wait in the kernel's queue.
+            let refusal = tokio::select! {
+                biased;
+                permit = Arc::clone(&connections).acquire_owned() => Err(permit.map_err(io::Error::other)?),
+                refusal = Arc::clone(&refusals).acquire_owned() => Ok(refusal.map_err(io::Error::other)?),
+            };
             let (stream, _) = listener.accept().await?;
-            Ok::<_, io::Error>((permit, stream.into_std()?))
+            // Somebody may have gone while nobody came.
+            let permit = match refusal {
+                Err(permit) => Ok(permit),
+                Ok(refusal) => Arc::clone(&connections).try_acquire_owned().map_err(|_| refusal),
+            };
+            Ok::<_, io::Error>((permit, stream))
         };
         let accepted = tokio::select! {
             accepted = next => accepted,
@@ -236,6 +255,24 @@ async fn accept(
             }
         };
         metrics.accepted.fetch_add(1, Ordering::Relaxed);
+        let permit = match permit {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                metrics.refused.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(async move {
+                    http::refuse(stream).await;
+                    drop(refusal);
+                });
+                continue;
+            }
+        };
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a client's connection could not be used");
+                continue;
+            }
+        };
         let worker = turn % workers.len();
         turn += 1;
         let (front, metrics, stop) = (Arc::clone(&front), Arc::clone(&metrics), stop.clone());
@@ -258,6 +295,24 @@ fn deliver(shards: Arc<Shards>, control: mpsc::Sender<(NodeId, Message)>) -> pee
         // A full inbox drops: whoever sent it repeats it.
         None => drop(control.try_send((from, message))),
     })
+}
+
+/// Where the node has a folder for data, it starts above every version that it may have given before.
+fn version_floor(settings: &Settings, shards: &Shards) -> Result<Option<VersionFloor>, StartError> {
+    if !settings.data.is_dir() {
+        return Ok(None);
+    }
+    let now = shards.now().unix;
+    let mut floor = VersionFloor::read(&settings.data, settings.name(), now).map_err(StartError::Floor)?;
+    shards.start_above(floor.version());
+    if let Some(next) = floor.next(now, shards.latest())
+        && let Err(error) = floor.write(next)
+    {
+        // A cache that does not start is of less use than one whose clock has to be right.
+        tracing::error!(%error, "the version floor cannot be written: if this machine's clock is set back before a \
+            restart, versions may repeat");
+    }
+    Ok(Some(floor))
 }
 
 fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

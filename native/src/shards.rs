@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -24,6 +24,7 @@ use vitrine_engine::view::View;
 
 use crate::clock::Clock;
 use crate::effects::{Effects, Reply, Wire};
+use crate::majority::Isolated;
 
 /// All shards of a node.
 pub struct Shards {
@@ -33,6 +34,9 @@ pub struct Shards {
     effects: Effects,
     /// For whoever only looks; a stripe routes by the view under its own lock.
     view: ArcSwap<View>,
+    /// Which slots have lost their majority in that view, and whether any has: nearly always none.
+    isolated: ArcSwap<Isolated>,
+    any_isolated: AtomicBool,
     /// Until when the view may be trusted, in microseconds of the monotonic clock: whoever comes later waits for the
     /// control plane, which finds out first what happened while this process stood still.
     trusted_until: AtomicU64,
@@ -81,7 +85,7 @@ struct Locked {
 }
 
 /// How far the wall clocks of two members may be apart: what NTP keeps within, with room.
-pub const CLOCK_SKEW: Duration = Duration::from_millis(500);
+pub const CLOCK_SKEW: Duration = crate::clock::TOLERATED;
 
 /// How the stripes of a node are made.
 #[derive(Clone, Debug)]
@@ -133,6 +137,8 @@ impl Shards {
             clock,
             effects: Effects::new(wire),
             view: ArcSwap::new(view),
+            isolated: ArcSwap::default(),
+            any_isolated: AtomicBool::new(false),
             trusted_until: AtomicU64::new(u64::MAX),
             trusted: Notify::new(),
             resolved: Notify::new(),
@@ -216,6 +222,10 @@ impl Shards {
 
     /// Routes by another view from now on.
     pub fn publish(&self, view: &Arc<View>) {
+        let isolated = Isolated::of(view);
+        let any = !isolated.is_empty();
+        self.isolated.store(Arc::new(isolated));
+        self.any_isolated.store(any, Ordering::Release);
         self.view.store(Arc::clone(view));
         let time = self.clock.now();
         for stripe in &self.stripes {
@@ -297,6 +307,33 @@ impl Shards {
     /// The primary of a slot in the view of this moment.
     pub fn primary(&self, slot: Slot) -> Option<NodeId> {
         self.view.load().primary(slot)
+    }
+
+    /// Has the slot lost touch with a majority of its replicas, as this node sees it? Then another side of a partition
+    /// may serve it as well.
+    pub fn is_isolated(&self, slot: Slot) -> bool {
+        self.any_isolated.load(Ordering::Acquire) && self.isolated.load().contains(slot)
+    }
+
+    /// The same for a key whose slot is not known yet.
+    pub fn is_key_isolated(&self, key: &[u8]) -> bool {
+        self.any_isolated.load(Ordering::Acquire) && self.isolated.load().contains(hash::slot(key))
+    }
+
+    /// How many slots that this node leads have lost touch with a majority of their replicas.
+    pub fn isolated(&self) -> u64 {
+        self.isolated.load().led()
+    }
+
+    /// The highest version that was given or seen here.
+    pub fn latest(&self) -> Version {
+        let latest = self.stripes.iter().map(|stripe| stripe.locked.lock().shard.latest());
+        latest.max().unwrap_or(Version::ZERO)
+    }
+
+    /// Gives only versions above that one from now on.
+    pub fn start_above(&self, version: Version) {
+        self.stripes.iter().for_each(|stripe| stripe.locked.lock().shard.start_above(version));
     }
 
     /// The time that its shards live in.

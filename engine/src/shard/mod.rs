@@ -299,6 +299,16 @@ impl Shard {
         writes.fold(present, Version::min)
     }
 
+    /// Gives only versions above that one from now on: an earlier self of this node may have given all up to it.
+    pub fn start_above(&mut self, version: Version) {
+        self.clock.observe(version);
+    }
+
+    /// The highest version that was given or seen here.
+    pub fn latest(&self) -> Version {
+        self.clock.latest()
+    }
+
     /// How many requests are begun and not ended.
     pub fn in_flight(&self) -> u32 {
         self.pending.len() as u32

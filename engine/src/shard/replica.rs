@@ -1,7 +1,7 @@
 //! What a replica does with changes that a primary sends, and with questions about what it holds.
 
 use super::Shard;
-use super::local::Put;
+use super::local::{Place, Put};
 use crate::effect::{Event, Outbox};
 use crate::id::{NodeId, RequestId, Version};
 use crate::message::{Change, Message, Verdict, Wanted};
@@ -31,10 +31,10 @@ impl Shard {
         self.clock.observe(version);
         let at = self.place(key);
         let held = self.known(now, key, at, out).held;
-        if held == version {
+        if held == version && self.is_known(now, key, at, &change) {
             return Verdict::Applied;
         }
-        if held > version {
+        if held >= version {
             self.counters.refused += 1;
             out.event(|| Event::Refused { key: key.clone(), offered: version, held });
             return Verdict::Refused { held };
@@ -57,6 +57,20 @@ impl Shard {
         self.counters.replicated += 1;
         out.event(|| Event::Applied { key: key.clone(), version, removed, primary: false });
         Verdict::Applied
+    }
+
+    /// Is this what came with that version before? A node that has lost its memory and whose clock was set back may
+    /// give a version a second time: then the primary has to move on above it.
+    fn is_known(&self, now: UnixMs, key: &Key, at: Place, change: &Change) -> bool {
+        match (self.peek(now, key, at), change) {
+            (Some(held), Change::Put(entry)) => {
+                let Entry { value, deadline, .. } = entry;
+                held.value == &value.bytes[..] && held.media == &value.media[..] && held.deadline == *deadline
+            }
+            (Some(_), Change::Remove { .. }) => false,
+            // It has gone since.
+            (None, _) => true,
+        }
     }
 
     /// A coordinator asks what this replica holds.

@@ -17,6 +17,8 @@ pub const TTL: HeaderName = HeaderName::from_static("x-ttl-ms");
 pub const COPIES: HeaderName = HeaderName::from_static("x-vitrine-copies");
 /// The name of the node that served: the primary of the key's slot.
 pub const NODE: HeaderName = HeaderName::from_static("x-vitrine-node");
+/// `true` where the node that is asked has lost touch with a majority of the slot's replicas.
+pub const ISOLATED: HeaderName = HeaderName::from_static("x-vitrine-isolated");
 /// The request's name in logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

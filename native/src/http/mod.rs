@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use vitrine_engine::error::Failure;
 use vitrine_engine::hash;
-use vitrine_engine::id::NodeId;
+use vitrine_engine::id::{NodeId, Slot};
 use vitrine_engine::request::{self as ask, Key};
 use vitrine_engine::time::Time;
 
@@ -37,11 +37,13 @@ mod head_timer;
 mod plain;
 mod problem;
 pub mod query;
+mod refuse;
 mod status;
 mod ui;
 
 use fast_path::Answered;
 pub use problem::Problem;
+pub use refuse::{MAX_REFUSALS, refuse};
 
 /// The body of every answer: whole, in memory.
 pub type Body = Full<Bytes>;
@@ -269,6 +271,8 @@ struct Call {
     route: Option<Route>,
     /// The client's own, when it sent a well-formed one.
     id: HeaderValue,
+    /// Of the key that it is about.
+    slot: Option<Slot>,
     /// For the log alone, and only when it is wanted.
     seen: Option<Box<Seen>>,
 }
@@ -284,7 +288,6 @@ struct Seen {
     method: Method,
     /// The key, as a number: what clients store is nobody's business.
     key_hash: Option<u64>,
-    slot: Option<u16>,
 }
 
 /// The answer, or the future of it, and the connection that it is for.
@@ -326,8 +329,9 @@ impl Service<Request<Incoming>> for Connection {
             command: route.map_or(Command::Operations, |route| route.command(request.method())),
             route,
             id: self.request_id(&request),
+            slot: None,
             seen: tracing::enabled!(tracing::Level::DEBUG)
-                .then(|| Box::new(Seen { method: request.method().clone(), key_hash: None, slot: None })),
+                .then(|| Box::new(Seen { method: request.method().clone(), key_hash: None })),
         };
         let Some(route) = route else { return self.done(call, Err(unknown_path(request.uri().path()))) };
         match route {
@@ -382,12 +386,13 @@ impl Connection {
 
     fn wait(&self, call: Call, work: Work, request: Request<Incoming>) -> Answering {
         let (front, worker) = (Arc::clone(&self.front), self.worker);
+        let mut call = call;
         self.answering(State::Waiting(Box::pin(async move {
             let mut by = front.me;
             let result = match work {
                 Work::Entry(key) => entries::handle(&front, call.started, key, request, &mut by).await,
                 Work::Explain(key) => status::explain(&front, key).await,
-                Work::Plain(action) => plain::handle(&front, action, request, &mut by).await,
+                Work::Plain(action) => plain::handle(&front, action, request, &mut by, &mut call.slot).await,
             };
             finished(&front, worker, &call, by, result)
         })))
@@ -408,11 +413,11 @@ impl Connection {
 
 impl Call {
     fn note_key(&mut self, key: &[u8]) {
+        self.slot = Some(hash::slot(key));
         if let Some(seen) = &mut self.seen {
             let mut fingerprint = hash::Fingerprint::default();
             fingerprint.add(key);
             seen.key_hash = Some(fingerprint.0);
-            seen.slot = Some(hash::slot(key).number());
         }
     }
 }
@@ -432,6 +437,9 @@ fn finished(
     let headers = response.headers_mut();
     headers.insert(answer::REQUEST_ID, call.id.clone());
     headers.insert(answer::NODE, front.name(by));
+    if call.slot.is_some_and(|slot| front.shards.is_isolated(slot)) {
+        headers.insert(answer::ISOLATED, HeaderValue::from_static("true"));
+    }
     let took = front.shards.instant().since(call.started.instant);
     front.metrics.worker(worker).answered(call.command, response.status(), took);
     if let Some(seen) = &call.seen {
@@ -440,7 +448,7 @@ fn finished(
             method = %seen.method,
             command = call.command.name(),
             key_hash = seen.key_hash.map(|hash| format!("{hash:016x}")),
-            slot = seen.slot,
+            slot = call.slot.map(Slot::number),
             status = response.status().as_u16(),
             latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             forwarded_to = (by != front.me).then(|| by.to_string()),

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header};
 use serde_json::json;
-use vitrine_engine::id::NodeId;
+use vitrine_engine::id::{NodeId, Slot};
 use vitrine_engine::limits;
 use vitrine_engine::request::{self as ask, Answer, Condition, Entry, Key, Operation, ReadLevel, Value};
 use vitrine_engine::time::UnixMs;
@@ -34,19 +34,22 @@ pub enum Action {
 
 /// Carries out an action.
 ///
-/// `by` becomes the node that answered, where another one was asked.
+/// `by` becomes the node that answered, where another one was asked, and `slot` that of the key.
 pub async fn handle(
     front: &Front,
     action: Action,
     request: Request<Incoming>,
     by: &mut NodeId,
+    slot: &mut Option<Slot>,
 ) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
     let query = parts.uri.query().unwrap_or("");
     allowed(front, action, &parts.method)?;
     if action == Action::Get {
         let parameters = Parameters::parse(query, &["key"])?;
-        return get(front, &parameters, by).await;
+        let key = key(&parameters)?;
+        *slot = Some(key.slot());
+        return get(front, key, by).await;
     }
     let known = match action {
         Action::Set => SET,
@@ -58,7 +61,11 @@ pub async fn handle(
     let taken = front.intake.take(body, limit).await?;
     parameters.merge(body_parameters(&parts.headers, &taken.bytes, known)?, known)?;
     match action {
-        Action::Set => set(front, &parameters, by).await,
+        Action::Set => {
+            let key = key(&parameters)?;
+            *slot = Some(key.slot());
+            set(front, key, &parameters, by).await
+        }
         Action::Save => save(front, &parameters).await,
         _ => load(front, &parameters).await,
     }
@@ -82,18 +89,20 @@ fn allowed(front: &Front, action: Action, method: &Method) -> Result<(), Problem
     }
 }
 
-async fn get(front: &Front, parameters: &Parameters<'_>, by: &mut NodeId) -> Result<Response<Body>, Problem> {
-    let key = key(parameters)?;
+async fn get(front: &Front, key: Key, by: &mut NodeId) -> Result<Response<Body>, Problem> {
     let operation = Operation::Get { level: ReadLevel::Primary };
     let request = ask::Request { key: key.clone(), operation, timeout: front.request_timeout };
     match front.ask(request).await.noting(by)? {
-        Answer::Found(entry) => Ok(hit(&key, &entry, front.shards.now().unix)),
+        Answer::Found(entry) => Ok(hit(front, &key, &entry)),
         _ => Err(Problem::missing()),
     }
 }
 
-fn hit(key: &Key, entry: &Entry, now: UnixMs) -> Response<Body> {
-    let mut document = json!({ "status": "ok", "message": "hit", "ttl_ms": ttl(entry, now) });
+fn hit(front: &Front, key: &Key, entry: &Entry) -> Response<Body> {
+    let mut document = json!({ "status": "ok", "message": "hit", "ttl_ms": ttl(entry, front.shards.now().unix) });
+    if front.shards.is_isolated(key.slot()) {
+        document["isolated"] = true.into();
+    }
     match std::str::from_utf8(key.as_bytes()) {
         Ok(text) => document["key"] = text.into(),
         Err(_) => {
@@ -115,8 +124,8 @@ fn ttl(entry: &Entry, now: UnixMs) -> Option<u64> {
     entry.deadline.map(|deadline| deadline.0.saturating_sub(now.0))
 }
 
-async fn set(front: &Front, parameters: &Parameters<'_>, by: &mut NodeId) -> Result<Response<Body>, Problem> {
-    let key = key(parameters)?;
+async fn set(front: &Front, key: Key, parameters: &Parameters<'_>, by: &mut NodeId) -> Result<Response<Body>, Problem> {
+    let slot = key.slot();
     let write = WriteParameters::of(parameters, front.request_timeout)?;
     let missing = || Problem::malformed("missing_value", "the parameter `value` is missing; it may be empty");
     let text = parameters.get("value").ok_or_else(missing)?;
@@ -139,8 +148,11 @@ async fn set(front: &Front, parameters: &Parameters<'_>, by: &mut NodeId) -> Res
     match front.ask(ask::Request { key, operation, timeout: write.timeout }).await.noting(by)? {
         Answer::Stored { version, copies, created } => {
             let message = if created { "stored" } else { "replaced" };
-            let document =
+            let mut document =
                 json!({ "status": "ok", "message": message, "version": version.to_string(), "copies": copies });
+            if front.shards.is_isolated(slot) {
+                document["isolated"] = true.into();
+            }
             let mut response = answer::json(StatusCode::OK, &document);
             response.headers_mut().insert(header::ETAG, answer::etag(version));
             response.headers_mut().insert(answer::COPIES, u16::from(copies).into());

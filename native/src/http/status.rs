@@ -109,7 +109,7 @@ pub fn cluster(front: &Front) -> Response<Body> {
         // It asks the other replicas before it answers for what it holds in so many of the 64 lanes of slots.
         "reconciling": front.shards.in_doubt() > 0,
         "here": { "entries": entries, "bytes": bytes, "stripes": front.shards.stripes(),
-            "lanes_in_doubt": front.shards.in_doubt() },
+            "lanes_in_doubt": front.shards.in_doubt(), "slots_isolated": front.shards.isolated() },
     });
     answer::json(StatusCode::OK, &document)
 }
@@ -130,6 +130,7 @@ pub async fn explain(front: &Front, key: Key) -> Result<Response<Body>, Problem>
     let mut document = json!({
         "slot": slot.number(),
         "primary": view.primary(slot).map(|node| name(&view, node)),
+        "isolated": front.shards.is_isolated(slot),
         "asked": name(&view, view.me),
         "replicas": inspections.iter().map(|i| inspection(&view, i, now)).collect::<Vec<_>>(),
     });

@@ -4,6 +4,7 @@
 mod bad_input;
 mod demo;
 mod fast_path;
+mod load;
 mod one_node;
 mod support;
 mod three_nodes;

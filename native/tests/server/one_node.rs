@@ -161,7 +161,7 @@ fn what_is_saved_is_loaded_by_the_next_process() {
     let mut files: Vec<_> =
         std::fs::read_dir(folder.path()).expect("a folder").flatten().map(|f| f.file_name()).collect();
     files.sort();
-    assert_eq!(files, ["cache.json", "other.json"]);
+    assert_eq!(files, [".n1.version-floor", "cache.json", "other.json"]);
 }
 
 #[test]

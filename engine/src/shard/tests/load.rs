@@ -213,3 +213,38 @@ fn values_that_wait_for_other_replicas_are_bounded() {
     assert!(trio.reply(write).is_some_and(|outcome| outcome.is_ok()));
     assert_eq!(trio.shards[0].in_flight(), 0);
 }
+
+#[test]
+fn a_version_that_is_given_twice_is_not_taken_for_the_first() {
+    let (mut trio, key) = Trio::with_key();
+    let Ok(Answer::Stored { version, .. }) = trio.done(N1, &key, set("before", WriteLevel::All)) else { panic!() };
+    // n1 starts anew with nothing, and with its clock set back; by chance it gives the same version again.
+    let entry = |value| Entry { value: Value { bytes: value, media: Bytes::new() }, version, deadline: None };
+    let verdict_on = |trio: &mut Trio, change: Change| {
+        trio.bus.push_back((N1, N2, Message::Replicate { id: RequestId::default(), key: key.clone(), change }));
+        let mut verdicts = Vec::new();
+        trio.carry(|_, _, message| {
+            if let Message::Replicated { verdict, .. } = message {
+                verdicts.push(*verdict);
+            }
+            true
+        });
+        verdicts
+    };
+    let again = Change::Put(entry(Bytes::from_static(b"before")));
+    assert_eq!(verdict_on(&mut trio, again), [Verdict::Applied]);
+    let other = Change::Put(entry(Bytes::from_static(b"after")));
+    assert_eq!(verdict_on(&mut trio, other), [Verdict::Refused { held: version }]);
+    assert_eq!(verdict_on(&mut trio, Change::Remove { version }), [Verdict::Refused { held: version }]);
+    assert_eq!(trio.held(N2, &key), Some(&b"before"[..]));
+}
+
+#[test]
+fn a_node_that_starts_above_a_floor_gives_no_version_below_it() {
+    let (mut trio, key) = Trio::with_key();
+    let floor = Version::new(UnixMs(START + 3_000_000), 9, N3);
+    trio.at(N1, |shard, _, _, _| shard.start_above(floor));
+    let Ok(Answer::Stored { version, .. }) = trio.done(N1, &key, set("v", WriteLevel::All)) else { panic!() };
+    assert!(version > floor && trio.shards[0].latest() >= version);
+    assert!(trio.shards[0].latest().unix().since(floor.unix()) < Duration::from_millis(10), "and none far above");
+}

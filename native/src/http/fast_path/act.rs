@@ -24,7 +24,7 @@ use crate::shards::Read;
 pub fn act(front: &Front, worker: usize, simple: &Simple<'_>, body: &[u8], out: &mut Vec<u8>) -> Option<Instant> {
     let started = front.shards.now();
     let printed = out.len();
-    let mut page = Page { front, worker, id: simple.id, now: started, out };
+    let mut page = Page { front, worker, id: simple.id, now: started, isolated: false, out };
     let done = if simple.writes { put(&mut page, simple, body) } else { get(&mut page, simple) };
     let Some(status) = done else {
         out.truncate(printed);
@@ -39,6 +39,7 @@ pub fn act(front: &Front, worker: usize, simple: &Simple<'_>, body: &[u8], out: 
 fn get(page: &mut Page<'_>, simple: &Simple<'_>) -> Option<StatusCode> {
     let key = entries::key_bytes(simple.segment).ok()?;
     let level = entries::ReadParameters::parse(simple.query, page.front.request_timeout).ok()?.level;
+    page.isolated = page.front.shards.is_key_isolated(&key);
     match page.front.shards.read_as(page.now, &key, level, |entry| page.found(entry)) {
         Read::Found(()) => Some(StatusCode::OK),
         Read::Missing => {
@@ -57,6 +58,7 @@ fn put(page: &mut Page<'_>, simple: &Simple<'_>, body: &[u8]) -> Option<StatusCo
         return None;
     }
     let deadline = parameters.deadline(|| page.now.unix).ok()?;
+    page.isolated = front.shards.is_isolated(key.slot());
     let value =
         Value { bytes: Bytes::copy_from_slice(body), media: simple.media.map_or(Bytes::new(), Bytes::copy_from_slice) };
     let operation = Operation::Set { value, deadline, condition: Condition::Always, level: parameters.level };
@@ -78,6 +80,8 @@ struct Page<'a> {
     worker: usize,
     id: Option<&'a [u8]>,
     now: Time,
+    /// The key's slot has lost its majority.
+    isolated: bool,
     out: &'a mut Vec<u8>,
 }
 
@@ -155,6 +159,9 @@ impl Page<'_> {
             None => self.out.extend_from_slice(&self.front.new_request_id(self.worker)),
         }
         self.out.extend_from_slice(&self.front.node_line);
+        if self.isolated {
+            self.out.extend_from_slice(b"x-vitrine-isolated: true\r\n");
+        }
         if let Some(body) = body {
             self.number(b"content-length: ", body.len() as u64);
             self.out.extend_from_slice(b"\r\n");
