@@ -33,8 +33,9 @@ pub const MAX_PENDING_BYTES: usize = 256 << 20;
 pub const MAX_PENDING_FOR_PEER: usize = MAX_PENDING / 4;
 /// Requests of one shard whose messages to the same peer are being repeated at the same time: the budget of retries.
 pub const MAX_REPEATING: usize = 32;
-/// Answers to forwarded writes that one node remembers, each of its shards its share, so that a repeated message is not a second write. Each takes
-/// some 200 bytes for [`crate::message::ANSWER_MEMORY`] and the request's own time: room for 200,000 a second.
+/// Answers to forwarded writes that one node remembers, each of its shards its share, so that a repeated message is not
+/// a second write. Each takes some 200 bytes for [`crate::message::ANSWER_MEMORY`] and the request's own time: room for
+/// 200,000 a second.
 pub const MAX_ANSWERED: usize = 1 << 20;
 /// Floors of slots in one page of a listing, and keys: what a page may take of a frame.
 pub const MAX_PAGE_FLOORS: usize = 2_048;
