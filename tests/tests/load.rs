@@ -59,3 +59,18 @@ fn a_cut_is_not_made_worse_by_repetitions() {
     check(300, 600);
     check(3_000, 1_300);
 }
+
+#[test]
+fn a_clock_that_is_set_back_between_two_runs_repeats_no_version() {
+    for seed in 1..=10 {
+        // Every node loses its memory once, and finds its clock further back each time: by half a minute, by forty
+        // seconds, by more than half an hour. What it gave before is out there.
+        world(&format!(
+            "cluster nodes=3 replicas=2 seed={seed} entries=1000\n\
+             workload shape=hot keys=10 rate=300 writes=50% deletes=5% clients=9 expiring=0%\nrun 3s\n\
+             n1 crash\nn1 clock -30s\nn1 restart\nrun 5s\n\
+             n2 clock +20s\nrun 3s\nn2 crash\nn2 clock -20s\nn2 restart\nrun 5s\n\
+             n3 crash\nn3 clock -40m\nn3 restart\nrun 5s\nworkload off\npeace\nrun 20s\nverdict"
+        ));
+    }
+}

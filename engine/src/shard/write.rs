@@ -96,7 +96,8 @@ impl Shard {
             Operation::Delete { condition, level } => (level, condition, None),
             Operation::Get { .. } | Operation::Inspect => unreachable!("only writes are written"),
         };
-        if let Err(failure) = self.admit(view, &key, level) {
+        let waiting = others(view, slot);
+        if let Err(failure) = self.admit(view, &key, level, &waiting) {
             return self.reply(asker, slot, Err(failure), out);
         }
         let at = self.place(&key);
@@ -130,7 +131,6 @@ impl Shard {
             self.counters.sets += 1;
         }
         out.event(|| Event::Applied { key: key.clone(), version, removed, primary: true });
-        let waiting = others(view, slot);
         let mut writing = Writing {
             asker: Some(asker),
             key,
@@ -287,12 +287,12 @@ impl Shard {
     }
 
     /// Can a write of that level be carried out at all?
-    fn admit(&mut self, view: &View, key: &Key, level: WriteLevel) -> Result<(), Failure> {
+    fn admit(&mut self, view: &View, key: &Key, level: WriteLevel, waiting: &[NodeId]) -> Result<(), Failure> {
         let (needed, alive) = (needed(view, key, level), view.alive_replicas(key.slot()));
         if alive < needed {
             return Err(Failure::Unavailable { needed, alive });
         }
-        self.room(0, &others(view, key.slot()))
+        self.room(0, waiting)
     }
 }
 

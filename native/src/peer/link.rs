@@ -164,3 +164,33 @@ impl Link {
         queue.frames = Vec::new();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use vitrine_engine::id::{Epoch, RequestId, Version};
+    use vitrine_engine::message::{Change, Message};
+    use vitrine_engine::request::{Entry, Key, Value};
+
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_peer_that_takes_nothing_is_bounded() {
+        let value = Value { bytes: vec![7; 1 << 20].into(), media: Bytes::new() };
+        let entry = Entry { value, version: Version::ZERO, deadline: None };
+        let message = Message::Replicate {
+            id: RequestId::default(),
+            key: Key::new("k").expect("a key"),
+            change: Change::Put(entry),
+        };
+        let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(1), message };
+        let link = Link::new(Member::new(NodeId(2), "n2".to_owned()));
+        assert!(!link.push(&envelope, ClusterTag(1)), "there is no connection yet");
+        link.set_connected(true);
+        let taken = (0..100).filter(|_| link.push(&envelope, ClusterTag(1))).count();
+        assert_eq!(taken, MAX_QUEUED / (1 << 20), "the one that crosses the limit is the last one");
+        link.set_connected(false);
+        link.set_connected(true);
+        assert!(link.push(&envelope, ClusterTag(1)), "what waited for the old connection is gone");
+    }
+}

@@ -115,6 +115,47 @@ fn a_stopped_peer_slows_no_slot_of_others() {
 }
 
 #[test]
+fn a_peer_that_limps_slows_no_slot_of_others() {
+    use rustix::process::Signal;
+    let cluster = Cluster::start(3, &[]);
+    let (shared, healthy) = (cluster.key_of(&[0, 2]), cluster.keys_of(&[0, 1], 20));
+    let path = |key: &str| format!("/v1/entries/{key}?timeout=30s");
+    let stop = AtomicBool::new(false);
+    let (limping, others) = std::thread::scope(|scope| {
+        // It stands still most of the time, and never for long enough to be given up.
+        scope.spawn(|| {
+            while !stop.load(Ordering::SeqCst) {
+                cluster.node(2).signal(Signal::STOP);
+                std::thread::sleep(std::time::Duration::from_millis(250));
+                cluster.node(2).signal(Signal::CONT);
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+        });
+        let writes = |node: usize, keys: Vec<String>| {
+            let (cluster, stop) = (&cluster, &stop);
+            scope.spawn(move || {
+                let mut count = 0;
+                for key in keys.iter().cycle() {
+                    let stored = cluster.node(node).send("PUT", &path(key), "", b"v");
+                    assert!([201, 204].contains(&stored.status), "{}", stored.text());
+                    count += 1;
+                    if stop.load(Ordering::SeqCst) {
+                        return count;
+                    }
+                }
+                count
+            })
+        };
+        let (slow, fast) = (writes(0, vec![shared.clone()]), writes(0, healthy));
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        stop.store(true, Ordering::SeqCst);
+        (slow.join().expect("answered"), fast.join().expect("answered"))
+    });
+    eprintln!("{others} writes of other slots beside {limping} of one that the limping peer shares");
+    assert!(others > limping, "{others} beside {limping}");
+}
+
+#[test]
 fn many_readers_of_a_key_elsewhere_are_few_messages() {
     let cluster = Cluster::start(3, &[]);
     let key = cluster.key_of(&[1, 2]);

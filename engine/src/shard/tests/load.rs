@@ -248,3 +248,45 @@ fn a_node_that_starts_above_a_floor_gives_no_version_below_it() {
     assert!(version > floor && trio.shards[0].latest() >= version);
     assert!(trio.shards[0].latest().unix().since(floor.unix()) < Duration::from_millis(10), "and none far above");
 }
+
+#[test]
+fn answers_are_remembered_up_to_a_share_of_the_bound() {
+    let map = Arc::clone(&Trio::new(Limits::default()).views[0].map);
+    let view = View::first(N1, map);
+    let now = Time { instant: Instant(0), unix: UnixMs(START) };
+    let config = ShardConfig {
+        me: N1,
+        limits: Limits::default(),
+        seed: 1,
+        hash_seed: (1, 2),
+        retry: Retry::default(),
+        clock_skew: Duration::ZERO,
+    };
+    // One stripe of sixty-four.
+    let lanes = lanes_of(5, LANES);
+    let mut shard = Shard::new(config, lanes, now);
+    let mut keys = (0..).map(|number| Key::new(format!("key{number}")).unwrap());
+    let key = keys.find(|key| lanes.contains(key.slot()) && view.is_primary(key.slot())).unwrap();
+    let mut out = Outbox::new();
+    let mut forward = |serial, time: Time| {
+        let operation = set_if("v", Condition::Present, WriteLevel::One);
+        let request = Request { key: key.clone(), operation, timeout: Duration::from_secs(2) };
+        let id = RequestId { node: N2, serial };
+        out.effects.clear();
+        shard.tick(time, &view, &mut out);
+        out.effects.clear();
+        shard.receive(time, &view, N2, Message::Forward { id, hops: 1, request }, &mut out);
+        // In doubt it asks first, and answers nothing yet; what is remembered is the same.
+        out.effects.iter().find_map(|effect| match effect {
+            Effect::Send { message: Message::Answer { outcome, .. }, .. } => Some(outcome.clone()),
+            _ => None,
+        })
+    };
+    let share = limits::MAX_ANSWERED as u64 / u64::from(LANES);
+    let busy = Some(Err(Failure::Busy { limit: "MAX_ANSWERED" }));
+    let turned_away = (0..share + 5).filter(|serial| forward(*serial, now) == busy).count();
+    assert_eq!(turned_away, 5);
+    // When nobody repeats them any more, they are forgotten.
+    let later = Time { instant: now.instant + Duration::from_secs(6), unix: UnixMs(START + 6_000) };
+    assert_ne!(forward(share + 10, later), busy);
+}
