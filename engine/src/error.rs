@@ -5,7 +5,7 @@ use core::fmt;
 use crate::id::NodeId;
 
 /// Why a request has no answer. One list for every front end; `code` is stable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Failure {
     /// A queue is full. Nothing was stored.
     Busy {

@@ -25,11 +25,13 @@ pub enum Mutant {
     SkipReconciliation,
     /// A read shares the answer of one that was sent before it began.
     JoinSentRead,
+    /// What was deleted is forgotten at once, though some replica may be away.
+    CollectTombstones,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 8] = [
+    pub const ALL: [Mutant; 9] = [
         Mutant::AcknowledgeEarly,
         Mutant::ReuseVersions,
         Mutant::ForgetFloors,
@@ -38,6 +40,7 @@ impl Mutant {
         Mutant::ServeOutOfSync,
         Mutant::SkipReconciliation,
         Mutant::JoinSentRead,
+        Mutant::CollectTombstones,
     ];
 }
 

@@ -11,7 +11,7 @@ use crate::limits;
 use crate::time::UnixMs;
 
 /// One operation on one key, with how long its client waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Request {
     /// The key.
     pub key: Key,
@@ -30,7 +30,7 @@ pub struct Key {
 }
 
 /// What to do with a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// Read the value.
     Get {
@@ -60,7 +60,7 @@ pub enum Operation {
 }
 
 /// A value and what is known about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Value {
     /// The bytes, as the client sent them.
     pub bytes: Bytes,
@@ -69,7 +69,7 @@ pub struct Value {
 }
 
 /// A value as it is stored: with its version and deadline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// What was written.
     pub value: Value,
@@ -80,7 +80,7 @@ pub struct Entry {
 }
 
 /// What must be there for a write to happen; decided at the primary, atomically with the write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Condition {
     /// Anything or nothing.
     #[default]
@@ -96,7 +96,7 @@ pub enum Condition {
 }
 
 /// Who must have a write before it is acknowledged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WriteLevel {
     /// The primary.
     One,
@@ -110,7 +110,7 @@ pub enum WriteLevel {
 }
 
 /// Who may answer a read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReadLevel {
     /// The slot's primary.
     #[default]
@@ -125,7 +125,7 @@ pub enum ReadLevel {
 pub type Outcome = Result<Answer, Failure>;
 
 /// A request that was carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// The value of a `Get`.
     Found(Entry),
@@ -157,7 +157,7 @@ pub enum Answer {
 }
 
 /// What one replica holds for a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Inspection {
     /// The replica.
     pub node: NodeId,
@@ -166,7 +166,7 @@ pub struct Inspection {
 }
 
 /// What a replica holds for a key, without the value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Holding {
     /// The version it has, or `None` when it has nothing.
     pub version: Option<Version>,

@@ -4,6 +4,7 @@
 //! must not be carried out twice for it: in between, somebody else may have written.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use core::hash::{Hash, Hasher};
 
 use crate::id::{LANES, Lanes, RequestId};
 use crate::limits;
@@ -60,6 +61,10 @@ impl Answered {
             self.by_age.remove(&(until, id));
             self.answers.remove(&id);
         }
+    }
+
+    pub(super) fn digest(&self, state: &mut impl Hasher) {
+        self.answers.iter().for_each(|(id, (_, outcome))| (id, outcome).hash(state));
     }
 
     /// When there is next something to forget.

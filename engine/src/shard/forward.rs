@@ -4,6 +4,8 @@
 
 use alloc::vec;
 
+use core::hash::{Hash, Hasher};
+
 use super::{Asker, Pending, Shard, Work};
 use crate::effect::{Event, Outbox};
 use crate::error::Failure;
@@ -22,6 +24,12 @@ pub(super) struct Forwarding {
     /// Where it was last sent. `None` after that node has said that it did not carry it out, and for a read that
     /// shares another's answer.
     sent: Option<NodeId>,
+}
+
+impl Forwarding {
+    pub(super) fn digest(&self, state: &mut impl Hasher) {
+        (self.asker, &self.request, self.sent).hash(state);
+    }
 }
 
 impl Shard {

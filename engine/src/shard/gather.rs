@@ -2,6 +2,7 @@
 //! here.
 
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 
 use super::vouch::Use;
 use super::{Asker, Pending, Shard, Work, others};
@@ -254,6 +255,25 @@ impl Shard {
         let wanted = gathering.purpose.wanted();
         for to in targets {
             out.send(*to, Message::Fetch { id, key: gathering.key.clone(), wanted });
+        }
+    }
+}
+
+impl Gathering {
+    /// Adds it to a hash; `name` gives the name of a pull.
+    pub(super) fn digest(&self, name: impl Fn(u64) -> RequestId, state: &mut impl Hasher) {
+        (self.asker, &self.key).hash(state);
+        match &self.purpose {
+            Purpose::Read => state.write_u8(0),
+            Purpose::Inspect => state.write_u8(1),
+            Purpose::Doubt => state.write_u8(2),
+            Purpose::Decide(request) => request.hash(state),
+            Purpose::Settle { pull, wanted } => (name(*pull), *wanted as u8).hash(state),
+        }
+        let mut found: Vec<_> = self.found.iter().collect();
+        found.sort_unstable_by_key(|(node, _)| *node);
+        for (node, Found { holding, entry }) in found {
+            (node, holding, entry).hash(state);
         }
     }
 }

@@ -6,6 +6,7 @@ use super::sources::Sources;
 use super::{Counters, Floors, Shard};
 use crate::effect::{Event, Outbox};
 use crate::id::{Slot, Version};
+use crate::mutant::{self, Mutant};
 use crate::request::{Answer, Entry, Key, Outcome, ReadLevel, Value};
 use crate::store::{EntryRef, Removal};
 use crate::time::{Time, UnixMs};
@@ -186,7 +187,9 @@ impl Shard {
     /// The key, which is known to hold nothing newer, has no value from that version on.
     pub(super) fn remove(&mut self, now: UnixMs, key: &Key, at: Place, version: Version) {
         self.floors.raise(at.slot, version);
-        self.gone.raise(at.slot, version);
+        if !mutant::on(Mutant::CollectTombstones) {
+            self.gone.raise(at.slot, version);
+        }
         self.store.remove(now, at.hash, key.as_bytes());
     }
 }

@@ -10,6 +10,7 @@
 mod answered;
 mod awaited;
 mod counters;
+mod digest;
 mod flight;
 mod floors;
 mod forward;
@@ -129,7 +130,7 @@ enum Work {
 }
 
 /// Who waits for an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Asker {
     Client(ClientToken),
     Peer(RequestId),

@@ -10,6 +10,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -46,7 +47,7 @@ pub(super) struct Pulling {
     settling: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Comparing {
     /// Floors are still coming.
     Later,
@@ -56,7 +57,7 @@ enum Comparing {
 }
 
 /// A key in question.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Todo {
     /// The other has it in that version.
     Listed(Key, Version),
@@ -75,6 +76,13 @@ pub(super) struct Page {
 
 /// Places of the own store that are compared in one go, so that a lock is held for a bounded time.
 const COMPARED: u32 = 1_024;
+
+impl Pulling {
+    pub(super) fn digest(&self, state: &mut impl Hasher) {
+        (self.from, self.lanes, self.since, self.cursor, self.waiting, self.next).hash(state);
+        (&self.floors, self.comparing, &self.todo, self.settling).hash(state);
+    }
+}
 
 impl Shard {
     /// Begins every pull that is called for and does not run.

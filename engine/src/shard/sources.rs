@@ -5,6 +5,7 @@
 //! can be asked, so it is served as in a partition, and what leaves the store is remembered for later.
 
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use crate::id::{Lanes, NodeId, Slot, Version};
@@ -130,6 +131,17 @@ impl Sources {
     pub(super) fn missed_since(&self, node: NodeId, slot: Slot) -> Option<Version> {
         let source = self.list.iter().find(|source| source.id == node)?;
         source.open.contains(slot).then_some(source.since)
+    }
+
+    /// Adds what was not heard yet to a hash. The rounds are left out: they are those of the view.
+    pub(super) fn digest(&self, state: &mut impl Hasher) {
+        for source in &self.list {
+            (source.id, source.alive, source.open, source.pulling).hash(state);
+            // What is since when matters while something is open.
+            if !source.open.is_empty() {
+                (source.since, source.above).hash(state);
+            }
+        }
     }
 
     fn lanes_slots(&self) -> impl Iterator<Item = Slot> + use<> {

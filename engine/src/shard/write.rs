@@ -3,6 +3,8 @@
 //! A write outlives its answer: it is repeated to every replica believed alive until that replica has it, so that a
 //! later primary does not serve what an acknowledged write has replaced.
 
+use core::hash::{Hash, Hasher};
+
 use super::gather::Purpose;
 use super::local::{self, Known, Put};
 use super::{Asker, Pending, Shard, Work, others};
@@ -300,6 +302,11 @@ impl Writing {
     /// The lowest version that some replica has yet to confirm.
     pub(super) fn unconfirmed(&self) -> Version {
         self.version.min(self.sent)
+    }
+
+    pub(super) fn digest(&self, state: &mut impl Hasher) {
+        (self.asker, &self.key, self.level, self.version, self.sent, self.existed).hash(state);
+        (self.removes, self.copies).hash(state);
     }
 
     fn answer(&self) -> Answer {
