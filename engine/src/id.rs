@@ -150,6 +150,14 @@ impl Version {
         }
     }
 
+    /// The version just before this one; nothing is before [`Version::ZERO`].
+    pub fn preceding(self) -> Version {
+        match self.node.0.checked_sub(1) {
+            Some(node) => Version { stamp: self.stamp, node: NodeId(node) },
+            None => Version::before(self.stamp),
+        }
+    }
+
     /// When the version was given, by the clock of the node that gave it.
     pub fn unix(self) -> UnixMs {
         UnixMs(self.stamp >> 16)
@@ -232,5 +240,8 @@ mod tests {
         assert!(of(1, 9, 9) < of(2, 0, 0));
         assert!(of(1, 1, 9) < of(1, 2, 0));
         assert!(of(1, 1, 1) < of(1, 1, 2));
+        assert_eq!(of(1, 1, 2).preceding(), of(1, 1, 1));
+        assert_eq!(of(1, 1, 0).preceding(), of(1, 0, u16::MAX));
+        assert_eq!(Version::ZERO.preceding(), Version::ZERO);
     }
 }

@@ -151,13 +151,19 @@ impl Shard {
         pulling.lanes = lanes;
         pulling.waiting = false;
         pulling.next = page.next;
+        // One wrong clock must not carry this one along.
+        let credible = |version: Version| version.unix().since(time.unix) <= MAX_CLOCK_AHEAD;
+        for (slot, version) in page.floors.iter().filter(|(slot, version)| lanes.contains(*slot) && credible(*version))
+        {
+            // What was sent before it went may still be under way to here, and arrive after the comparison. That alone:
+            // of the very version that was evicted there this node may become a copy.
+            self.floors.raise(*slot, version.preceding());
+        }
         pulling.floors.extend(page.floors);
         if pulling.comparing == Comparing::Later && page.next.is_none_or(|next| next >= KEYS) {
             pulling.comparing = if pulling.floors.is_empty() { Comparing::Done } else { Comparing::At(0) };
             pulling.floors.sort_unstable();
         }
-        // One wrong clock must not carry this one along.
-        let credible = |version: Version| version.unix().since(time.unix) <= MAX_CLOCK_AHEAD;
         let keys = page.keys.into_iter().filter(|(key, version)| lanes.contains(key.slot()) && credible(*version));
         pulling.todo.extend(keys.map(|(key, version)| Todo::Listed(key, version)));
         if !elsewhere.is_empty() {

@@ -74,6 +74,8 @@ impl Shard {
         let Known { present, .. } = self.known(now, key, at, out);
         if purpose == Use::CatchUp && present.is_none() && !self.has_room_for(key, entry) {
             self.counters.left_out += 1;
+            // What it replaced may still be under way to here.
+            self.floors.raise(at.slot, entry.version.preceding());
             return;
         }
         let removed = match self.put(now, key, at, entry, out) {
@@ -84,7 +86,10 @@ impl Shard {
                 self.remove(now, key, at, entry.version);
                 true
             }
-            Put::TooLarge { .. } => return,
+            Put::TooLarge { .. } => {
+                self.floors.raise(at.slot, entry.version.preceding());
+                return;
+            }
         };
         self.counters.caught_up += 1;
         out.event(|| Event::Applied { key: key.clone(), version: entry.version, removed, primary: false });
