@@ -14,7 +14,7 @@ use vitrine_engine::id::NodeId;
 use vitrine_engine::limits;
 use vitrine_engine::message::Message;
 
-use super::hello::{Hello, Identity, MAX_HELLO, Welcome};
+use super::hello::{Identity, MAX_HELLO, Welcome};
 use crate::metrics::Metrics;
 
 /// Where messages go.
@@ -84,13 +84,8 @@ async fn read(
     let mut frames = Framed::with_capacity(stream, codec, 64 << 10);
     let first = tokio::time::timeout(HELLO_TIMEOUT, frames.next()).await.map_err(|_| "it did not say hello")?;
     let Some(first) = first else { return Ok(()) };
-    let hello = first.map_err(|e| text(&e)).and_then(|f| serde_json::from_slice::<Hello>(&f).map_err(|e| text(&e)));
-    let judged = match hello {
-        Ok(hello) => identity.judge(&hello),
-        Err(error) => Err(format!("what it says is no hello: {error}")),
-    };
-    let welcome = Welcome { refused: judged.as_ref().err().cloned() };
-    let welcome = serde_json::to_vec(&welcome).map_err(|e| text(&e))?;
+    let judged = first.map_err(|e| format!("what it says is no hello: {e}")).and_then(|frame| identity.admit(&frame));
+    let welcome = Welcome::frame(judged.as_ref().err().map(String::as_str));
     frames.send(Bytes::from(welcome)).await.map_err(|e| text(&e))?;
     let peer = judged.map_err(|reason| format!("refused: {reason}"))?;
     frames.codec_mut().set_max_frame_length(max_value.saturating_add(BESIDES_VALUE));

@@ -42,6 +42,10 @@ pub struct Welcome {
 /// The longest of either, in bytes: a stranger's frame is not waited for.
 pub const MAX_HELLO: usize = 4_096;
 
+/// The longest reason for a refusal, in bytes: a stranger's names are in it. JSON makes at most six bytes of one.
+pub const MAX_REASON: usize = 600;
+const _: () = assert!(6 * MAX_REASON + 100 < MAX_HELLO);
+
 const PROTOCOL: u32 = 1;
 
 impl Identity {
@@ -73,8 +77,18 @@ impl Identity {
         }
     }
 
+    /// The member whose hello this frame is, or why it is not let in, in at most [`MAX_REASON`] bytes.
+    pub fn admit(&self, frame: &[u8]) -> Result<NodeId, String> {
+        let hello = serde_json::from_slice::<Hello>(frame);
+        let judged = hello.map_err(|error| format!("what it says is no hello: {error}")).and_then(|h| self.judge(&h));
+        judged.map_err(|mut reason| {
+            reason.truncate(reason.floor_char_boundary(MAX_REASON));
+            reason
+        })
+    }
+
     /// The member that says so, or why it is not let in.
-    pub fn judge(&self, hello: &Hello) -> Result<NodeId, String> {
+    fn judge(&self, hello: &Hello) -> Result<NodeId, String> {
         if hello.protocol != PROTOCOL {
             return Err(format!("it speaks protocol {}, and this node {PROTOCOL}", hello.protocol));
         }
@@ -89,6 +103,19 @@ impl Identity {
         }
         let member = self.members.iter().find(|(id, name)| *name == hello.from && *id != self.me);
         member.map(|(id, _)| *id).ok_or_else(|| format!("`{}` is no other member", hello.from))
+    }
+}
+
+impl Welcome {
+    /// The frame that says whether somebody is let in. Never longer than [`MAX_HELLO`].
+    pub fn frame(refused: Option<&str>) -> Vec<u8> {
+        let welcome = Welcome { refused: refused.map(str::to_owned) };
+        serde_json::to_vec(&welcome).expect("a string becomes JSON")
+    }
+
+    /// What such a frame says.
+    pub fn read(frame: &[u8]) -> Result<Welcome, String> {
+        serde_json::from_slice(frame).map_err(|error| format!("what it answers is no welcome: {error}"))
     }
 }
 
@@ -107,7 +134,8 @@ mod tests {
     fn strangers_are_refused_with_a_reason() {
         let me = identity("n1", "c", "n1=a:1@2,n2=b:1@2", 2);
         let check = |other: &Identity, to: &str, expected: Result<NodeId, &str>| {
-            assert_eq!(me.judge(&other.hello(to)), expected.map_err(str::to_owned));
+            let frame = serde_json::to_vec(&other.hello(to)).expect("a hello becomes JSON");
+            assert_eq!(me.admit(&frame), expected.map_err(str::to_owned));
         };
         // The addresses may be written differently: a container sees other names than its host.
         check(&identity("n2", "c", "n2=x:1@2,n1=y:1@2", 2), "n1", Ok(NodeId(2)));
@@ -119,5 +147,21 @@ mod tests {
         check(&identity("n2", "c", "n1=a:1@2,n2=b:1@2", 1), "n1", differs);
         check(&identity("n2", "c", "n1=a:1@2,n2=b:1@2,n3=c:1@2", 2), "n1", differs);
         check(&me, "n1", Err("`n1` is no other member"));
+        assert!(me.admit(b"GET / HTTP/1.1").is_err_and(|reason| reason.starts_with("what it says is no hello: ")));
+    }
+
+    #[test]
+    fn a_refusal_fits_into_its_frame() {
+        let me = identity("n1", "c", "n1=a:1@2,n2=b:1@2", 2);
+        for name in ["é", "\u{1}", "\"", "x"] {
+            let stranger = Identity { cluster: name.repeat(3_000), ..me.clone() };
+            let frame = serde_json::to_vec(&stranger.hello("n1")).expect("a hello becomes JSON");
+            let reason = me.admit(&frame).expect_err("it is of another cluster");
+            assert!(reason.starts_with("it belongs to the cluster `") && reason.len() <= MAX_REASON, "{reason}");
+            let welcome = Welcome::frame(Some(&reason));
+            assert!(welcome.len() <= MAX_HELLO, "{}", welcome.len());
+            assert_eq!(Welcome::read(&welcome).map(|welcome| welcome.refused), Ok(Some(reason)));
+        }
+        assert_eq!(Welcome::read(&Welcome::frame(None)), Ok(Welcome { refused: None }));
     }
 }

@@ -121,8 +121,7 @@ impl Link {
             }
             let mut answer = vec![0; length];
             stream.read_exact(&mut answer).await?;
-            let welcome: Welcome = serde_json::from_slice(&answer)?;
-            match welcome.refused {
+            match Welcome::read(&answer).map_err(io::Error::other)?.refused {
                 None => Ok(stream),
                 Some(reason) => Err(io::Error::other(format!("it refused this node: {reason}"))),
             }

@@ -4,7 +4,7 @@
 //! be dropped (not connected, queue full): whoever sent it repeats it.
 
 mod accept;
-mod hello;
+pub mod hello;
 mod link;
 
 use std::sync::Arc;

@@ -59,7 +59,7 @@ pub(super) struct Header {
 /// it, or of a `Removed`.
 impl At {
     /// A number that no other entry of the list has meanwhile.
-    #[inline]
+    #[cfg(test)]
     pub fn address(self) -> usize {
         self.0.addr().get()
     }
