@@ -117,6 +117,15 @@ pub enum Event {
         /// The member.
         member: NodeId,
     },
+    /// A member is reached by another way from now on.
+    Rerouted {
+        /// The member.
+        member: NodeId,
+        /// Who passes messages on to it; `None` where they go straight.
+        through: Option<NodeId>,
+    },
+    /// Others had given up this node, and it has heard so: it is back, and asks what it missed.
+    Rejoined,
 }
 
 impl Outbox {

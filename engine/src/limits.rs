@@ -14,6 +14,10 @@ pub const MAX_MEDIA: usize = 255;
 pub const MAX_FRAME: usize = MAX_VALUE + MAX_KEY + MAX_MEDIA + 256;
 /// Members of one cluster.
 pub const MAX_MEMBERS: usize = 1_024;
+/// The longest packet of the membership protocol, in bytes.
+pub const MAX_GOSSIP: usize = 4_096;
+/// What a node says of whom it reaches, in bytes: two bits for every number that a node may have.
+pub const MAX_REACH: usize = 16_384;
 /// Points on the ring for a member of weight 1, by default: `docs/ring.md` has the curve that it was chosen from.
 pub const DEFAULT_VIRTUAL_NODES: u16 = 512;
 /// Points on the ring, of all members together: more would slow its building and place nobody better.
@@ -37,6 +41,8 @@ pub const MAX_REPEATING: usize = 32;
 /// a second write. Each takes some 200 bytes for [`crate::message::ANSWER_MEMORY`] and the request's own time: room for
 /// 200,000 a second.
 pub const MAX_ANSWERED: usize = 1 << 20;
+/// Coordinators' counts of which one shard knows the highest number that it has forgotten.
+pub const MAX_COUNTS: usize = 4_096;
 /// Floors of slots in one page of a listing, and keys: what a page may take of a frame.
 pub const MAX_PAGE_FLOORS: usize = 2_048;
 /// Keys in one page of a listing.

@@ -2,11 +2,16 @@
 //!
 //! Every message may be lost, repeated, delayed and overtaken; none of them relies on its neighbours.
 
+mod reach;
+
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use bytes::Bytes;
+
 use crate::id::{Epoch, Lanes, NodeId, RequestId, Slot, Version};
 use crate::request::{Entry, Holding, Key, Outcome, Request};
+pub use reach::{Contact, Reach};
 
 /// A message with its addresses and the map's epoch that its sender knew.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +121,8 @@ pub enum Message {
     Ping {
         /// The sender's count: a `Pong` proves the round trip of that `Ping` only.
         serial: u64,
+        /// How it travels.
+        path: Path,
         /// How the sender stands to the receiver.
         standing: Standing,
     },
@@ -123,14 +130,30 @@ pub enum Message {
     Pong {
         /// As in the `Ping`.
         serial: u64,
+        /// As in the `Ping`.
+        path: Path,
         /// How the sender stands to the receiver.
         standing: Standing,
     },
+    /// What the membership protocol says: a packet of the crate `foca`, which is no business of anybody else.
+    Gossip {
+        /// The packet, at most [`crate::limits::MAX_GOSSIP`] bytes of it.
+        data: Bytes,
+    },
+}
+
+/// How a message travels to its receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Straight to it, and by no other way: that is what it finds out.
+    Direct,
+    /// As the sender's data does: through another member where the straight way is broken.
+    Routed,
 }
 
 /// How the sender of a heartbeat stands to its receiver: what the receiver must know to notice that one of the two was
 /// away, and what it missed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Drawn when the sender started: another number is another start, which remembers nothing.
     pub boot: u64,
@@ -139,6 +162,14 @@ pub struct Standing {
     /// Every write of the sender at or below this version was confirmed by every replica that the sender believed
     /// alive.
     pub settled: Version,
+    /// The sender's life in the membership protocol: it grows when it starts, and each time that it was given up and
+    /// came back.
+    pub life: u64,
+    /// The latest life of the receiver that the sender knows to be over; 0 for none. Whoever still leads it has to
+    /// begin another.
+    pub over: u64,
+    /// Whom the sender believes alive, and how it reaches them.
+    pub reach: Reach,
 }
 
 /// What is asked about a key.
@@ -191,7 +222,7 @@ impl Message {
             }
             Message::Sync { lanes, .. } => lanes.first(),
             Message::Listed { slot, .. } => Some(*slot),
-            Message::Ping { .. } | Message::Pong { .. } => None,
+            Message::Ping { .. } | Message::Pong { .. } | Message::Gossip { .. } => None,
         }
     }
 
@@ -208,7 +239,7 @@ impl Message {
             Message::Answer { .. } | Message::Forward { .. } | Message::Fetch { .. } => Version::ZERO,
             // Each key of a page is judged by itself: one wrong clock must not hold all the others back.
             Message::Sync { .. } | Message::Listed { .. } => Version::ZERO,
-            Message::Ping { .. } | Message::Pong { .. } => Version::ZERO,
+            Message::Ping { .. } | Message::Pong { .. } | Message::Gossip { .. } => Version::ZERO,
         }
     }
 
@@ -225,12 +256,21 @@ impl Message {
             Message::Listed { .. } => "listed",
             Message::Ping { .. } => "ping",
             Message::Pong { .. } => "pong",
+            Message::Gossip { .. } => "gossip",
         }
     }
 
-    /// True for what only shows that nodes are there: pings and their answers.
+    /// True for what only shows that nodes are there: pings and their answers, and what the membership protocol says.
     pub fn is_heartbeat(&self) -> bool {
-        matches!(self, Message::Ping { .. } | Message::Pong { .. })
+        matches!(self, Message::Ping { .. } | Message::Pong { .. } | Message::Gossip { .. })
+    }
+
+    /// How it travels.
+    pub fn path(&self) -> Path {
+        match self {
+            Message::Ping { path, .. } | Message::Pong { path, .. } => *path,
+            _ => Path::Routed,
+        }
     }
 }
 

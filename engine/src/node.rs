@@ -6,7 +6,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::cluster::{Cluster, Heartbeat};
+use crate::cluster::{Cluster, ClusterCounters, Heartbeat, Routes};
 use crate::effect::{Effect, Outbox};
 use crate::id::{ClientToken, Lanes, NodeId, Version};
 use crate::message::Message;
@@ -31,6 +31,8 @@ pub struct NodeConfig {
     pub stripes: u16,
     /// How liveness is found out.
     pub heartbeat: Heartbeat,
+    /// Clones of it go the same way: for simulators, see [`Cluster::recorded`].
+    pub recorded: bool,
 }
 
 /// What happens to a node.
@@ -62,8 +64,9 @@ impl Node {
             seed: config.shard.seed.wrapping_add(u64::from(stripe)),
             ..config.shard.clone()
         };
+        let cluster = Cluster::new(me, map, config.heartbeat, config.shard.seed, now);
         Node {
-            cluster: Cluster::new(me, map, config.heartbeat, config.shard.seed, now),
+            cluster: if config.recorded { cluster.recorded() } else { cluster },
             shards: (0..config.stripes.max(1))
                 .map(|stripe| Shard::new(seeded(stripe), lanes_of(stripe, config.stripes.max(1)), now))
                 .collect(),
@@ -112,6 +115,16 @@ impl Node {
     /// When [`Input::Tick`] has something to do next.
     pub fn next_wake(&self) -> Instant {
         self.shards.iter().filter_map(Shard::next_wake).fold(self.cluster.next_wake(), Instant::min)
+    }
+
+    /// By which ways its messages go.
+    pub fn routes(&self) -> &Arc<Routes> {
+        self.cluster.routes()
+    }
+
+    /// What its control plane has counted.
+    pub fn cluster_counters(&self) -> ClusterCounters {
+        self.cluster.counters()
     }
 
     /// What this node routes by.

@@ -11,6 +11,7 @@ use vitrine_engine::message::Message;
 use vitrine_engine::time::{Instant, Time};
 
 use crate::effects::Wire;
+use crate::metrics::{Membership, Metrics};
 use crate::shards::Shards;
 
 /// Messages of peers that wait for the control plane; more are dropped, and repeated by whoever sent them.
@@ -24,6 +25,8 @@ pub struct Control {
     pub shards: Arc<Shards>,
     /// Who carries its messages.
     pub wire: Arc<dyn Wire>,
+    /// What it knows of the other members, for whoever looks.
+    pub metrics: Arc<Metrics>,
     /// What peers say to it.
     pub inbox: mpsc::Receiver<(NodeId, Message)>,
     /// Turns true when every member has answered or has been given up on, and what those who answer have is known here.
@@ -89,10 +92,26 @@ impl Control {
     }
 
     fn perform(&mut self, outbox: &mut Outbox) {
+        let (routes, counters) = (self.cluster.routes(), self.cluster.counters());
+        let known = self.metrics.membership.load();
+        let moved = !Arc::ptr_eq(&known.routes, routes);
+        if moved {
+            self.wire.reroute(routes);
+        }
+        if moved || known.counters != counters {
+            self.metrics.membership.store(Arc::new(Membership { routes: Arc::clone(routes), counters }));
+        }
         for event in outbox.events.drain(..) {
             match event {
                 Event::Suspected { member } => tracing::warn!(%member, "a member does not answer"),
                 Event::Alive { member } => tracing::info!(%member, "a member answers again"),
+                Event::Rerouted { member, through: Some(through) } => {
+                    tracing::warn!(%member, %through, "a member is not reached, and is spoken to through another");
+                }
+                Event::Rerouted { member, through: None } => {
+                    tracing::info!(%member, "nobody passes on to a member any more");
+                }
+                Event::Rejoined => tracing::warn!("others had given up this node: it is back, and asks what it missed"),
                 _ => {}
             }
         }

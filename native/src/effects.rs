@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use vitrine_engine::cluster::Routes;
 use vitrine_engine::effect::{Effect, Outbox};
 use vitrine_engine::id::{ClientToken, NodeId};
 use vitrine_engine::message::Message;
@@ -18,6 +19,9 @@ use vitrine_engine::view::View;
 pub trait Wire: Send + Sync {
     /// Takes a message for a peer, without waiting.
     fn send(&self, to: NodeId, message: Message);
+
+    /// Sends by these ways from now on.
+    fn reroute(&self, routes: &Arc<Routes>);
 }
 
 /// Performs effects.

@@ -1,14 +1,17 @@
 //! What is counted, and how it is printed for Prometheus. Counting costs plain additions on the worker's own lines.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use hyper::StatusCode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
+use vitrine_engine::cluster::{ClusterCounters, Health, Routes};
 use vitrine_engine::shard::Counters;
 
 use crate::shards::Shards;
@@ -27,6 +30,8 @@ pub struct Metrics {
     pub peers: PeerCounts,
     /// What the wall clock did.
     pub clock: ClockCounts,
+    /// What the control plane has said last.
+    pub membership: ArcSwap<Membership>,
 }
 
 /// What the wall clock did against the monotonic one.
@@ -55,6 +60,17 @@ pub struct PeerCounts {
     pub refused: AtomicU64,
     /// Connections made to peers.
     pub connected: AtomicU64,
+    /// Passed on for a peer that does not reach another one.
+    pub relayed: AtomicU64,
+}
+
+/// What the control plane knows of the other members, for whoever looks.
+#[derive(Clone, Debug, Default)]
+pub struct Membership {
+    /// How each is doing, and by which way it is reached.
+    pub routes: Arc<Routes>,
+    /// What has been counted.
+    pub counters: ClusterCounters,
 }
 
 /// The counts of one worker, written by it alone.
@@ -118,6 +134,7 @@ impl Metrics {
             open: AtomicU64::new(0),
             peers: PeerCounts::default(),
             clock: ClockCounts::default(),
+            membership: ArcSwap::default(),
         }
     }
 
@@ -263,6 +280,7 @@ impl Scrape {
     fn counts(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let (c, peers, clock) = (&self.counters, &self.metrics.peers, &self.metrics.clock);
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let cluster = self.metrics.membership.load().counters;
         for (name, help, count) in [
             ("store_hits", "Reads answered from this store with a value", c.hits),
             ("store_misses", "Reads answered from this store with a miss", c.misses),
@@ -293,6 +311,11 @@ impl Scrape {
             ("peer_messages_dropped", "Messages dropped: not connected, or queue full", load(&peers.dropped)),
             ("peer_messages_refused", "Frames not decoded, or not for this node", load(&peers.refused)),
             ("peer_connections", "Connections made to peers", load(&peers.connected)),
+            ("peer_messages_relayed", "Messages passed on to whom their sender does not reach", load(&peers.relayed)),
+            ("membership_given_up", "Members that were believed dead", cluster.given_up),
+            ("membership_rejoins", "Times that others had given up this node", cluster.rejoins),
+            ("membership_reroutes", "Times that a member was reached another way than before", cluster.reroutes),
+            ("membership_garbled", "Packets of the membership protocol that were none", cluster.garbled),
         ] {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             metric.encode_counter::<NoLabels, _, u64>(&count, None)?;
@@ -329,6 +352,20 @@ impl Scrape {
             MetricType::Gauge,
         )?;
         ahead.encode_gauge(&self.metrics.clock.ahead_ms.load(Ordering::Relaxed))?;
+        let membership = self.metrics.membership.load();
+        let mut states = encoder.encode_descriptor(
+            "members_by_state",
+            "Other members by what is believed of them",
+            None,
+            MetricType::Gauge,
+        )?;
+        for health in [Health::Alive, Health::Suspect, Health::Down] {
+            let count = membership.routes.ways().iter().filter(|way| way.health == health).count() as u64;
+            states.encode_family(&[("state", health.name())])?.encode_gauge(&count)?;
+        }
+        let indirect = membership.routes.ways().iter().filter(|way| way.through.is_some()).count() as u64;
+        let help = "Other members that are reached through a third one";
+        encoder.encode_descriptor("members_relayed", help, None, MetricType::Gauge)?.encode_gauge(&indirect)?;
         let mut info = encoder.encode_descriptor("build", "What runs", None, MetricType::Info)?;
         info.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])
     }

@@ -125,7 +125,8 @@ impl Server {
         let workers: Vec<Handle> = runtimes.iter().map(|runtime| runtime.handle().clone()).collect();
 
         let (sender, inbox) = mpsc::channel(INBOX);
-        let control = Control { cluster, shards: Arc::clone(&shards), wire, inbox, ready };
+        let control =
+            Control { cluster, shards: Arc::clone(&shards), wire, metrics: Arc::clone(&metrics), inbox, ready };
         let deliver = deliver(Arc::clone(&shards), sender);
         {
             // Sockets belong to the runtime they are made in: the first worker's.
@@ -146,6 +147,7 @@ impl Server {
                     identity,
                     settings.max_value,
                     metrics,
+                    Arc::clone(&peers),
                     deliver,
                     ending.clone(),
                 ));

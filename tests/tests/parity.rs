@@ -9,7 +9,7 @@ use vitrine::clock::{Clock as _, HandClock};
 use vitrine::effects::Reply;
 use vitrine::effects::Wire;
 use vitrine::shards::{CLOCK_SKEW, Read, Shards, ShardsConfig, Submitted};
-use vitrine_engine::cluster::Heartbeat;
+use vitrine_engine::cluster::{Heartbeat, Routes};
 use vitrine_engine::effect::{Effect, Outbox};
 use vitrine_engine::id::{ClientToken, NodeId};
 use vitrine_engine::message::Message;
@@ -68,6 +68,8 @@ impl Wire for Recorder {
     fn send(&self, to: NodeId, message: Message) {
         self.sent.lock().expect("one thread").push_back((self.from, to, message));
     }
+
+    fn reroute(&self, _: &Arc<Routes>) {}
 }
 
 impl Run {
@@ -100,7 +102,7 @@ impl Run {
                 retry: Retry::default(),
                 clock_skew: CLOCK_SKEW,
             };
-            let config = NodeConfig { shard, stripes: STRIPES, heartbeat: Heartbeat::default() };
+            let config = NodeConfig { shard, stripes: STRIPES, heartbeat: Heartbeat::default(), recorded: false };
             Node::new(&config, Arc::clone(&map), start)
         };
         Run {

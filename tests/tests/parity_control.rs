@@ -10,7 +10,7 @@ use vitrine::clock::{Clock, HandClock};
 use vitrine::effects::Reply;
 use vitrine::effects::Wire;
 use vitrine::shards::{CLOCK_SKEW, Shards, ShardsConfig, Submitted};
-use vitrine_engine::cluster::{Cluster, Heartbeat};
+use vitrine_engine::cluster::{Cluster, Heartbeat, Routes};
 use vitrine_engine::effect::{Effect, Outbox};
 use vitrine_engine::id::{ClientToken, NodeId};
 use vitrine_engine::message::Message;
@@ -42,6 +42,8 @@ impl Wire for Caught {
     fn send(&self, to: NodeId, message: Message) {
         self.0.lock().unwrap().push((to, message));
     }
+
+    fn reroute(&self, _: &Arc<Routes>) {}
 }
 
 /// What one input led to: messages sent, and answers by the number of the question.
@@ -157,7 +159,7 @@ fn node(me: NodeId, map: &Arc<Map>, now: Time) -> Node {
     let limits = Limits { entries: Some(40), bytes: Some(BYTES) };
     let shard =
         ShardConfig { me, limits, seed: SEED, hash_seed: (1, 2), retry: Retry::default(), clock_skew: CLOCK_SKEW };
-    let config = NodeConfig { shard, stripes: 1, heartbeat: Heartbeat::default() };
+    let config = NodeConfig { shard, stripes: 1, heartbeat: Heartbeat::default(), recorded: false };
     Node::new(&config, Arc::clone(map), now)
 }
 

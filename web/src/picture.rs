@@ -218,6 +218,7 @@ fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
         What::Asked(ask) => (CLIENTS, "asked", Some(&ask.key)),
         What::Told { key, .. } => (CLIENTS, "told", Some(key)),
         What::Delivered { to, kind, key, .. } => (at(to), kind, key.as_ref()),
+        What::Relayed { by, kind, key, .. } => (at(by), kind, key.as_ref()),
         What::Dropped { from, kind, .. } => (place(*from), kind, None),
         What::Crashed(node) => (at(node), "crashed", None),
         What::Started(node) => (at(node), "started", None),
@@ -242,6 +243,8 @@ fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
             Event::Forwarded { .. } => (at(node), "forwarded", None),
             Event::Suspected { .. } => (at(node), "suspects", None),
             Event::Alive { .. } => (at(node), "hears", None),
+            Event::Rerouted { .. } => (at(node), "rerouted", None),
+            Event::Rejoined => (at(node), "rejoined", None),
         },
     }
 }
@@ -259,12 +262,16 @@ fn place(place: Place) -> f64 {
 }
 
 fn kind(flight: &Flight) -> u8 {
-    const PEER: [&str; 10] =
-        ["forward", "answer", "replicate", "replicated", "fetch", "fetched", "sync", "listed", "ping", "pong"];
+    #[rustfmt::skip]
+    const PEER: [&str; 11] = [
+        "forward", "answer", "replicate", "replicated", "fetch", "fetched", "sync", "listed", "ping", "pong", "gossip",
+    ];
     match &flight.cargo {
         Cargo::Ask(_) => 0,
         Cargo::Reply(..) => 1,
-        Cargo::Peer(message) => PEER.iter().position(|kind| *kind == message.kind()).map_or(0, |index| index as u8 + 2),
+        Cargo::Peer(message) | Cargo::Passed { message, .. } => {
+            PEER.iter().position(|kind| *kind == message.kind()).map_or(0, |index| index as u8 + 2)
+        }
     }
 }
 
@@ -273,7 +280,7 @@ fn key_or_slot(flight: &Flight) -> (Option<&Key>, Option<Slot>) {
     match &flight.cargo {
         Cargo::Ask(ask) => (Some(&ask.key), Some(ask.key.slot())),
         Cargo::Reply(..) => (None, None),
-        Cargo::Peer(message) => {
+        Cargo::Peer(message) | Cargo::Passed { message, .. } => {
             let key = match message {
                 Message::Forward { request, .. } => Some(&request.key),
                 Message::Replicate { key, .. } | Message::Fetch { key, .. } => Some(key),

@@ -20,6 +20,7 @@ export const MESSAGE_KINDS = [
   'listed',
   'ping',
   'pong',
+  'gossip',
 ] as const;
 export type MessageKind = (typeof MESSAGE_KINDS)[number];
 

@@ -1,21 +1,28 @@
-//! The control plane: who is believed alive, who was away, and the views that follow from it.
+//! The control plane: who is believed alive, who was away, by which way each is reached, and the views that follow.
 //!
-//! Every member is asked "are you there?" at a fixed interval; one that has not answered a question of the last
-//! [`Heartbeat::suspect_after`] is suspected, until it answers one again. An answer proves the round trip, so a link
-//! that is cut one way only is noticed on both of its sides. The member list is fixed for now: the map never changes
-//! here.
+//! Three things are kept apart. *Who is alive* is found out by all together: SWIM, in [`swim`]. *Who is reached
+//! directly* each node finds out by itself: every member is asked "are you there?" at a fixed interval, and one that
+//! has left the latest questions unanswered is spoken to through another member that does reach it ([`Routes`]), so
+//! that a link which is cut between two is no reason to believe anybody dead. *Who was away*, and what it may have
+//! missed, follows from how the two stand to each other ([`Standing`]): the next view says it, and the data plane makes
+//! up for it. `docs/membership.md` has the whole of the first two, `docs/replication.md` of the third.
 //!
-//! Heartbeats also say how the two stand to each other ([`Standing`]). Where one of the two was away, or may have been,
-//! the next view says what this node may have missed, and the data plane makes up for it: `docs/replication.md`.
+//! Whatever the others say, a member that has answered no question for [`Heartbeat::suspect_after`], neither directly
+//! nor through anybody, is dead to this node: a node that is cut off from all finds that out by itself, and in time.
+
+mod routes;
+mod swim;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub use self::routes::{Health, Routes, Way};
+use self::swim::{Known, News, Swim};
 use crate::effect::{Effect, Event, Outbox};
 use crate::id::{NodeId, Version};
-use crate::message::{Message, Standing};
+use crate::message::{Contact, Message, Path, Reach, Standing};
 use crate::rng::Rng;
 use crate::time::{Instant, Time};
 use crate::view::{Map, Pull, View};
@@ -25,7 +32,11 @@ use crate::view::{Map, Pull, View};
 pub struct Cluster {
     heartbeat: Heartbeat,
     view: Arc<View>,
+    swim: Swim,
     peers: Vec<Peer>,
+    routes: Arc<Routes>,
+    /// Whom this node believes alive, and reaches: what heartbeats say.
+    reach: Reach,
     /// The questions of the last while, oldest first: their serials and when they were sent.
     asked: VecDeque<(u64, Instant)>,
     serial: u64,
@@ -34,29 +45,54 @@ pub struct Cluster {
     settled: Version,
     next_ping: Instant,
     ticked: Instant,
+    counters: ClusterCounters,
 }
 
 /// How liveness is found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// Time between two questions.
+    /// Time between two questions to everybody, and between two probes of the membership protocol.
     pub interval: Duration,
-    /// A member that has answered no question sent within this time is suspected.
+    /// A member is given up after that time at the earliest, and when no question sent within it has been answered.
     pub suspect_after: Duration,
+}
+
+/// What the control plane has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClusterCounters {
+    /// Members that were given up.
+    pub given_up: u64,
+    /// Times that others had given up this node, and it came back.
+    pub rejoins: u64,
+    /// Times that a member was reached by another way than before.
+    pub reroutes: u64,
+    /// Packets of the membership protocol that were none.
+    pub garbled: u64,
 }
 
 #[derive(Clone, Debug)]
 struct Peer {
     id: NodeId,
-    /// When the latest question that it has answered was sent.
+    /// When the latest question was sent that it has answered: by any way, and itself.
     heard: Instant,
+    heard_directly: Instant,
+    /// The membership protocol has not given it up.
+    up: bool,
+    /// What this node believes: that, and it has answered of late.
     alive: bool,
+    direct: bool,
+    /// Who passes on what is sent to it, where it does not answer itself.
+    through: Option<NodeId>,
     /// It has answered at least once since this node started.
     met: bool,
     /// How often `alive` has changed: what it is told of that.
     lapses: u32,
     /// Its start and its own count of lapses, as last heard.
     known: Option<(u64, u32)>,
+    /// The life before its present start, where that had a higher number: its clock was set back in between.
+    outlived: u64,
+    /// Whom it reaches, as last heard.
+    reach: Reach,
     /// Every write of it up to this version has reached this node.
     settled: Version,
     pull: Pull,
@@ -67,9 +103,17 @@ struct Peer {
 }
 
 impl Default for Heartbeat {
-    /// A peer is suspected after six unanswered questions, within a second and a half.
+    /// A peer is given up after six unanswered questions, within a second and a half.
     fn default() -> Heartbeat {
         Heartbeat { interval: Duration::from_millis(200), suspect_after: Duration::from_millis(1_200) }
+    }
+}
+
+impl Heartbeat {
+    /// A member that has itself answered no question sent within this time is reached another way: half of
+    /// [`Heartbeat::suspect_after`], so that the other way is tried as long before anybody is given up.
+    pub fn detour_after(&self) -> Duration {
+        self.suspect_after / 2
     }
 }
 
@@ -80,21 +124,30 @@ impl Cluster {
         let peer = |id| Peer {
             id,
             heard: now.instant,
+            heard_directly: now.instant,
+            up: true,
             alive: true,
+            direct: true,
+            through: None,
             met: false,
             lapses: 0,
             known: None,
+            outlived: 0,
+            reach: Reach::default(),
             settled: Version::ZERO,
             pull: view.pull(id).unwrap_or_default(),
             broken: false,
             nudged: 0,
         };
-        let ids = view.map.members.iter().map(|member| member.id).filter(|id| *id != me);
+        let members: Vec<NodeId> = view.map.members.iter().map(|member| member.id).collect();
         let mut rng = Rng::new(seed, "heartbeat");
-        Cluster {
+        let mut cluster = Cluster {
             heartbeat,
-            peers: ids.map(peer).collect(),
+            swim: Swim::new(me, heartbeat, seed, now.unix),
+            peers: members.iter().filter(|id| **id != me).map(|id| peer(*id)).collect(),
             view,
+            routes: Arc::default(),
+            reach: Reach::default(),
             asked: VecDeque::new(),
             // At random, so that an answer to an earlier boot of this node proves nothing.
             serial: rng.u64() >> 1,
@@ -102,12 +155,36 @@ impl Cluster {
             settled: Version::ZERO,
             next_ping: now.instant,
             ticked: now.instant,
-        }
+            counters: ClusterCounters::default(),
+        };
+        // What it makes of them is what it begins with.
+        let _ = cluster.swim.set_members(&members, now.instant, &mut Outbox::new());
+        cluster.find_ways(now.instant, &mut Outbox::new());
+        cluster
+    }
+
+    /// The same, made such that its clones go the same way: for simulators, since all that it is told is then kept. To
+    /// be called before anything else. A clone of one that is not so made knows what its original knew, and goes on
+    /// from there by itself.
+    #[must_use]
+    pub fn recorded(mut self) -> Cluster {
+        self.swim.recorded(self.ticked);
+        self
     }
 
     /// What this node routes by.
     pub fn view(&self) -> &Arc<View> {
         &self.view
+    }
+
+    /// By which ways messages go. Another allocation is another set of ways.
+    pub fn routes(&self) -> &Arc<Routes> {
+        &self.routes
+    }
+
+    /// What has been counted.
+    pub fn counters(&self) -> ClusterCounters {
+        ClusterCounters { garbled: self.swim.garbled(), ..self.counters }
     }
 
     /// True once every member has answered, or has been given up on.
@@ -117,17 +194,23 @@ impl Cluster {
 
     /// Until when the view may be trusted without another [`Cluster::tick`]. Who comes later was away: it may have been
     /// given up on, and others may have been written to in its place.
+    ///
+    /// Whoever gives it up, or declares it dead to all, has had no answer to any question of its own of the last
+    /// [`Heartbeat::suspect_after`]. A question that this node answered was sent before it stopped; the other half of
+    /// that time is for the answers that were lost or late around that moment.
     pub fn trusted_until(&self) -> Instant {
         self.ticked + self.heartbeat.suspect_after / 2
     }
 
-    /// A peer asks or answers.
-    pub fn receive(&mut self, _time: Time, from: NodeId, message: &Message, out: &mut Outbox) {
+    /// A peer says something.
+    pub fn receive(&mut self, time: Time, from: NodeId, message: &Message, out: &mut Outbox) {
+        let now = time.instant;
         let Some(index) = self.peers.iter().position(|peer| peer.id == from) else { return };
         match message {
-            Message::Ping { serial, standing } => {
-                self.note(index, *standing);
-                out.send(from, Message::Pong { serial: *serial, standing: self.standing(index) });
+            Message::Ping { serial, path, standing } => {
+                self.note(now, index, standing, out);
+                let standing = self.standing(index);
+                out.send(from, Message::Pong { serial: *serial, path: *path, standing });
                 // It is back, or its answers do not come through: asked at once, it need not wait for its turn.
                 let peer = &mut self.peers[index];
                 if !peer.alive && peer.nudged != self.serial {
@@ -135,38 +218,47 @@ impl Cluster {
                     self.ask(index, out);
                 }
             }
-            Message::Pong { serial, standing } => {
-                self.note(index, *standing);
-                self.pong(index, *serial, out);
+            Message::Pong { serial, path, standing } => {
+                self.note(now, index, standing, out);
+                self.pong(now, index, *serial, *path, out);
+            }
+            Message::Gossip { data } => {
+                let news = self.swim.receive(now, from, data, out);
+                self.learn(now, news, out);
             }
             _ => {}
         }
         self.publish(out);
     }
 
-    /// Asks when it is time to, and suspects who has not answered. Late or repeated calls do no harm. `settled` is
+    /// Asks when it is time to, and gives up who has not answered. Late or repeated calls do no harm. `settled` is
     /// asked for when it is needed: every write of this node up to it is confirmed by every replica believed alive.
     pub fn tick(&mut self, time: Time, settled: impl FnOnce() -> Version, out: &mut Outbox) {
-        if time.instant > self.trusted_until() {
-            self.was_away(time.instant);
+        let now = time.instant;
+        if now > self.trusted_until() {
+            self.was_away(now);
         }
-        self.ticked = self.ticked.max(time.instant);
-        if time.instant >= self.next_ping {
-            self.next_ping = time.instant + self.heartbeat.interval;
+        self.ticked = self.ticked.max(now);
+        let (peers, patience) = (&self.peers, self.heartbeat.suspect_after);
+        let heard = |node| peers.iter().find(|peer| peer.id == node).map_or(Instant(0), |peer| peer.heard);
+        let news = self.swim.tick(now, |node| heard(node) + patience, out);
+        self.learn(now, news, out);
+        let asking = now >= self.next_ping;
+        if asking {
+            self.next_ping = now + self.heartbeat.interval;
             self.serial = self.serial.wrapping_add(1);
             self.settled = self.settled.max(settled());
-            self.asked.push_back((self.serial, time.instant));
+            self.asked.push_back((self.serial, now));
+        }
+        self.asked.retain(|(_, sent)| *sent + patience > now);
+        for index in 0..self.peers.len() {
+            self.believe(now, index, out);
+        }
+        self.find_ways(now, out);
+        if asking {
             for index in 0..self.peers.len() {
                 self.ask(index, out);
             }
-        }
-        let patience = self.heartbeat.suspect_after;
-        self.asked.retain(|(_, sent)| *sent + patience > time.instant);
-        for peer in self.peers.iter_mut().filter(|peer| peer.alive && peer.heard + patience <= time.instant) {
-            peer.alive = false;
-            peer.lapses = peer.lapses.wrapping_add(1);
-            peer.make_up(true);
-            out.event(|| Event::Suspected { member: peer.id });
         }
         self.publish(out);
     }
@@ -174,56 +266,182 @@ impl Cluster {
     /// When [`Cluster::tick`] has something to do next.
     pub fn next_wake(&self) -> Instant {
         let patience = self.heartbeat.suspect_after;
-        let suspicions = self.peers.iter().filter(|peer| peer.alive).map(|peer| peer.heard + patience);
-        suspicions.min().unwrap_or(Instant::NEVER).min(self.next_ping)
+        let silences = self.peers.iter().filter(|peer| peer.alive).map(|peer| peer.heard + patience);
+        silences.min().unwrap_or(Instant::NEVER).min(self.next_ping).min(self.swim.next_wake())
     }
 
+    /// Asks a peer, and where it does not answer itself also by way of another.
     fn ask(&self, index: usize, out: &mut Outbox) {
-        out.send(self.peers[index].id, Message::Ping { serial: self.serial, standing: self.standing(index) });
+        let peer = &self.peers[index];
+        let ping = |path| Message::Ping { serial: self.serial, path, standing: self.standing(index) };
+        out.send(peer.id, ping(Path::Direct));
+        if peer.through.is_some() {
+            out.send(peer.id, ping(Path::Routed));
+        }
     }
 
     fn standing(&self, index: usize) -> Standing {
-        Standing { boot: self.boot, lapses: self.peers[index].lapses, settled: self.settled }
+        let peer = &self.peers[index];
+        let over = self.swim.known(peer.id).filter(Known::is_down).map_or(0, |known| known.life).max(peer.outlived);
+        Standing {
+            boot: self.boot,
+            lapses: peer.lapses,
+            settled: self.settled,
+            life: self.swim.life(),
+            over,
+            reach: self.reach.clone(),
+        }
     }
 
-    /// It was this node that stood still: nobody is suspected for that, and everybody may have moved on.
+    /// It was this node that stood still: nobody is given up for that, and everybody may have moved on.
     fn was_away(&mut self, now: Instant) {
         for peer in &mut self.peers {
             peer.heard = peer.heard.max(now);
-            peer.make_up(false);
+            peer.heard_directly = peer.heard_directly.max(now);
+            peer.make_up(false, peer.settled);
         }
     }
 
     /// Takes in how a peer stands to this node.
-    fn note(&mut self, index: usize, standing: Standing) {
+    fn note(&mut self, now: Instant, index: usize, standing: &Standing, out: &mut Outbox) {
         let peer = &mut self.peers[index];
-        let Standing { boot, lapses, settled } = standing;
+        let Standing { boot, lapses, settled, life, over, reach } = standing;
         match peer.known {
             // It was overtaken by a later one of the same start.
-            Some((known, later)) if known == boot && later > lapses => return,
-            Some((known, _)) if known != boot => peer.make_up(true),
-            Some((_, known)) if known != lapses => peer.make_up(false),
+            Some((known, later)) if known == *boot && later > *lapses => return,
+            Some((known, _)) if known != *boot => {
+                peer.make_up(true, peer.settled);
+                let before = self.swim.known(peer.id).map_or(0, |known| known.life);
+                peer.outlived = if before > *life { before } else { 0 };
+            }
+            Some((_, known)) if known != *lapses => peer.make_up(false, peer.settled),
             _ => {}
         }
-        let same = peer.known == Some((boot, lapses));
-        peer.known = Some((boot, lapses));
+        let same = peer.known == Some((*boot, *lapses));
+        peer.known = Some((*boot, *lapses));
         // While it suspects this node, its writes are confirmed without it.
         if lapses % 2 == 0 {
-            peer.settled = if same { peer.settled.max(settled) } else { settled };
+            peer.settled = if same { peer.settled.max(*settled) } else { *settled };
+        }
+        if *life > peer.outlived {
+            peer.outlived = 0;
+        }
+        let before = core::mem::replace(&mut peer.reach, reach.clone());
+        if before != *reach {
+            self.note_losses(index, &before);
+        }
+        let (from, life, over) = (self.peers[index].id, *life, *over);
+        let news = self.swim.leads(now, from, life, out);
+        self.learn(now, news, out);
+        let news = self.swim.is_over(now, over, out);
+        self.learn(now, news, out);
+    }
+
+    /// A peer has lost others. What one that this node does not hear either has told it in the end, this node was not
+    /// told, and nobody else will tell it: that one is lost to this node once more, and those who share slots with both
+    /// are asked.
+    fn note_losses(&mut self, index: usize, before: &Reach) {
+        let after = self.peers[index].reach.clone();
+        let lost = |node| before.to(node) != Contact::None && after.to(node) == Contact::None;
+        for peer in self.peers.iter_mut().filter(|peer| !peer.alive && lost(peer.id)) {
+            peer.make_up(true, peer.settled);
         }
     }
 
-    fn pong(&mut self, index: usize, serial: u64, out: &mut Outbox) {
+    fn pong(&mut self, now: Instant, index: usize, serial: u64, path: Path, out: &mut Outbox) {
         let Some((_, sent)) = self.asked.iter().find(|(asked, _)| *asked == serial).copied() else { return };
         let peer = &mut self.peers[index];
         peer.heard = peer.heard.max(sent);
         peer.met = true;
-        if !peer.alive {
-            peer.alive = true;
-            peer.lapses = peer.lapses.wrapping_add(1);
+        if path == Path::Direct {
+            peer.heard_directly = peer.heard_directly.max(sent);
+            if !peer.direct {
+                self.find_ways(now, out);
+            }
+        }
+        self.believe(now, index, out);
+    }
+
+    /// Takes in what the membership protocol has found out.
+    fn learn(&mut self, now: Instant, news: Vec<News>, out: &mut Outbox) {
+        for news in news {
+            let (node, up) = match news {
+                News::Up(node) => (node, true),
+                News::Down(node) => (node, false),
+                News::Rejoined => {
+                    // Somebody had given it up, and wrote without it: who, it will hear, but it need not wait for that.
+                    self.counters.rejoins += 1;
+                    self.peers.iter_mut().for_each(|peer| peer.make_up(false, peer.settled));
+                    out.event(|| Event::Rejoined);
+                    continue;
+                }
+            };
+            if let Some(index) = self.peers.iter().position(|peer| peer.id == node) {
+                self.peers[index].up = up;
+                self.believe(now, index, out);
+            }
+        }
+    }
+
+    /// Believes a peer alive or not, by what is known.
+    fn believe(&mut self, now: Instant, index: usize, out: &mut Outbox) {
+        let patience = self.heartbeat.suspect_after;
+        let peer = &mut self.peers[index];
+        let alive = peer.up && peer.heard + patience > now;
+        if alive == peer.alive {
+            return;
+        }
+        peer.alive = alive;
+        peer.lapses = peer.lapses.wrapping_add(1);
+        if alive {
             peer.broken = true;
             out.event(|| Event::Alive { member: peer.id });
+        } else {
+            self.counters.given_up += 1;
+            peer.make_up(true, peer.settled);
+            out.event(|| Event::Suspected { member: peer.id });
         }
+    }
+
+    /// Finds out by which way each peer is reached now.
+    fn find_ways(&mut self, now: Instant, out: &mut Outbox) {
+        let recently = self.heartbeat.detour_after();
+        for peer in &mut self.peers {
+            peer.direct = peer.heard_directly + recently > now;
+        }
+        for index in 0..self.peers.len() {
+            let through = if self.peers[index].direct { None } else { self.helper(index) };
+            let peer = &mut self.peers[index];
+            if peer.through != through {
+                peer.through = through;
+                self.counters.reroutes += 1;
+                out.event(|| Event::Rerouted { member: peer.id, through });
+            }
+        }
+        let health = |peer: &Peer| match peer.alive {
+            false => Health::Down,
+            true if self.swim.known(peer.id).is_some_and(|known| known.is_suspect()) => Health::Suspect,
+            true => Health::Alive,
+        };
+        let way = |peer: &Peer| Way { to: peer.id, health: health(peer), direct: peer.direct, through: peer.through };
+        if !self.peers.iter().map(way).eq(self.routes.ways().iter().copied()) {
+            self.routes = Arc::new(Routes::of(self.peers.iter().map(way).collect()));
+            self.reach = Reach::of(self.peers.iter().map(|peer| (peer.id, peer.contact())));
+        }
+    }
+
+    /// Who passes on what is sent to a peer that does not answer itself: somebody who answers this node, and whom that
+    /// peer answers. Each pair begins its search at another place, the same for both, so that the load is spread;
+    /// whoever has been found is kept while it will do.
+    fn helper(&self, index: usize) -> Option<NodeId> {
+        let peer = &self.peers[index];
+        let helps = |other: &&Peer| {
+            other.alive && other.direct && other.reach.to(peer.id) == Contact::Direct && other.id != peer.id
+        };
+        let kept = self.peers.iter().find(|other| Some(other.id) == peer.through).filter(|other| helps(other));
+        let start = (usize::from(self.view.me.0) + usize::from(peer.id.0)) % self.peers.len();
+        let (before, after) = self.peers.split_at(start);
+        kept.or_else(|| after.iter().chain(before).find(helps)).map(|other| other.id)
     }
 
     /// Publishes another view when there is something new to say.
@@ -243,11 +461,20 @@ impl Cluster {
 }
 
 impl Peer {
-    /// One of the two was away: what it wrote since may have passed this node by. `lost`: it may be gone itself.
-    fn make_up(&mut self, lost: bool) {
-        let since = if self.broken { self.pull.since.min(self.settled) } else { self.settled };
+    /// One of the two was away: what it knows above `since` may have passed this node by. `lost`: it may be gone
+    /// itself.
+    fn make_up(&mut self, lost: bool, since: Version) {
+        let since = if self.broken { self.pull.since.min(since) } else { since };
         self.pull = Pull { round: self.pull.round + 1, losses: self.pull.losses + u64::from(lost), since };
         self.broken = true;
+    }
+
+    fn contact(&self) -> Contact {
+        match (self.alive, self.direct) {
+            (false, _) => Contact::None,
+            (true, false) => Contact::Relayed,
+            (true, true) => Contact::Direct,
+        }
     }
 }
 

@@ -27,7 +27,9 @@ fn tick(cluster: &mut Cluster, ms: u64) -> Outbox {
 
 fn pings(out: &Outbox) -> Vec<(NodeId, u64, Standing)> {
     let sent = out.effects.iter().filter_map(|effect| match effect {
-        Effect::Send { to, message: Message::Ping { serial, standing }, .. } => Some((*to, *serial, *standing)),
+        Effect::Send { to, message: Message::Ping { serial, standing, path: Path::Direct }, .. } => {
+            Some((*to, *serial, standing.clone()))
+        }
         _ => None,
     });
     sent.collect()
@@ -44,18 +46,21 @@ fn settled(ms: u64) -> Version {
 #[test]
 fn who_stops_answering_is_suspected_and_who_answers_again_is_alive() {
     let mut cluster = cluster();
-    let mut views = 0;
+    let (mut views, mut life) = (0, 1);
     for ms in (0..6_000).step_by(100) {
         let mut out = tick(&mut cluster, ms);
         for (to, serial, standing) in pings(&out) {
             assert_eq!((standing.boot, standing.settled), (cluster.boot, settled(ms)));
             // Odd while it is suspected, and larger with every change.
-            let lapses = if to == N3 { 0 } else { u32::from(ms > 2_000) + u32::from(ms > 3_000) };
+            let lapses = if to == N3 { 0 } else { u32::from(ms >= 2_000) + u32::from(ms > 3_000) };
             assert_eq!(standing.lapses, lapses, "{to} at {ms} ms");
             // Member 2 is deaf between one and three seconds; member 3 always answers.
             if to == N3 || !(1_000..3_000).contains(&ms) {
-                let standing = Standing::default();
-                cluster.receive(at(ms), to, &Message::Pong { serial, standing }, &mut out);
+                if to == N2 && standing.over == life {
+                    life += 1;
+                }
+                let standing = Standing { life: if to == N2 { life } else { 1 }, ..Standing::default() };
+                cluster.receive(at(ms), to, &Message::Pong { serial, path: Path::Direct, standing }, &mut out);
             }
         }
         views += published(&out);
@@ -63,21 +68,26 @@ fn who_stops_answering_is_suspected_and_who_answers_again_is_alive() {
         assert_eq!(cluster.view().is_alive(N2), expected, "at {ms} ms");
         assert!(cluster.view().is_alive(N3));
     }
-    assert_eq!(views, 2);
+    assert_eq!((views, life), (2, 2), "it was declared dead, and began another life");
     assert!(cluster.is_settled());
 }
 
 #[test]
 fn an_answer_to_no_question_of_late_proves_nothing() {
     let mut cluster = cluster();
-    let (_, first, standing) = pings(&tick(&mut cluster, 0))[0];
+    let (_, first, standing) = pings(&tick(&mut cluster, 0))[0].clone();
     for ms in (100..=1_300).step_by(100) {
         tick(&mut cluster, ms);
     }
     assert!(!cluster.view().is_alive(N2));
     let mut out = Outbox::new();
     for serial in [first, first + 100] {
-        cluster.receive(at(1_400), N2, &Message::Pong { serial, standing }, &mut out);
+        cluster.receive(
+            at(1_400),
+            N2,
+            &Message::Pong { serial, path: Path::Direct, standing: standing.clone() },
+            &mut out,
+        );
     }
     assert!(!cluster.view().is_alive(N2), "the first question is out of date, the other was never asked");
 }
@@ -90,14 +100,19 @@ fn who_is_suspected_and_asks_is_asked_back_once() {
     }
     let ask = |cluster: &mut Cluster, serial| {
         let mut out = Outbox::new();
-        cluster.receive(at(1_310), N2, &Message::Ping { serial, standing: Standing::default() }, &mut out);
+        cluster.receive(
+            at(1_310),
+            N2,
+            &Message::Ping { serial, path: Path::Direct, standing: Standing::default() },
+            &mut out,
+        );
         pings(&out)
     };
     let asked = ask(&mut cluster, 1);
     assert_eq!(asked.len(), 1);
     assert_eq!(ask(&mut cluster, 2), [], "two that suspect each other must not ask for ever");
     let (serial, standing) = (asked[0].1, Standing::default());
-    cluster.receive(at(1_320), N2, &Message::Pong { serial, standing }, &mut Outbox::new());
+    cluster.receive(at(1_320), N2, &Message::Pong { serial, path: Path::Direct, standing }, &mut Outbox::new());
     assert!(cluster.view().is_alive(N2));
 }
 
@@ -106,8 +121,8 @@ fn who_is_suspected_and_asks_is_asked_back_once() {
 fn check(heard: &[(u64, u32, u64)], expected: (u64, u64, u64)) {
     let mut cluster = cluster();
     for (boot, lapses, ms) in heard {
-        let standing = Standing { boot: *boot, lapses: *lapses, settled: settled(*ms) };
-        cluster.receive(at(0), N2, &Message::Ping { serial: 1, standing }, &mut Outbox::new());
+        let standing = Standing { boot: *boot, lapses: *lapses, settled: settled(*ms), ..Standing::default() };
+        cluster.receive(at(0), N2, &Message::Ping { serial: 1, path: Path::Direct, standing }, &mut Outbox::new());
     }
     let (rounds, losses, since) = expected;
     let since = if since == 0 { Version::ZERO } else { settled(since) };
@@ -138,9 +153,10 @@ fn what_a_peer_says_of_itself_shows_who_was_away() {
 fn a_node_that_stood_still_suspects_nobody_and_asks_everybody() {
     let mut cluster = cluster();
     let answer = |cluster: &mut Cluster, out: &Outbox, ms| {
-        let standing = Standing { boot: 7, lapses: 0, settled: settled(ms) };
+        let standing = Standing { boot: 7, lapses: 0, settled: settled(ms), ..Standing::default() };
         for (to, serial, _) in pings(out) {
-            cluster.receive(at(ms), to, &Message::Pong { serial, standing }, &mut Outbox::new());
+            let pong = Message::Pong { serial, path: Path::Direct, standing: standing.clone() };
+            cluster.receive(at(ms), to, &pong, &mut Outbox::new());
         }
     };
     for ms in (0..=1_000).step_by(100) {

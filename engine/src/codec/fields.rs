@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::bytes::{DecodeError, Reader, Sink, Wire};
 use crate::id::{Lanes, NodeId, RequestId, SLOTS, Slot, Version};
 use crate::limits;
-use crate::message::{Standing, Wanted};
+use crate::message::{Path, Reach, Standing, Wanted};
 use crate::request::{Condition, Entry, Holding, Key, Value};
 use crate::time::UnixMs;
 
@@ -175,10 +175,56 @@ impl Wire for Standing {
         self.boot.put(out);
         self.lapses.put(out);
         self.settled.put(out);
+        self.life.put(out);
+        self.over.put(out);
+        self.reach.put(out);
     }
 
     fn take(from: &mut Reader, _: &'static str) -> Result<Self, DecodeError> {
-        Ok(Standing { boot: from.take("boot")?, lapses: from.take("lapses")?, settled: from.take("settled")? })
+        Ok(Standing {
+            boot: from.take("boot")?,
+            lapses: from.take("lapses")?,
+            settled: from.take("settled")?,
+            life: from.take("life")?,
+            over: from.take("life that is over")?,
+            reach: from.take("reach")?,
+        })
+    }
+}
+
+/// Its length, 16 bits, then the bytes.
+impl Wire for Reach {
+    fn put(&self, out: &mut impl Sink) {
+        (self.as_bytes().len() as u16).put(out);
+        out.put(self.as_bytes());
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        let length: u16 = from.take(field)?;
+        if usize::from(length) > limits::MAX_REACH {
+            return Err(DecodeError::Limit { field, value: u64::from(length), limit: limits::MAX_REACH as u64 });
+        }
+        let bytes = from.bytes(usize::from(length), field)?;
+        let tag = bytes.last().copied().unwrap_or(0);
+        Reach::from_bytes(bytes).ok_or(DecodeError::Tag { field, tag })
+    }
+}
+
+impl Wire for Path {
+    fn put(&self, out: &mut impl Sink) {
+        let tag: u8 = match self {
+            Path::Direct => 1,
+            Path::Routed => 2,
+        };
+        tag.put(out);
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        Ok(match from.take(field)? {
+            1_u8 => Path::Direct,
+            2 => Path::Routed,
+            tag => return Err(DecodeError::Tag { field, tag }),
+        })
     }
 }
 

@@ -68,9 +68,15 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
             holding.put(out);
             entry.put(out);
         }
-        Message::Ping { serial, standing } | Message::Pong { serial, standing } => {
+        Message::Ping { serial, path, standing } | Message::Pong { serial, path, standing } => {
             serial.put(out);
+            path.put(out);
             standing.put(out);
+        }
+        Message::Gossip { data } => {
+            let data = &data[..data.len().min(limits::MAX_GOSSIP)];
+            (data.len() as u16).put(out);
+            out.put(data);
         }
         Message::Sync { id, lanes, since, cursor } => {
             id.put(out);
@@ -112,7 +118,7 @@ pub fn decode(frame: Bytes, cluster: ClusterTag) -> Result<Envelope, DecodeError
 }
 
 /// The version of the format. Another one is refused: nodes of both are then told apart at once.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 
 /// Bytes that stand before a message: format, kind, cluster tag, sender, receiver, epoch.
 pub const HEADER: usize = 1 + 1 + 8 + 2 + 2 + 8;
@@ -129,6 +135,7 @@ fn kind(message: &Message) -> u8 {
         Message::Pong { .. } => 8,
         Message::Sync { .. } => 9,
         Message::Listed { .. } => 10,
+        Message::Gossip { .. } => 11,
     }
 }
 
@@ -150,8 +157,8 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
             holding: from.take("holding")?,
             entry: from.take("entry")?,
         },
-        7 => Message::Ping { serial: from.take("serial")?, standing: from.take("standing")? },
-        8 => Message::Pong { serial: from.take("serial")?, standing: from.take("standing")? },
+        7 => Message::Ping { serial: from.take("serial")?, path: from.take("path")?, standing: from.take("standing")? },
+        8 => Message::Pong { serial: from.take("serial")?, path: from.take("path")?, standing: from.take("standing")? },
         9 => Message::Sync {
             id: from.take("id")?,
             lanes: from.take("lanes")?,
@@ -167,6 +174,10 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
             floors: floors(from)?,
             keys: keys(from)?,
         },
+        11 => {
+            let length = count(from, "gossip", limits::MAX_GOSSIP)?;
+            Message::Gossip { data: from.bytes(usize::from(length), "gossip")? }
+        }
         tag => return Err(DecodeError::Tag { field: "kind", tag }),
     })
 }

@@ -2,11 +2,15 @@
 //!
 //! A `Forward` may arrive twice: the network repeats it, or the coordinator does because the answer was lost. A write
 //! must not be carried out twice for it: in between, somebody else may have written.
+//!
+//! A copy may also be held up on its way for longer than any answer is remembered, while its sender is spoken to by
+//! another way. So what is forgotten leaves its number behind: a coordinator counts upwards, and whatever is not above
+//! the highest number that was forgotten comes too late.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::hash::{Hash, Hasher};
 
-use crate::id::{LANES, Lanes, RequestId};
+use crate::id::{LANES, Lanes, NodeId, RequestId};
 use crate::limits;
 use crate::request::Outcome;
 use crate::time::Instant;
@@ -15,7 +19,13 @@ use crate::time::Instant;
 pub(super) struct Answered {
     answers: BTreeMap<RequestId, (Instant, Option<Outcome>)>,
     by_age: BTreeSet<(Instant, RequestId)>,
+    /// For each count of a coordinator the highest number that was forgotten, and when.
+    forgotten: BTreeMap<(NodeId, u64), (u64, Instant)>,
 }
+
+/// Every stripe of a node begins to count at a random number when it starts: numbers that differ above these bits are
+/// of different counts.
+const COUNTED: u32 = 40;
 
 /// What is known of a forwarded write.
 pub(super) enum Known {
@@ -25,13 +35,18 @@ pub(super) enum Known {
     Running,
     /// It has this answer.
     Done(Outcome),
+    /// It comes too late: what became of it is forgotten, and nobody waits for it.
+    Late,
 }
 
 impl Answered {
     /// A forwarded write arrives that may be repeated until `until`.
     pub(super) fn ask(&self, id: RequestId) -> Known {
         match self.answers.get(&id) {
-            None => Known::New,
+            None => match self.forgotten.get(&count(id)) {
+                Some((highest, _)) if id.serial <= *highest => Known::Late,
+                _ => Known::New,
+            },
             Some((_, None)) => Known::Running,
             Some((_, Some(outcome))) => Known::Done(outcome.clone()),
         }
@@ -60,6 +75,12 @@ impl Answered {
         while let Some((until, id)) = self.by_age.first().copied().filter(|(until, _)| *until <= now) {
             self.by_age.remove(&(until, id));
             self.answers.remove(&id);
+            let highest = self.forgotten.get(&count(id)).map_or(0, |(highest, _)| *highest);
+            self.forgotten.insert(count(id), (highest.max(id.serial), now));
+        }
+        if self.forgotten.len() > limits::MAX_COUNTS {
+            let oldest = self.forgotten.iter().min_by_key(|(_, (_, at))| *at).map(|(count, _)| *count);
+            oldest.and_then(|oldest| self.forgotten.remove(&oldest));
         }
     }
 
@@ -70,5 +91,35 @@ impl Answered {
     /// When there is next something to forget.
     pub(super) fn next_wake(&self) -> Option<Instant> {
         self.by_age.first().map(|(until, _)| *until)
+    }
+}
+
+fn count(id: RequestId) -> (NodeId, u64) {
+    (id.node, id.serial >> COUNTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_forgotten_is_not_done_again() {
+        let id = |node, serial| RequestId { node: NodeId(node), serial };
+        let mut answered = Answered::default();
+        for serial in [7, 5] {
+            answered.begin(id(1, serial), Instant(serial));
+        }
+        let is_new = |answered: &Answered, id| matches!(answered.ask(id), Known::New);
+        let is_late = |answered: &Answered, id| matches!(answered.ask(id), Known::Late);
+        assert!(is_new(&answered, id(1, 6)) && !is_new(&answered, id(1, 5)));
+        answered.forget(Instant(7));
+        assert!(is_late(&answered, id(1, 5)) && is_late(&answered, id(1, 6)) && is_late(&answered, id(1, 7)));
+        assert!(is_new(&answered, id(1, 8)) && is_new(&answered, id(2, 5)) && is_new(&answered, id(1, 5 << COUNTED)));
+        // Counts are forgotten one by one when there are too many, the oldest first.
+        for node in 2..=limits::MAX_COUNTS as u16 + 1 {
+            answered.begin(id(node, 1), Instant(u64::from(node) + 10));
+            answered.forget(Instant(u64::from(node) + 10));
+        }
+        assert!(is_new(&answered, id(1, 5)) && is_late(&answered, id(2, 1)));
     }
 }

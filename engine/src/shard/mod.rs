@@ -224,7 +224,7 @@ impl Shard {
                 self.listed(time, view, from, id, pull::Page { lanes, cursor, next, floors, keys }, out);
             }
             // The control plane's: never routed here. A peer that sends one anyway is not worth an abort.
-            Message::Ping { .. } | Message::Pong { .. } => {}
+            Message::Ping { .. } | Message::Pong { .. } | Message::Gossip { .. } => {}
         }
         self.go_on(time, view, out);
     }
@@ -372,7 +372,7 @@ impl Shard {
                     return self.reply(asker, slot, Err(Failure::Busy { limit: "MAX_ANSWERED" }), out);
                 }
                 Known::New => {}
-                Known::Running => return,
+                Known::Running | Known::Late => return,
                 Known::Done(outcome) => return self.reply(asker, slot, outcome, out),
             }
         }

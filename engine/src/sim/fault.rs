@@ -49,11 +49,13 @@ pub enum Fault {
     Drift,
     /// A node's wall clock jumps to and fro, within the skew.
     Strobe,
+    /// Single links are cut, some of them one way only, such that all nodes still reach each other through one of them.
+    Partial,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Fault; 14] = [
+    pub const ALL: [Fault; 15] = [
         Fault::Crash,
         Fault::Restart,
         Fault::Pause,
@@ -68,6 +70,7 @@ impl Fault {
         Fault::Clock,
         Fault::Drift,
         Fault::Strobe,
+        Fault::Partial,
     ];
 
     /// Its name in scripts.
@@ -87,6 +90,7 @@ impl Fault {
             Fault::Clock => "clock",
             Fault::Drift => "drift",
             Fault::Strobe => "strobe",
+            Fault::Partial => "partial",
         }
     }
 }

@@ -79,6 +79,12 @@ pub enum Mark {
     CaughtUp,
     /// A node dropped what nobody could vouch for.
     Unvouched,
+    /// Links were cut such that all nodes still reached each other, through one of them.
+    PartlyCut,
+    /// A message was passed on by a third node.
+    Relayed,
+    /// A node heard that others had given it up.
+    Rejoined,
     /// An acknowledged write is nowhere in the end: every node that had it crashed.
     LostToCrashes,
     /// An acknowledged write is nowhere in the end: it was evicted, expired, deleted or replaced.
@@ -87,7 +93,7 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 40] = [
+    pub const ALL: [Mark; 43] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -126,6 +132,9 @@ impl Mark {
         Mark::Reconciled,
         Mark::CaughtUp,
         Mark::Unvouched,
+        Mark::PartlyCut,
+        Mark::Relayed,
+        Mark::Rejoined,
         Mark::LostToCrashes,
         Mark::LostToRules,
     ];
@@ -171,6 +180,9 @@ impl Mark {
             Mark::Reconciled => "a node reconciled with another",
             Mark::CaughtUp => "a node got what it had missed",
             Mark::Unvouched => "what nobody vouched for was dropped",
+            Mark::PartlyCut => "a partition was partial",
+            Mark::Relayed => "a message was passed on",
+            Mark::Rejoined => "a node heard that it was given up",
             Mark::LostToCrashes => "a key died with all its holders",
             Mark::LostToRules => "a key went by the rules",
         }

@@ -56,6 +56,15 @@ pub struct Flight {
 pub enum Cargo {
     /// From node to node.
     Peer(Message),
+    /// From node to node by way of a third: to it, or from it.
+    Passed {
+        /// Who sent it first.
+        from: NodeId,
+        /// Whom it is for.
+        to: NodeId,
+        /// What it says.
+        message: Message,
+    },
     /// From client to node.
     Ask(Ask),
     /// From node to client: the answer to that operation.
@@ -134,6 +143,16 @@ impl Links {
     }
 }
 
+impl Cargo {
+    /// What one node says to another, where that is what it carries.
+    pub fn message(&self) -> Option<&Message> {
+        match self {
+            Cargo::Peer(message) | Cargo::Passed { message, .. } => Some(message),
+            Cargo::Ask(_) | Cargo::Reply(..) => None,
+        }
+    }
+}
+
 impl Flight {
     /// The way between two nodes that it takes; clients' ways are never cut.
     pub fn link(&self) -> Option<(NodeId, NodeId)> {
@@ -153,7 +172,7 @@ impl Air {
 
     /// Puts a message on its way, once, twice or not at all.
     pub(super) fn send(&mut self, now: Instant, from: Place, to: Place, cargo: Cargo) -> Sent {
-        let between_nodes = matches!(cargo, Cargo::Peer(_));
+        let between_nodes = matches!(cargo, Cargo::Peer(_) | Cargo::Passed { .. });
         // Clients speak over connections that lose and repeat nothing; they learn of a node's crash instead.
         let lost = between_nodes && self.rng.chance(self.network.loss);
         let twice = between_nodes && self.rng.chance(self.network.duplicate);

@@ -73,6 +73,19 @@ pub enum What {
         /// Why.
         why: Dropped,
     },
+    /// A message was passed on to its receiver by a node that it was handed to for that.
+    Relayed {
+        /// Who sent it.
+        from: NodeId,
+        /// Who passed it on.
+        by: NodeId,
+        /// Whom it is for.
+        to: NodeId,
+        /// Its kind.
+        kind: &'static str,
+        /// The key it is about, if it names one.
+        key: Option<Key>,
+    },
     /// Something happened inside a node.
     Node {
         /// The node.
@@ -171,6 +184,10 @@ impl fmt::Display for What {
                 write!(f, "{from} -> {to} {kind} {}", Text(key.as_bytes()))
             }
             What::Delivered { from, to, kind, key: None } => write!(f, "{from} -> {to} {kind}"),
+            What::Relayed { from, by, to, kind, key } => {
+                write!(f, "{by} passes on {from} -> {to} {kind}")?;
+                key.as_ref().map_or(Ok(()), |key| write!(f, " {}", Text(key.as_bytes())))
+            }
             What::Dropped { from, to, kind, why } => {
                 let why = match why {
                     Dropped::Lost => "lost",
@@ -285,13 +302,15 @@ impl fmt::Display for Happened<'_> {
             Event::Forwarded { slot, to, .. } => write!(f, "forwarded slot {slot} to {to}"),
             Event::Suspected { member } => write!(f, "suspects {member}"),
             Event::Alive { member } => write!(f, "hears {member} again"),
+            Event::Rerouted { member, through: Some(through) } => write!(f, "reaches {member} through {through}"),
+            Event::Rerouted { member, through: None } => write!(f, "reaches {member} through nobody else"),
+            Event::Rejoined => f.write_str("was given up, and is back"),
         }
     }
 }
 
 /// The bytes that tell this message from every other, for fingerprints.
-pub(super) fn digest(flight: &super::Flight, message: &crate::message::Message, bytes: &mut alloc::vec::Vec<u8>) {
-    let (Place::Node(from), Place::Node(to)) = (flight.from, flight.to) else { return };
+pub(super) fn digest(from: NodeId, to: NodeId, message: &crate::message::Message, bytes: &mut alloc::vec::Vec<u8>) {
     let envelope = crate::message::Envelope { from, to, epoch: crate::id::Epoch(1), message: message.clone() };
     crate::codec::peer::encode(&envelope, crate::codec::peer::ClusterTag(0), bytes);
 }

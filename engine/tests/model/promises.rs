@@ -162,6 +162,7 @@ impl History {
             Event::Refused { .. } => mark(Mark::Refused),
             Event::Reconciled { .. } => mark(Mark::Reconciled),
             Event::Read { .. } | Event::Forwarded { .. } | Event::Suspected { .. } | Event::Alive { .. } => {}
+            Event::Rerouted { .. } | Event::Rejoined => {}
         }
     }
 

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Value as Json, json};
+use vitrine_engine::cluster::{Health, Routes, Way};
 use vitrine_engine::id::{NodeId, SLOTS, Slot};
 use vitrine_engine::request::{self as ask, Answer, Inspection, Key, Operation};
 use vitrine_engine::time::UnixMs;
@@ -73,6 +74,7 @@ pub fn cluster(front: &Front) -> Response<Body> {
             owned[index].1 += 1;
         }
     }
+    let membership = front.metrics.membership.load();
     let members: Vec<Json> = view
         .map
         .members
@@ -83,6 +85,8 @@ pub fn cluster(front: &Front) -> Response<Body> {
                 "id": member.id.0,
                 "name": member.name,
                 "alive": view.is_alive(member.id),
+                "state": membership.routes.way(member.id).map_or(Health::Alive, |way| way.health).name(),
+                "reached": reached(&view, &membership.routes, member.id),
                 "weight": member.weight,
                 "http_address": member.http_address,
                 "peer_address": member.peer_address,
@@ -112,6 +116,16 @@ pub fn cluster(front: &Front) -> Response<Body> {
             "lanes_in_doubt": front.shards.in_doubt(), "slots_isolated": front.shards.isolated() },
     });
     answer::json(StatusCode::OK, &document)
+}
+
+/// By which way a member is reached: `itself`, `direct`, `through NAME` or `not`.
+fn reached(view: &View, routes: &Routes, node: NodeId) -> String {
+    match routes.way(node) {
+        None => "itself".to_owned(),
+        Some(Way { direct: true, .. }) => "direct".to_owned(),
+        Some(Way { through: Some(through), .. }) => format!("through {}", name(view, *through)),
+        Some(_) => "not".to_owned(),
+    }
 }
 
 /// `/v1/explain/{key}`: where it lives, and what each replica holds.

@@ -14,6 +14,7 @@ use vitrine_engine::id::NodeId;
 use vitrine_engine::limits;
 use vitrine_engine::message::Message;
 
+use super::Peers;
 use super::hello::{Identity, MAX_HELLO, Welcome};
 use crate::metrics::Metrics;
 
@@ -32,6 +33,7 @@ pub async fn accept(
     identity: Arc<Identity>,
     max_value: usize,
     metrics: Arc<Metrics>,
+    peers: Arc<Peers>,
     deliver: Deliver,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -55,9 +57,10 @@ pub async fn accept(
             continue;
         };
         let (identity, metrics, deliver) = (Arc::clone(&identity), Arc::clone(&metrics), Arc::clone(&deliver));
+        let peers = Arc::clone(&peers);
         let mut stop = stop.clone();
         tokio::spawn(async move {
-            let reading = read(stream, &identity, max_value, &metrics, &deliver);
+            let reading = read(stream, &identity, max_value, &metrics, &peers, &deliver);
             tokio::select! {
                 ended = reading => if let Err(problem) = ended {
                     tracing::warn!(%address, problem, "the connection of a peer ended");
@@ -75,6 +78,7 @@ async fn read(
     identity: &Identity,
     max_value: usize,
     metrics: &Metrics,
+    peers: &Peers,
     deliver: &Deliver,
 ) -> Result<(), String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
@@ -92,9 +96,13 @@ async fn read(
     while let Some(frame) = frames.next().await {
         let frame = frame.map_err(|e| text(&e))?.freeze();
         match codec::decode(frame, ClusterTag(identity.fingerprint)) {
-            Ok(envelope) if envelope.from == peer && envelope.to == identity.me && envelope.epoch == identity.epoch => {
+            Ok(envelope) if envelope.epoch == identity.epoch && identity.listens(&envelope) => {
                 metrics.peers.received.fetch_add(1, Ordering::Relaxed);
-                deliver(peer, envelope.message);
+                deliver(envelope.from, envelope.message);
+            }
+            // It is for another: passed on if it comes from who sent it, and never further.
+            Ok(envelope) if envelope.epoch == identity.epoch && envelope.from == peer && envelope.to != identity.me => {
+                peers.relay(&envelope);
             }
             Ok(envelope) => {
                 metrics.peers.refused.fetch_add(1, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use vitrine_engine::hash::Fingerprint;
 use vitrine_engine::id::{Epoch, NodeId};
+use vitrine_engine::message::Envelope;
 use vitrine_engine::view::Map;
 
 /// Who this node is.
@@ -18,7 +19,7 @@ pub struct Identity {
     pub epoch: Epoch,
     /// Over all that has to be equal on every member: the cluster's name, members, copies, points on the ring.
     pub fingerprint: u64,
-    /// The members, for whoever says hello.
+    /// The members, for whoever says hello: by ascending id.
     pub members: Vec<(NodeId, String)>,
 }
 
@@ -64,6 +65,12 @@ impl Identity {
         let members: Vec<_> = map.members.iter().map(|m| (m.id, m.name.clone())).collect();
         let name = members.iter().find(|(id, _)| *id == me).map_or(String::new(), |(_, name)| name.clone());
         Identity { me, name, cluster: cluster.to_owned(), epoch: map.epoch, fingerprint: fingerprint.0, members }
+    }
+
+    /// Is that for this node, and from another member, by whatever way?
+    pub fn listens(&self, envelope: &Envelope) -> bool {
+        let member = self.members.binary_search_by_key(&envelope.from, |(id, _)| *id).is_ok();
+        envelope.to == self.me && envelope.from != self.me && member
     }
 
     /// What this node says to the member of that name.

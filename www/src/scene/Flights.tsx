@@ -2,7 +2,7 @@
 // that they say stands in the log as well.
 
 import { useEffect, useRef } from 'preact/hooks';
-import { CLIENTS, type Flight, type Motion, type Place } from '../frame.ts';
+import { CLIENTS, type Flight, type MessageKind, type Motion, type Place } from '../frame.ts';
 import { useSession } from '../state/context.ts';
 import { GLYPHS } from './glyphs.ts';
 import * as layout from './layout.ts';
@@ -12,6 +12,8 @@ import { hueIndex } from './palette.ts';
 export const DRAWN = 300;
 /** When more than these fly, heartbeats are left out. */
 const CROWDED = 40;
+/** What only shows that nodes are there. */
+const BEATS: ReadonlySet<MessageKind> = new Set(['ping', 'pong', 'gossip']);
 /** Labels that can be read at the same time. */
 const LABELLED = 8;
 
@@ -84,10 +86,10 @@ function draw(
   still: boolean,
   primaries: Int16Array | undefined,
 ): void {
-  const labels = motion.flights.filter((f) => f.label !== '' && f.kind !== 'ping' && f.kind !== 'pong');
+  const labels = motion.flights.filter((f) => f.label !== '' && !BEATS.has(f.kind));
   const readable = labels.length <= LABELLED;
   for (const flight of motion.flights.slice(0, DRAWN)) {
-    if (motion.inFlight > CROWDED && (flight.kind === 'ping' || flight.kind === 'pong')) continue;
+    if (motion.inFlight > CROWDED && BEATS.has(flight.kind)) continue;
     const from = discs.get(flight.from) ?? discs.get(CLIENTS);
     const to = discs.get(flight.to) ?? discs.get(CLIENTS);
     if (!from || !to || from === to) continue;

@@ -30,4 +30,5 @@ export const GLYPHS: Readonly<Record<MessageKind, Glyph>> = {
   listed: { path: TRIANGLE, hollow: true, scale: 1, says: 'what there is to catch up on' },
   ping: { path: SMALL, hollow: false, scale: 0.9, says: 'are you there?' },
   pong: { path: SMALL, hollow: true, scale: 0.9, says: 'I am' },
+  gossip: { path: SMALL, hollow: true, scale: 0.7, says: 'who is alive, as far as I know' },
 };

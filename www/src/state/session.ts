@@ -51,6 +51,8 @@ export const NOTABLE: ReadonlySet<string> = new Set([
   'violation',
   'suspects',
   'hears',
+  'rerouted',
+  'rejoined',
   'reconciled',
 ]);
 const NOTABLE_ROWS = 100;

@@ -11,7 +11,7 @@ use super::super::bytes::Length;
 use super::*;
 use crate::error::Failure;
 use crate::id::{Lanes, NodeId, RequestId, SLOTS, Slot, Version};
-use crate::message::{Standing, Wanted};
+use crate::message::{Contact, Path, Reach, Standing, Wanted};
 use crate::request::{
     Answer, Condition, Entry, Holding, Inspection, Key, Operation, ReadLevel, Request, Value, WriteLevel,
 };
@@ -132,7 +132,24 @@ fn answer() -> impl Strategy<Value = Answer> {
 }
 
 fn standing() -> impl Strategy<Value = Standing> {
-    (any::<u64>(), any::<u32>(), version()).prop_map(|(boot, lapses, settled)| Standing { boot, lapses, settled })
+    let numbers = any::<(u64, u32, u64, u64)>();
+    (numbers, version(), reach()).prop_map(|((boot, lapses, life, over), settled, reach)| Standing {
+        boot,
+        lapses,
+        settled,
+        life,
+        over,
+        reach,
+    })
+}
+
+fn reach() -> impl Strategy<Value = Reach> {
+    let contact = prop::sample::select(vec![Contact::None, Contact::Relayed, Contact::Direct]);
+    many(contact, 0..40).prop_map(|contacts| Reach::of((0..).map(NodeId).zip(contacts)))
+}
+
+fn path() -> impl Strategy<Value = Path> {
+    prop::sample::select(vec![Path::Direct, Path::Routed])
 }
 
 fn listed() -> impl Strategy<Value = Message> {
@@ -173,8 +190,17 @@ fn message() -> impl Strategy<Value = Message> {
             holding,
             entry
         }),
-        (any::<u64>(), standing()).prop_map(|(serial, standing)| Message::Ping { serial, standing }),
-        (any::<u64>(), standing()).prop_map(|(serial, standing)| Message::Pong { serial, standing }),
+        (any::<u64>(), path(), standing()).prop_map(|(serial, path, standing)| Message::Ping {
+            serial,
+            path,
+            standing
+        }),
+        (any::<u64>(), path(), standing()).prop_map(|(serial, path, standing)| Message::Pong {
+            serial,
+            path,
+            standing
+        }),
+        many(any::<u8>(), 0..99).prop_map(|data| Message::Gossip { data: data.into() }),
         (id(), any::<u64>(), version(), any::<u64>()).prop_map(|(id, lanes, since, cursor)| Message::Sync {
             id,
             lanes: Lanes(lanes),
@@ -265,7 +291,7 @@ fn golden_frames() {
         let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message };
         let frame = bytes_of(&envelope);
         let kind = format!("{:02x}", frame[1]);
-        let header = format!("02{kind}8877665544332211010002000700000000000000");
+        let header = format!("03{kind}8877665544332211010002000700000000000000");
         let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected: String = expected.split_whitespace().collect();
         assert_eq!(text, header + &expected, "{}", envelope.message.kind());
@@ -339,10 +365,15 @@ fn golden_frames() {
     let fetched = |entry| Message::Fetched { id, slot, holding, entry };
     row(fetched(Some(entry.clone())), &[told, HOLDING, "01", VERSION, DEADLINE, VALUE]);
     row(fetched(None), &[told, HOLDING, "00"]);
-    let standing = Standing { boot: 0x0c0d, lapses: 3, settled: version };
-    const STANDING: &str = "0d0c000000000000 03000000 07007b68e5cf8b01 0300";
-    row(Message::Ping { serial: 5, standing }, &["0500000000000000", STANDING]);
-    row(Message::Pong { serial: 6, standing }, &["0600000000000000", STANDING]);
+    let contacts = [(NodeId(1), Contact::Direct), (NodeId(2), Contact::Relayed), (NodeId(4), Contact::Direct)];
+    let reach = Reach::of(contacts.into_iter());
+    let standing = Standing { boot: 0x0c0d, lapses: 3, settled: version, life: 0x0102, over: 0x0304, reach };
+    const STANDING: &str =
+        "0d0c000000000000 03000000 07007b68e5cf8b01 0300  0201000000000000 0403000000000000  0200 1802";
+    let ping = Message::Ping { serial: 5, path: Path::Direct, standing: standing.clone() };
+    row(ping, &["0500000000000000 01", STANDING]);
+    row(Message::Pong { serial: 6, path: Path::Routed, standing }, &["0600000000000000 02", STANDING]);
+    row(Message::Gossip { data: b"news".to_vec().into() }, &["0400 6e657773"]);
     let sync = Message::Sync { id, lanes: Lanes(0x8001), since: version, cursor: 258 };
     row(sync, &[ID, "0180000000000000", VERSION, "0201000000000000"]);
     let listed = |next, floors, keys| Message::Listed { id, slot, lanes: Lanes(1), cursor: 2, next, floors, keys };
@@ -356,7 +387,7 @@ fn golden_frames() {
 
 #[test]
 fn hostile_frames_are_refused_by_name() {
-    let message = Message::Ping { serial: 5, standing: Standing::default() };
+    let message = Message::Ping { serial: 5, path: Path::Direct, standing: Standing::default() };
     let ping = bytes_of(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message });
     // A frame of that kind with the header of `ping` and that body.
     let framed = |kind: u8, body: &[&[u8]]| {
@@ -373,15 +404,23 @@ fn hostile_frames_are_refused_by_name() {
     let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
 
     check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
-    let newer = [&[3], &ping[1..]].concat();
-    check(&newer, DecodeError::Format { version: 3, known: 2 }, "format version 3; version 2 is known");
-    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 2 }, "format version 71; version 2 is known");
+    let newer = [&[4], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 4, known: 3 }, "format version 4; version 3 is known");
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 3 }, "format version 71; version 3 is known");
     let mut stranger = ping.clone();
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;
     check(&stranger, DecodeError::Cluster { tag }, "from a node of another cluster (tag 1122334455667777)");
-    let kindless = framed(11, &[&[0; 8]]);
-    check(&kindless, DecodeError::Tag { field: "kind", tag: 11 }, "11 is no kind");
+    let kindless = framed(14, &[&[0; 8]]);
+    check(&kindless, DecodeError::Tag { field: "kind", tag: 14 }, "14 is no kind");
+    // A heartbeat that travels in no way, one that reaches beyond all numbers, and one with bits that mean nothing.
+    let standing = |reach: &[u8]| framed(7, &[&[0; 8], &[1], &[0; 38], reach]);
+    check(&framed(7, &[&[0; 8], &[3]]), DecodeError::Tag { field: "path", tag: 3 }, "3 is no path");
+    let limit = DecodeError::Limit { field: "reach", value: 16_385, limit: 16_384 };
+    check(&standing(&[1, 0x40]), limit, "reach is 16385; it is at most 16384");
+    check(&standing(&[1, 0, 3]), DecodeError::Tag { field: "reach", tag: 3 }, "3 is no reach");
+    let limit = DecodeError::Limit { field: "gossip", value: 4_097, limit: 4_096 };
+    check(&framed(11, &[&[1, 0x10]]), limit, "gossip is 4097; it is at most 4096");
     let long = [&ping[..], &[0, 0]].concat();
     check(&long, DecodeError::Trailing { bytes: 2 }, "2 bytes after the end of the message");
     check(&ping[..25], short("serial", 8, 3), "serial takes 8 bytes and the frame has 3 left");

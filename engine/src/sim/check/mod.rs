@@ -302,7 +302,8 @@ impl Checks {
                 }
             }
             Event::Reconciled { .. } => self.marks.note(Mark::Reconciled),
-            Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } => {}
+            Event::Rejoined => self.marks.note(Mark::Rejoined),
+            Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } | Event::Rerouted { .. } => {}
         }
     }
 

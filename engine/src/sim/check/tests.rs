@@ -66,7 +66,7 @@ fn node(id: u16, filled: bool) -> (Node, Version) {
         clock_skew: Duration::ZERO,
     };
     let time = Time { instant: Instant(0), unix: true_time(Instant(0)) };
-    let config = NodeConfig { shard, stripes: 1, heartbeat: crate::cluster::Heartbeat::default() };
+    let config = NodeConfig { shard, stripes: 1, heartbeat: crate::cluster::Heartbeat::default(), recorded: false };
     let mut node = Node::new(&config, Arc::new(map), time);
     if !filled {
         return (node, Version::ZERO);

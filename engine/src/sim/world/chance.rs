@@ -74,6 +74,20 @@ impl World {
             Fault::Clock => self.strike(Command::Clock(a, offset)),
             // Half a permille is what a bad quartz does.
             Fault::Drift => self.strike(Command::Drift(a, if both { 500 } else { -500 })),
+            Fault::Partial => {
+                let mut ways: Vec<Link> = Vec::new();
+                for one in (1..=nodes).map(NodeId).filter(|one| *one != a) {
+                    for other in (one.0 + 1..=nodes).map(NodeId).filter(|other| *other != a) {
+                        let (to, fro) = (dice.rng.chance(400_000), dice.rng.chance(400_000));
+                        ways.extend([(one, other)].into_iter().filter(|_| to || everything));
+                        ways.extend([(other, one)].into_iter().filter(|_| fro || everything));
+                    }
+                }
+                if !ways.is_empty() {
+                    self.marks.note(Mark::PartlyCut);
+                }
+                self.strike(Command::Cut(ways));
+            }
             Fault::Strobe => self.strike(Command::Strobe(a, Some((offset, span.max(Duration::from_millis(1)))))),
         }
         self.roll();
@@ -85,7 +99,7 @@ impl World {
         let crash_writing = dice.faults.crash_writing;
         if dice.rng.chance(crash_writing) && self.machines[index(node)].node.is_some() {
             self.marks.note(Mark::CrashedWriting);
-            self.strike(Command::Crash(node));
+            self.later(Duration::ZERO, Command::Crash(node));
         }
     }
 

@@ -14,7 +14,7 @@ use crate::sim::trace::{self, Dropped, What};
 
 impl World {
     pub(super) fn send(&mut self, from: Place, to: Place, cargo: Cargo) {
-        let kind = if let Cargo::Peer(message) = &cargo { traced(message) } else { None };
+        let kind = cargo.message().and_then(traced);
         match self.air.send(self.now, from, to, cargo) {
             Sent::Under(flights) => {
                 for (flight, arrives) in flights.into_iter().flatten() {
@@ -33,15 +33,37 @@ impl World {
         let Some(flight) = self.air.land(flight) else { return };
         self.note(&flight);
         match (flight.from, flight.to, flight.cargo) {
-            (Place::Node(from), Place::Node(to), Cargo::Peer(message)) => self.arrive_at_peer(from, to, message),
+            (Place::Node(from), Place::Node(to), Cargo::Peer(message)) => {
+                if let Some(message) = self.gets_in(from, to, message, Arrived::Message) {
+                    self.hand_over(from, to, message);
+                }
+            }
+            (Place::Node(by), Place::Node(at), Cargo::Passed { from, to, message }) if at == to => {
+                let arrived = |_, message| Arrived::Message(from, message);
+                if let Some(message) = self.gets_in(by, at, message, arrived) {
+                    self.hand_over(from, to, message);
+                }
+            }
+            (Place::Node(_), Place::Node(by), Cargo::Passed { from, to, message }) => {
+                let arrived = |from, message| Arrived::Passed { from, to, message };
+                if let Some(message) = self.gets_in(from, by, message, arrived) {
+                    self.pass_on(from, by, to, message);
+                }
+            }
             (Place::Client(_), Place::Node(to), Cargo::Ask(ask)) => self.arrive_at_server(to, ask),
             (Place::Node(_), Place::Client(_), Cargo::Reply(id, reply)) => self.told(id, reply),
             (from, to, cargo) => debug_assert!(false, "{cargo:?} does not go from {from} to {to}"),
         }
     }
 
-    /// A message between nodes arrives: nobody is there, or its socket takes it, or its node does.
-    fn arrive_at_peer(&mut self, from: NodeId, to: NodeId, message: Message) {
+    /// A message between nodes arrives: nobody is there, or its socket takes it, as `arrived`, or its node gets it.
+    fn gets_in(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        message: Message,
+        arrived: impl FnOnce(NodeId, Message) -> Arrived,
+    ) -> Option<Message> {
         let kind = traced(&message);
         let machine = &mut self.machines[index(to)];
         let why = match () {
@@ -54,20 +76,31 @@ impl World {
             (Some(why), Some(kind)) => {
                 let (from, to) = (Place::Node(from), Place::Node(to));
                 self.trace.push(self.now, What::Dropped { from, to, kind, why });
+                None
             }
-            (Some(_), None) => {}
-            (None, _) if machine.paused => machine.inbox.push(Arrived::Message(from, message)),
-            (None, _) => {
-                match &message {
-                    Message::Replicated { verdict: Verdict::Refused { .. }, .. } => self.marks.note(Mark::MovedOn),
-                    Message::Answer { outcome: Err(Failure::NotPrimary { .. }), .. } => {
-                        self.marks.note(Mark::NotPrimary)
-                    }
-                    _ => {}
-                }
-                self.hand_over(from, to, message);
+            (Some(_), None) => None,
+            (None, _) if machine.paused => {
+                machine.inbox.push(arrived(from, message));
+                None
+            }
+            (None, _) => Some(message),
+        }
+    }
+
+    /// A node passes on what another one has sent to a third, where it may.
+    pub(super) fn pass_on(&mut self, from: NodeId, by: NodeId, to: NodeId, message: Message) {
+        let node = self.machines[index(by)].node.as_ref();
+        if !node.is_some_and(|node| node.routes().passes_on(to, &message)) {
+            return;
+        }
+        if let Some(kind) = traced(&message) {
+            self.marks.note(Mark::Relayed);
+            if self.trace.is_on() {
+                let key = key_of(&message).cloned();
+                self.trace.push(self.now, What::Relayed { from, by, to, kind, key });
             }
         }
+        self.send(Place::Node(by), Place::Node(to), Cargo::Passed { from, to, message });
     }
 
     /// A client's request arrives.
@@ -88,6 +121,11 @@ impl World {
 
     /// A node takes a message.
     pub(super) fn hand_over(&mut self, from: NodeId, to: NodeId, message: Message) {
+        match &message {
+            Message::Replicated { verdict: Verdict::Refused { .. }, .. } => self.marks.note(Mark::MovedOn),
+            Message::Answer { outcome: Err(Failure::NotPrimary { .. }), .. } => self.marks.note(Mark::NotPrimary),
+            _ => {}
+        }
         if let Some(kind) = traced(&message).filter(|_| self.trace.is_on()) {
             let key = key_of(&message).cloned();
             self.trace.push(self.now, What::Delivered { from, to, kind, key });
@@ -110,7 +148,16 @@ impl World {
         self.scratch.extend_from_slice(&self.now.0.to_le_bytes());
         self.scratch.extend_from_slice(&flight.id.to_le_bytes());
         match &flight.cargo {
-            Cargo::Peer(message) => trace::digest(flight, message, &mut self.scratch),
+            Cargo::Peer(message) => {
+                let (Place::Node(from), Place::Node(to)) = (flight.from, flight.to) else { return };
+                trace::digest(from, to, message, &mut self.scratch);
+            }
+            Cargo::Passed { from, to, message } => {
+                let (Place::Node(by), Place::Node(at)) = (flight.from, flight.to) else { return };
+                self.scratch.extend_from_slice(&by.0.to_le_bytes());
+                self.scratch.extend_from_slice(&at.0.to_le_bytes());
+                trace::digest(*from, *to, message, &mut self.scratch);
+            }
             Cargo::Ask(ask) => {
                 self.scratch.extend_from_slice(&ask.id.to_le_bytes());
                 self.scratch.extend_from_slice(ask.key.as_bytes());

@@ -145,7 +145,7 @@ impl World {
             retry: self.config.retry,
             clock_skew: self.config.clock_skew,
         };
-        let config = NodeConfig { shard, stripes: 1, heartbeat: self.config.heartbeat };
+        let config = NodeConfig { shard, stripes: 1, heartbeat: self.config.heartbeat, recorded: true };
         let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
         machine.node = Some(Node::new(&config, Arc::clone(&self.map), time));
         machine.wake = Instant::NEVER;
@@ -187,6 +187,7 @@ impl World {
         for arrived in inbox {
             match arrived {
                 Arrived::Message(from, message) => self.hand_over(from, me, message),
+                Arrived::Passed { from, to, message } => self.pass_on(from, me, to, message),
                 Arrived::Ask(ask) => self.serve(me, &ask),
             }
         }

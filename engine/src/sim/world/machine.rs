@@ -40,6 +40,7 @@ pub struct Machine {
 #[derive(Clone, Debug)]
 pub(super) enum Arrived {
     Message(NodeId, Message),
+    Passed { from: NodeId, to: NodeId, message: Message },
     Ask(Ask),
 }
 
@@ -129,7 +130,15 @@ impl World {
             out.effects.iter().any(|effect| matches!(effect, Effect::Send { message: Message::Replicate { .. }, .. }));
         for effect in out.effects.drain(..) {
             match effect {
-                Effect::Send { to, message, .. } => self.send(Place::Node(me), Place::Node(to), Cargo::Peer(message)),
+                Effect::Send { to, message, .. } => {
+                    let routes = self.machines[index].node.as_ref().map(Node::routes);
+                    let hop = routes.map_or(to, |routes| routes.next_hop(to, &message));
+                    let cargo = match hop == to {
+                        true => Cargo::Peer(message),
+                        false => Cargo::Passed { from: me, to, message },
+                    };
+                    self.send(Place::Node(me), Place::Node(hop), cargo);
+                }
                 Effect::Reply { client, outcome, .. } => self.answer(index, client.0, Reply::Outcome(outcome)),
                 Effect::Publish(_) => {}
             }

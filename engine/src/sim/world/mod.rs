@@ -255,7 +255,10 @@ impl World {
 
     fn queue(&mut self, at: Instant, due: Due) {
         self.queued += 1;
-        self.queue.push(Reverse((at.max(self.now), self.queued, due)));
+        // What chance does comes last of all that happens at a moment, as a person's command at that moment would.
+        let last = matches!(due, Due::Fault { .. } | Due::Planned(_));
+        let serial = self.queued | u64::from(last) << 63;
+        self.queue.push(Reverse((at.max(self.now), serial, due)));
     }
 
     /// Puts broken promises into the trace as they appear.
