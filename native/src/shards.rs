@@ -186,6 +186,12 @@ impl Shards {
         })
     }
 
+    /// The bound at which a write to that slot would be turned away now: asked before its value is taken in.
+    pub fn full(&self, slot: Slot) -> Option<&'static str> {
+        let guard = self.stripe(slot).locked.lock();
+        guard.shard.full(&guard.view, slot)
+    }
+
     /// True when an unconditional write of that level waits for no other node, as far as can be told without a lock.
     pub fn writes_at_once(&self, slot: Slot, level: WriteLevel) -> bool {
         shard::writes_at_once(&self.view.load(), slot, level)

@@ -406,16 +406,30 @@ impl Shard {
         }
     }
 
+    /// The bound at which a request about that slot would be turned away now, where it needs a peer. Whoever has yet to
+    /// take in what it says may ask first; the request itself is decided when it is submitted.
+    pub fn full(&self, view: &View, slot: Slot) -> Option<&'static str> {
+        match view.primary(slot) {
+            Some(primary) if primary == view.me => self.reached(0, &others(view, slot)),
+            Some(primary) => self.reached(0, &[primary]),
+            None => None,
+        }
+    }
+
     /// Room for one more pending request of that size that waits for those peers?
     fn room(&mut self, bytes: usize, peers: &[NodeId]) -> Result<(), Failure> {
-        let limit = match () {
-            () if self.pending.len() >= limits::MAX_PENDING => "MAX_PENDING",
-            () if self.pending_bytes.saturating_add(bytes) > limits::MAX_PENDING_BYTES => "MAX_PENDING_BYTES",
-            () if peers.iter().any(|peer| self.awaited.is_full(*peer)) => "MAX_PENDING_FOR_PEER",
-            () => return Ok(()),
-        };
+        let Some(limit) = self.reached(bytes, peers) else { return Ok(()) };
         self.counters.busy += 1;
         Err(Failure::Busy { limit })
+    }
+
+    fn reached(&self, bytes: usize, peers: &[NodeId]) -> Option<&'static str> {
+        match () {
+            () if self.pending.len() >= limits::MAX_PENDING => Some("MAX_PENDING"),
+            () if self.pending_bytes.saturating_add(bytes) > limits::MAX_PENDING_BYTES => Some("MAX_PENDING_BYTES"),
+            () if peers.iter().any(|peer| self.awaited.is_full(*peer)) => Some("MAX_PENDING_FOR_PEER"),
+            () => None,
+        }
     }
 
     fn hold(&mut self, now: Instant, deadline: Instant, bytes: usize, waiting: Vec<NodeId>, work: Work) -> u64 {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, body::Incoming};
+use vitrine_engine::error::Failure;
 use vitrine_engine::id::{NodeId, Version};
 use vitrine_engine::limits;
 use vitrine_engine::request::{self as ask, Answer, Condition, Entry, Key, Operation, ReadLevel, Value, WriteLevel};
@@ -64,6 +65,11 @@ pub async fn handle(
             let parameters = WriteParameters::parse(query, PUT_TAKES, front.request_timeout)?;
             let condition = condition(&parts.headers)?;
             let media = media(&parts.headers)?;
+            if let Some(limit) = front.shards.full(key.slot()) {
+                let mut problem = Problem::from(Failure::Busy { limit });
+                problem.close = true;
+                return Err(problem);
+            }
             let taken = front.intake.take(body, front.max_value).await?;
             let deadline = parameters.deadline(|| front.shards.now().unix)?;
             let value = Value { bytes: unshared(taken.bytes.clone()), media };

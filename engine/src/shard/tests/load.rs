@@ -30,6 +30,9 @@ fn too_many_requests_are_turned_away_and_none_is_forgotten() {
         assert_eq!(trio.reply(client), refused);
     }
     assert_eq!((trio.replies.len(), trio.counters(N1).busy), (3, 3));
+    // It is known before a value is taken in: at the primary, and at a node that would pass it on, for itself.
+    let full = |node: usize| trio.shards[node].full(&trio.views[node], key.slot());
+    assert_eq!((full(0), full(1)), (Some("MAX_PENDING_FOR_PEER"), None));
     // What waits for nobody is answered all the same.
     let client = trio.ask(N1, &key, get(ReadLevel::Primary));
     assert_eq!(value(trio.reply(client).unwrap()).as_deref(), Some(&b"v"[..]));
