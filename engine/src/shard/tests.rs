@@ -422,4 +422,5 @@ fn conditions_are_decided_by_what_is_there() {
     assert_eq!(outcome(&mut trio, Condition::Is(version)), Ok(Answer::Unmet { present: Some(next) }));
 }
 
+mod coming_back;
 mod load;
