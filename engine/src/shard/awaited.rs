@@ -79,6 +79,10 @@ impl Awaited {
         false
     }
 
+    fn is_in_line(&self, peer: NodeId, serial: u64) -> bool {
+        self.peers.get(&peer).is_some_and(|state| state.turns.contains_key(&serial))
+    }
+
     /// The next one in some line that may be repeated now.
     fn next(&mut self) -> Option<(NodeId, u64)> {
         while let Some(peer) = self.freed.last().copied() {
@@ -106,13 +110,21 @@ impl Peer {
 }
 
 impl Shard {
-    /// From now on a pending request waits for those peers and for no others.
-    pub(super) fn wait_for(&mut self, serial: u64, peers: Vec<NodeId>) {
+    /// From now on a pending request, which is about to be sent to them, waits for those peers and for no others.
+    pub(super) fn wait_for(&mut self, now: Instant, serial: u64, peers: Vec<NodeId>) {
         let Some(pending) = self.pending.get_mut(&serial) else { return };
+        let mut held_back = false;
         for peer in core::mem::replace(&mut pending.waiting, peers) {
+            held_back |= self.awaited.is_in_line(peer, serial);
             self.awaited.end(peer, serial);
         }
         pending.waiting.iter().for_each(|peer| self.awaited.begin(*peer));
+        // In a line it had no time of its own, and now it is in none.
+        let deadline = pending.deadline;
+        if held_back {
+            let wake = self.backoff(now, 0);
+            self.wake_at(serial, if deadline > now { wake.min(deadline) } else { wake });
+        }
     }
 
     /// A pending request has heard from that peer. False when it did not wait for it.

@@ -110,7 +110,7 @@ impl Shard {
             None => self.end_forward(serial, self.me, Err(Failure::Unavailable { needed: 1, alive: 0 }), out),
             Some(node) if node == self.me => self.take_back(time, view, serial, out),
             Some(node) => {
-                self.wait_for(serial, vec![node]);
+                self.wait_for(time.instant, serial, vec![node]);
                 if self.leads(serial) {
                     self.send_forward(time, view, serial, out);
                 }

@@ -124,7 +124,7 @@ impl Shard {
             pending.bytes = bytes;
             gathering.found.clear();
             let targets = others(view, gathering.key.slot());
-            self.wait_for(serial, targets.clone());
+            self.wait_for(time.instant, serial, targets.clone());
             self.send_gather(serial, &targets, out);
         }
         self.settle_gather(time, view, serial, false, out);

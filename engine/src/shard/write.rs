@@ -221,7 +221,7 @@ impl Shard {
             writing.sent = next;
             writing.copies = 1;
         }
-        self.wait_for(serial, targets.clone());
+        self.wait_for(time.instant, serial, targets.clone());
         self.send_write(time.unix, serial, &targets, out);
         self.settle_write(view, serial, out);
     }

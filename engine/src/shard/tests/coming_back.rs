@@ -392,3 +392,25 @@ fn a_majority_with_a_doubter_in_it_is_not_enough() {
     trio.carry(|_, _, message| !is(message, "sync"));
     assert_eq!(value(trio.reply(client).unwrap()).as_deref(), Some(&b"new"[..]));
 }
+
+#[test]
+fn a_question_that_waited_for_its_turn_and_is_asked_anew_is_repeated() {
+    let (mut trio, key, since) = away(WriteLevel::Live);
+    meet(&mut trio, since);
+    trio.bus.clear();
+    // More than are repeated at a time, and nobody answers: some wait for their turn.
+    let clients: Vec<u64> = (0..limits::MAX_REPEATING + 8).map(|_| trio.ask(N3, &key, get(ReadLevel::One))).collect();
+    trio.bus.clear();
+    trio.wait(200);
+    assert!(trio.counters(N3).held_back > 0);
+    // All is asked anew, and lost.
+    meet(&mut trio, since);
+    trio.bus.clear();
+    for _ in 0..4 {
+        trio.wait(200);
+        trio.carry(|_, _, message| !is(message, "sync"));
+    }
+    for client in clients {
+        assert_eq!(value(trio.reply(client).expect("an answer")).as_deref(), Some(&b"new"[..]));
+    }
+}
