@@ -55,7 +55,7 @@ fn a_cut_is_not_made_worse_by_repetitions() {
         // And when it is over, all that was held back gets through.
         world(&healed);
     };
-    // Ten times the load is not ten times the repetitions, as it is without a bound: 536, and then 4,502.
+    // What is repeated is bounded by how long the cut goes unnoticed, and not by the load.
     check(300, 600);
     check(3_000, 1_300);
 }
