@@ -73,6 +73,11 @@ impl Node {
         }
     }
 
+    /// See [`Shard::in_batches_of`].
+    pub fn in_batches_of(&mut self, most: u32) {
+        self.shards.iter_mut().for_each(|shard| shard.in_batches_of(most));
+    }
+
     /// Takes one input; what must happen is in the outbox.
     pub fn handle(&mut self, time: Time, input: Input, out: &mut Outbox) {
         // A node that stood still for a while finds that out before it answers anybody.

@@ -86,6 +86,7 @@ impl Answered {
 
     pub(super) fn digest(&self, state: &mut impl Hasher) {
         self.answers.iter().for_each(|(id, (_, outcome))| (id, outcome).hash(state));
+        self.forgotten.iter().for_each(|(count, (highest, _))| (count, highest).hash(state));
     }
 
     /// When there is next something to forget.

@@ -57,7 +57,7 @@ impl Shard {
         shared: impl Fn(Slot) -> bool,
     ) -> (Vec<(Slot, Version)>, Option<u64>) {
         let mut floors = self.gone.above(from, since).filter(|(slot, _)| shared(*slot));
-        let page = floors.by_ref().take(MAX_PAGE_FLOORS).collect();
+        let page = floors.by_ref().take(MAX_PAGE_FLOORS.min(self.batch as usize)).collect();
         (page, floors.next().map(|(slot, _)| u64::from(slot.number())))
     }
 
@@ -80,7 +80,10 @@ impl Shard {
                 }
             });
             let Some(next) = next else { return (keys, None) };
-            if visited >= MAX_PAGE_PLACES || keys.len() == MAX_PAGE_KEYS || bytes >= MAX_PAGE_BYTES {
+            if visited >= MAX_PAGE_PLACES
+                || keys.len() >= MAX_PAGE_KEYS.min(self.batch as usize)
+                || bytes >= MAX_PAGE_BYTES
+            {
                 return (keys, Some(KEYS.saturating_add(next)));
             }
             place = next;

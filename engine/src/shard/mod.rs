@@ -77,6 +77,8 @@ pub struct Shard {
     /// Both clocks as they were last seen, to place a wall-clock expiry on the monotonic clock.
     seen: Time,
     generation: u64,
+    /// At most so many of anything are done in one go.
+    batch: u32,
 }
 
 /// How a shard is made.
@@ -186,7 +188,15 @@ impl Shard {
             answered: Answered::default(),
             seen: now,
             generation: 0,
+            batch: u32::MAX,
         }
+    }
+
+    /// Does at most so many of anything in one go from now on: keys and floors of a page, places that are compared,
+    /// keys that are settled, entries that expire. What [`limits`] says stays the most. For simulations, whose clusters
+    /// are too small for a second page.
+    pub fn in_batches_of(&mut self, most: u32) {
+        self.batch = most.max(1);
     }
 
     /// A client of this node asks. Its reply is in the outbox, now or later, exactly once.
@@ -489,8 +499,9 @@ impl Shard {
     }
 
     fn expire(&mut self, now: UnixMs, out: &mut Outbox) {
+        let batch = self.batch;
         let mut noted = local::noted!(self, now, Some(out));
-        self.store.expire(now, EXPIRY_BATCH, &mut |removal| noted.removal(&removal));
+        self.store.expire(now, EXPIRY_BATCH.min(batch), &mut |removal| noted.removal(&removal));
     }
 }
 

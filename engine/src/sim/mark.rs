@@ -75,6 +75,8 @@ pub enum Mark {
     CalmAgain,
     /// A node has made up for what it missed of another.
     Reconciled,
+    /// What a node had missed took more than one page.
+    Paged,
     /// A pull gave a node a key that it had missed.
     CaughtUp,
     /// A node dropped what nobody could vouch for.
@@ -93,7 +95,7 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 43] = [
+    pub const ALL: [Mark; 44] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -130,6 +132,7 @@ impl Mark {
         Mark::OrderGivenUp,
         Mark::CalmAgain,
         Mark::Reconciled,
+        Mark::Paged,
         Mark::CaughtUp,
         Mark::Unvouched,
         Mark::PartlyCut,
@@ -178,6 +181,7 @@ impl Mark {
             Mark::OrderGivenUp => "too many operations overlapped to search",
             Mark::CalmAgain => "all was calm again after trouble",
             Mark::Reconciled => "a node reconciled with another",
+            Mark::Paged => "what was missed took a second page",
             Mark::CaughtUp => "a node got what it had missed",
             Mark::Unvouched => "what nobody vouched for was dropped",
             Mark::PartlyCut => "a partition was partial",

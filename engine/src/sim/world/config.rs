@@ -33,6 +33,8 @@ pub struct WorldConfig {
     pub timeout: Duration,
     /// Check the promises all the while.
     pub checks: bool,
+    /// The most that a node does in one go, so that a small cluster has second pages too; `None` is what it always is.
+    pub batch: Option<u32>,
     /// Events that the trace keeps; 0 for none.
     pub trace: u32,
 }
@@ -51,6 +53,7 @@ impl Default for WorldConfig {
             heartbeat: Heartbeat::default(),
             timeout: limits::DEFAULT_TIMEOUT,
             checks: true,
+            batch: None,
             trace: 10_000,
         }
     }

@@ -123,6 +123,7 @@ impl World {
     pub(super) fn hand_over(&mut self, from: NodeId, to: NodeId, message: Message) {
         match &message {
             Message::Replicated { verdict: Verdict::Refused { .. }, .. } => self.marks.note(Mark::MovedOn),
+            Message::Listed { next: Some(_), .. } => self.marks.note(Mark::Paged),
             Message::Answer { outcome: Err(Failure::NotPrimary { .. }), .. } => self.marks.note(Mark::NotPrimary),
             _ => {}
         }

@@ -147,7 +147,11 @@ impl World {
         };
         let config = NodeConfig { shard, stripes: 1, heartbeat: self.config.heartbeat, recorded: true };
         let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
-        machine.node = Some(Node::new(&config, Arc::clone(&self.map), time));
+        let mut node = Node::new(&config, Arc::clone(&self.map), time);
+        if let Some(batch) = self.config.batch {
+            node.in_batches_of(batch);
+        }
+        machine.node = Some(node);
         machine.wake = Instant::NEVER;
         let me = machine.id;
         self.checks.started(me, self.now);
