@@ -1,8 +1,8 @@
-//! Liveness by SWIM (Das, Gupta, Motivala, 2002), with the crate `foca`: every node probes one member after another, asks
-//! others to probe whom it does not reach, and tells everybody whom nobody reached.
+//! Liveness by SWIM (Das, Gupta, Motivala, 2002), with the crate `foca`: every node probes one member after another,
+//! asks others to probe whom it does not reach, and tells everybody whom nobody reached.
 //!
-//! This module gives `foca` what it leaves open: identities, bytes, timers, randomness. It decides nothing about data and
-//! knows no views: what it finds out are [`News`].
+//! This module gives `foca` what it leaves open: identities, bytes, timers, randomness. It decides nothing about data
+//! and knows no views: what it finds out are [`News`].
 //!
 //! A member that is known to be dead does not come back under the same *life*: it begins another, which it also does
 //! when it starts. Heartbeats say which life their sender leads, so that everybody knows it from everybody at first
@@ -200,8 +200,8 @@ impl Swim {
         news
     }
 
-    /// Somebody says that this node's life of that number is over: if it is the present one, or a later one, because the
-    /// clock was set back between two starts, another begins.
+    /// Somebody says that this node's life of that number is over: if it is the present one, or a later one, because
+    /// the clock was set back between two starts, another begins.
     pub(super) fn is_over(&mut self, now: Instant, life: u64, out: &mut Outbox) -> Vec<News> {
         let mut news = Vec::new();
         let me = Identity { node: self.birth.me, life };
