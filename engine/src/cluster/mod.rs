@@ -295,26 +295,29 @@ impl Cluster {
 
     /// It was this node that stood still: nobody is given up for that, and everybody may have moved on.
     fn was_away(&mut self, now: Instant) {
-        for peer in &mut self.peers {
+        for index in 0..self.peers.len() {
+            let since = self.told_until(index);
+            let peer = &mut self.peers[index];
             peer.heard = peer.heard.max(now);
             peer.heard_directly = peer.heard_directly.max(now);
-            peer.make_up(false, peer.settled);
+            peer.make_up(false, since);
         }
     }
 
     /// Takes in how a peer stands to this node.
     fn note(&mut self, now: Instant, index: usize, standing: &Standing, out: &mut Outbox) {
+        let told_until = self.told_until(index);
         let peer = &mut self.peers[index];
         let Standing { boot, lapses, settled, life, over, reach } = standing;
         match peer.known {
             // It was overtaken by a later one of the same start.
             Some((known, later)) if known == *boot && later > *lapses => return,
             Some((known, _)) if known != *boot => {
-                peer.make_up(true, peer.settled);
+                peer.make_up(true, told_until);
                 let before = self.swim.known(peer.id).map_or(0, |known| known.life);
                 peer.outlived = if before > *life { before } else { 0 };
             }
-            Some((_, known)) if known != *lapses => peer.make_up(false, peer.settled),
+            Some((_, known)) if known != *lapses => peer.make_up(false, told_until),
             _ => {}
         }
         let same = peer.known == Some((*boot, *lapses));
@@ -335,6 +338,14 @@ impl Cluster {
         self.learn(now, news, out);
         let news = self.swim.is_over(now, over, out);
         self.learn(now, news, out);
+    }
+
+    /// Up to which version this node was told all that a peer knows: what the peer wrote itself, and what it was told
+    /// by those whom it hears and this node does not.
+    fn told_until(&self, index: usize) -> Version {
+        let peer = &self.peers[index];
+        let unheard = self.peers.iter().filter(|other| !other.alive && peer.reach.to(other.id) != Contact::None);
+        unheard.map(|other| other.settled).fold(peer.settled, Version::min)
     }
 
     /// A peer has lost others. What one that this node does not hear either has told it in the end, this node was not
@@ -371,7 +382,10 @@ impl Cluster {
                 News::Rejoined => {
                     // Somebody had given it up, and wrote without it: who, it will hear, but it need not wait for that.
                     self.counters.rejoins += 1;
-                    self.peers.iter_mut().for_each(|peer| peer.make_up(false, peer.settled));
+                    for index in 0..self.peers.len() {
+                        let since = self.told_until(index);
+                        self.peers[index].make_up(false, since);
+                    }
                     out.event(|| Event::Rejoined);
                     continue;
                 }
@@ -386,6 +400,7 @@ impl Cluster {
     /// Believes a peer alive or not, by what is known.
     fn believe(&mut self, now: Instant, index: usize, out: &mut Outbox) {
         let patience = self.heartbeat.suspect_after;
+        let told_until = self.told_until(index);
         let peer = &mut self.peers[index];
         let alive = peer.up && peer.heard + patience > now;
         if alive == peer.alive {
@@ -398,7 +413,7 @@ impl Cluster {
             out.event(|| Event::Alive { member: peer.id });
         } else {
             self.counters.given_up += 1;
-            peer.make_up(true, peer.settled);
+            peer.make_up(true, told_until);
             out.event(|| Event::Suspected { member: peer.id });
         }
     }
