@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::id::{ClientToken, Lsn, NodeId, RequestId, Slot, Version};
+use crate::map::Map;
 use crate::message::Message;
 use crate::request::{Key, Outcome};
 use crate::store::Cause;
@@ -86,6 +87,13 @@ pub enum Event {
         /// The version it had.
         version: Version,
     },
+    /// An entry was freed because its slot is kept by other nodes now.
+    Moved {
+        /// The key.
+        key: Key,
+        /// The version it had.
+        version: Version,
+    },
     /// This node knows again all that a member has of the slots that they share.
     Reconciled {
         /// The member.
@@ -111,6 +119,11 @@ pub enum Event {
     Suspected {
         /// The member.
         member: NodeId,
+    },
+    /// This node holds another edition of the map from now on.
+    Mapped {
+        /// The map.
+        map: Arc<Map>,
     },
     /// A member answers again.
     Alive {

@@ -26,6 +26,8 @@ pub const MAX_POINTS: usize = 1 << 18;
 pub const MAX_WEIGHT: u32 = 1_000;
 /// Bytes of a member's name, zone or address.
 pub const MAX_NAME: usize = 255;
+/// Changes of the map that are wished for and not granted yet.
+pub const MAX_WISHES: usize = 64;
 /// Copies of one slot.
 pub const MAX_REPLICAS: usize = 8;
 /// Requests that one shard coordinates, forwards or replicates at the same time.

@@ -24,10 +24,15 @@ pub struct Map {
     pub epoch: Epoch,
     /// Who made it: of two editions of one epoch, that of the higher node counts.
     pub by: NodeId,
+    /// The number of the start of that node which made it: one that has forgotten what it made does not make another
+    /// that is taken for the same.
+    pub boot: u64,
     /// How far the latest change has come.
     pub phase: Phase,
     /// The members, by ascending id.
     pub members: Vec<Member>,
+    /// The highest number that a member has ever had: the numbers of those who have left are given again last.
+    pub highest: NodeId,
     /// Copies of each slot, as configured; fewer exist while there are fewer members.
     pub replicas: u8,
     /// Points on the ring for a member of weight 1.
@@ -66,6 +71,17 @@ pub struct Member {
     pub peer_address: String,
     /// Where clients reach it, `host:port`; empty where there is no network.
     pub http_address: String,
+}
+
+/// Which edition of the map somebody holds: of two, the higher one replaces the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edition {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Who made it.
+    pub by: NodeId,
+    /// The number of its maker's start.
+    pub boot: u64,
 }
 
 /// A change of the map that somebody wants.
@@ -113,7 +129,12 @@ pub enum Refusal {
         /// The member's name.
         name: String,
     },
-    /// The cluster is full, or its numbers are used up.
+    /// A member of that name is alive, under another address.
+    Taken {
+        /// The name.
+        name: String,
+    },
+    /// The cluster is full, or its numbers are used up, or too much is wished for at a time.
     Full,
     /// A name or an address is too long, or empty.
     Form {
@@ -135,7 +156,8 @@ impl Member {
 impl Map {
     /// The first edition: these members, by ascending id, and nothing moving.
     pub fn first(members: Vec<Member>, replicas: u8, virtual_nodes: u16) -> Map {
-        Map { epoch: Epoch(1), by: NodeId(0), phase: Phase::Steady, members, replicas, virtual_nodes }
+        let highest = members.last().map_or(NodeId(0), |member| member.id);
+        Map { epoch: Epoch(1), by: NodeId(0), boot: 0, phase: Phase::Steady, members, highest, replicas, virtual_nodes }
     }
 
     /// The member of that id.
@@ -149,9 +171,14 @@ impl Map {
         self.members.iter().find(|member| member.name == name)
     }
 
+    /// Which edition it is.
+    pub fn edition(&self) -> Edition {
+        Edition { epoch: self.epoch, by: self.by, boot: self.boot }
+    }
+
     /// Does it replace the other one?
     pub fn replaces(&self, other: &Map) -> bool {
-        (self.epoch, self.by) > (other.epoch, other.by)
+        self.edition() > other.edition()
     }
 
     /// Is there something wrong with it, that no edition has?
@@ -250,7 +277,8 @@ impl Map {
             members.retain(|member| !member.leaving);
         }
         let phase = if moves { Phase::Filling } else { Phase::Steady };
-        Ok(Some(Map { epoch: Epoch(self.epoch.0 + 1), by, phase, members, ..self.clone() }))
+        let highest = members.iter().map(|member| member.id).fold(self.highest, NodeId::max);
+        Ok(Some(Map { epoch: Epoch(self.epoch.0 + 1), by, phase, members, highest, ..self.clone() }))
     }
 
     /// The next edition of a change that is under way; `None` when there is none.
@@ -268,10 +296,9 @@ impl Map {
         Some(next)
     }
 
-    /// A number that nobody has. The numbers of those who have left are taken last.
+    /// A number that nobody has, and nobody had if that can be.
     fn free_id(&self) -> Option<NodeId> {
-        let highest = self.members.last().map_or(0, |member| member.id.0);
-        let next = NodeId(highest.saturating_add(1));
+        let next = NodeId(self.highest.0.saturating_add(1));
         let free = |id: &NodeId| self.member(*id).is_none() && *id != NOBODY;
         Some(next).filter(free).or_else(|| (1..u16::MAX).map(NodeId).find(free))
     }
@@ -288,6 +315,7 @@ impl fmt::Display for Refusal {
             Refusal::Moving => f.write_str("another change is under way"),
             Refusal::Unknown { name } => write!(f, "no member is called `{name}`"),
             Refusal::Last { name } => write!(f, "without `{name}` nobody would keep the slots"),
+            Refusal::Taken { name } => write!(f, "another member is called `{name}`, and it is alive"),
             Refusal::Full => f.write_str("the cluster is full"),
             Refusal::Form { field } => write!(f, "the {field} is empty or longer than {} bytes", limits::MAX_NAME),
         }

@@ -4,12 +4,15 @@
 
 mod reach;
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use crate::id::{Epoch, Lanes, NodeId, RequestId, Slot, Version};
+pub use crate::map::Edition;
+use crate::map::{Map, Wish};
 use crate::request::{Entry, Holding, Key, Outcome, Request};
 pub use reach::{Contact, Reach};
 
@@ -99,6 +102,8 @@ pub enum Message {
         since: Version,
         /// Where to go on: 0 at first, then what the page before said.
         cursor: u64,
+        /// Only slots that the sender gains by the change of the map that is under way.
+        gained: bool,
     },
     /// The answer to `Sync`: one page. Nothing is remembered of it by who gives it.
     Listed {
@@ -140,6 +145,16 @@ pub enum Message {
         /// The packet, at most [`crate::limits::MAX_GOSSIP`] bytes of it.
         data: Bytes,
     },
+    /// "This is the map that I hold": to whoever holds an earlier edition.
+    Map {
+        /// All of it.
+        map: Arc<Map>,
+    },
+    /// "Somebody wants the map to change": to the member that makes the next edition.
+    Wish {
+        /// What is wanted.
+        wish: Wish,
+    },
 }
 
 /// How a message travels to its receiver.
@@ -170,6 +185,10 @@ pub struct Standing {
     pub over: u64,
     /// Whom the sender believes alive, and how it reaches them.
     pub reach: Reach,
+    /// The map that the sender holds.
+    pub edition: Edition,
+    /// It knows all that there is of every slot that it keeps by that map, old owners' included.
+    pub filled: bool,
 }
 
 /// What is asked about a key.
@@ -223,6 +242,7 @@ impl Message {
             Message::Sync { lanes, .. } => lanes.first(),
             Message::Listed { slot, .. } => Some(*slot),
             Message::Ping { .. } | Message::Pong { .. } | Message::Gossip { .. } => None,
+            Message::Map { .. } | Message::Wish { .. } => None,
         }
     }
 
@@ -240,6 +260,7 @@ impl Message {
             // Each key of a page is judged by itself: one wrong clock must not hold all the others back.
             Message::Sync { .. } | Message::Listed { .. } => Version::ZERO,
             Message::Ping { .. } | Message::Pong { .. } | Message::Gossip { .. } => Version::ZERO,
+            Message::Map { .. } | Message::Wish { .. } => Version::ZERO,
         }
     }
 
@@ -257,6 +278,8 @@ impl Message {
             Message::Ping { .. } => "ping",
             Message::Pong { .. } => "pong",
             Message::Gossip { .. } => "gossip",
+            Message::Map { .. } => "map",
+            Message::Wish { .. } => "wish",
         }
     }
 

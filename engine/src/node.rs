@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 
 use crate::cluster::{Cluster, ClusterCounters, Heartbeat, Routes};
 use crate::effect::{Effect, Outbox};
-use crate::id::{ClientToken, Lanes, NodeId, Version};
+use crate::id::{ClientToken, Epoch, Lanes, NodeId, Version};
+use crate::map::{Refusal, Wish};
 use crate::message::Message;
 use crate::request::Request;
 use crate::shard::{Counters, Shard, ShardConfig, lanes_of, stripe_of};
@@ -49,6 +50,8 @@ pub enum Input {
     Peer {
         /// The peer.
         from: NodeId,
+        /// The epoch of the map that it held when it said so.
+        epoch: Epoch,
         /// What it says.
         message: Message,
     },
@@ -90,12 +93,16 @@ impl Node {
                 let shard = self.shard(request.key.slot());
                 shard.submit(time, &view, client, request, out);
             }
-            Input::Peer { from, message } if view.member(from).is_some() && from != view.me => match message.slot() {
-                Some(slot) => self.shard(slot).receive(time, &view, from, message, out),
+            Input::Peer { from, .. } if from == view.me => {}
+            Input::Peer { from, epoch, message } if view.member(from).is_some() => match message.slot() {
+                Some(slot) if view.admits(epoch, &message) => {
+                    self.shard(slot).receive(time, &view, from, message, out);
+                }
+                // It will be repeated, once the two have the same map or nearly so.
+                Some(_) => {}
                 None => self.cluster.receive(time, from, &message, out),
             },
-            // A stranger is not answered.
-            Input::Peer { .. } => {}
+            Input::Peer { from, message, .. } => self.cluster.receive_from_stranger(time, from, &message, out),
             Input::Tick => self.tick(time, out),
         }
         self.publish(time, out);
@@ -103,6 +110,8 @@ impl Node {
 
     fn tick(&mut self, time: Time, out: &mut Outbox) {
         let shards = &mut self.shards;
+        let view = Arc::clone(self.cluster.view());
+        self.cluster.note_filled(view.generation, shards.iter().all(|shard| shard.is_through(&view)));
         let settled = || shards.iter_mut().map(|shard| shard.settled(time.unix)).min().unwrap_or(Version::ZERO);
         self.cluster.tick(time, settled, out);
         self.publish(time, out);
@@ -110,6 +119,16 @@ impl Node {
         for shard in &mut self.shards {
             shard.tick(time, &view, out);
         }
+    }
+
+    /// Somebody wants the map to change.
+    pub fn wish(&mut self, time: Time, wish: Wish) -> Result<(), Refusal> {
+        self.cluster.wish(time, wish)
+    }
+
+    /// True once the map has come without this node in it.
+    pub fn is_expelled(&self) -> bool {
+        self.cluster.is_expelled()
     }
 
     /// The lanes of which it has yet to hear from some replica that is believed alive.

@@ -6,9 +6,10 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::id::{NodeId, Slot, Version};
+use crate::id::{Epoch, NodeId, Slot, Version};
 pub use crate::map::{Map, Member};
 use crate::map::{NOBODY, Phase};
+use crate::message::Message;
 use crate::mutant::{self, Mutant};
 use crate::ring::{Ring, Seat};
 
@@ -82,7 +83,8 @@ impl View {
     pub fn on(&self, map: Arc<Map>, is_alive: impl Fn(NodeId) -> bool, pull: impl Fn(NodeId) -> Pull) -> View {
         let (ring, moving) = placed(&map, Some(self));
         let pulls = map.members.iter().map(|m| pull(m.id)).collect();
-        View { map, ring, moving, pulls, ..self.clone() }.with_alive(is_alive)
+        let primaries = primaries(self.me, &map, &ring, moving.as_ref(), &self.alive);
+        View { map, ring, moving, pulls, primaries, ..self.clone() }.with_alive(is_alive)
     }
 
     /// The next view, now that these members are known to hold this map.
@@ -156,6 +158,14 @@ impl View {
         self.replicas(slot).iter().filter(|node| self.is_alive(**node)).count() as u8
     }
 
+    /// Is that message of a peer to be listened to, which held the map of that epoch? Neighbouring editions agree about
+    /// all that matters; of others, one of the two has something to learn first. What a node has is told only to those
+    /// whose map is not later: by a later one it may have to be told of more.
+    pub fn admits(&self, epoch: Epoch, message: &Message) -> bool {
+        let mine = self.map.epoch;
+        mine.0.abs_diff(epoch.0) <= 1 && (epoch <= mine || !matches!(message, Message::Sync { .. }))
+    }
+
     /// So many replicas that any two such sets share one, whichever of the placements that a change of the map goes
     /// between the one was counted by, and the other: a strict majority, while nothing moves.
     pub fn majority(&self, slot: Slot) -> u8 {
@@ -163,6 +173,12 @@ impl View {
         let all = self.replicas(slot).len();
         let within = |owners: &[NodeId]| owners.len() / 2 + 1 + (all - owners.len());
         within(moving.before.owners(slot)).max(within(moving.after.owners(slot))) as u8
+    }
+
+    /// Will that node keep the slot when nothing moves any more?
+    pub fn keeps(&self, node: NodeId, slot: Slot) -> bool {
+        let after = self.moving.as_ref().map_or(&self.ring, |moving| &moving.after);
+        after.owners(slot).contains(&node)
     }
 
     /// Does that node keep the slot from this change of the map on, and did not before?
@@ -269,7 +285,6 @@ mod tests {
     extern crate std;
 
     use super::*;
-    use crate::id::Epoch;
     use alloc::format;
     use alloc::string::String;
     use alloc::vec;
@@ -284,8 +299,7 @@ mod tests {
             ..Member::default()
         };
         let members = ids.iter().map(member).collect();
-        let (epoch, by, phase) = (Epoch(4), NodeId(0), Phase::Steady);
-        View::first(NodeId(me), Arc::new(Map { epoch, by, phase, members, replicas, virtual_nodes: 64 }))
+        View::first(NodeId(me), Arc::new(Map { epoch: Epoch(4), ..Map::first(members, replicas, 64) }))
     }
 
     #[test]

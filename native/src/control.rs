@@ -50,6 +50,7 @@ impl Control {
         loop {
             let now = self.shards.now();
             let shards = Arc::clone(&self.shards);
+            self.cluster.note_filled(self.cluster.view().generation, shards.are_through());
             self.cluster.tick(now, || shards.settled(now.unix), &mut outbox);
             self.perform(&mut outbox);
             // Only now: what was published by the tick is what may be trusted.

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Semaphore, mpsc, watch};
 use vitrine_engine::cluster::{Cluster, Heartbeat};
 use vitrine_engine::id::NodeId;
-use vitrine_engine::message::Message;
+use vitrine_engine::message::{Envelope, Message};
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::control::{Control, INBOX};
@@ -292,8 +292,8 @@ async fn accept(
 
 /// A message about a slot goes to its shard, any other to the control plane.
 fn deliver(shards: Arc<Shards>, control: mpsc::Sender<(NodeId, Message)>) -> peer::Deliver {
-    Arc::new(move |from, message| match message.slot() {
-        Some(slot) => shards.receive(from, slot, message),
+    Arc::new(move |Envelope { from, epoch, message, .. }| match message.slot() {
+        Some(slot) => shards.receive(from, epoch, slot, message),
         // A full inbox drops: whoever sent it repeats it.
         None => drop(control.try_send((from, message))),
     })

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use vitrine_engine::effect::Outbox;
 use vitrine_engine::hash::{self, KeyHasher};
-use vitrine_engine::id::{LANES, NodeId, Slot, Version};
+use vitrine_engine::id::{Epoch, LANES, NodeId, Slot, Version};
 use vitrine_engine::message::Message;
 use vitrine_engine::request::{Condition, Entry, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::shard::{self, Local, Place, Retry, Shard, ShardConfig};
@@ -217,13 +217,17 @@ impl Shards {
     }
 
     /// Takes a message of a peer that is about a slot. What arrives when the view cannot be trusted is dropped: whoever
-    /// sent it repeats it.
-    pub fn receive(&self, from: NodeId, slot: Slot, message: Message) {
+    /// sent it repeats it; so is what comes from somebody whose map is another, by more than a step.
+    pub fn receive(&self, from: NodeId, epoch: Epoch, slot: Slot, message: Message) {
         let time = self.clock.now();
         if !self.is_trusted(time.instant) {
             return;
         }
-        self.enter(slot, |shard, view, out| shard.receive(time, view, from, message, out));
+        self.enter(slot, |shard, view, out| {
+            if view.member(from).is_some() && view.admits(epoch, &message) {
+                shard.receive(time, view, from, message, out);
+            }
+        });
     }
 
     /// Routes by another view from now on.
@@ -263,6 +267,14 @@ impl Shards {
     pub fn settled(&self, now: UnixMs) -> Version {
         let settled = self.stripes.iter().map(|stripe| stripe.locked.lock().shard.settled(now));
         settled.min().unwrap_or(Version::ZERO)
+    }
+
+    /// Have all stripes done their part of the phase that the map is in?
+    pub fn are_through(&self) -> bool {
+        self.stripes.iter().all(|stripe| {
+            let locked = stripe.locked.lock();
+            locked.shard.is_through(&locked.view)
+        })
     }
 
     /// How many of the [`LANES`] are in doubt: what is held there is not served without asking other replicas.

@@ -11,7 +11,7 @@ use vitrine::effects::Wire;
 use vitrine::shards::{CLOCK_SKEW, Read, Shards, ShardsConfig, Submitted};
 use vitrine_engine::cluster::{Heartbeat, Routes};
 use vitrine_engine::effect::{Effect, Outbox};
-use vitrine_engine::id::{ClientToken, NodeId};
+use vitrine_engine::id::{ClientToken, Epoch, NodeId};
 use vitrine_engine::message::Message;
 use vitrine_engine::node::{Input, Node, NodeConfig};
 use vitrine_engine::request::{Answer, Condition, Key, Operation, ReadLevel, Request, Value, WriteLevel};
@@ -205,8 +205,8 @@ impl Run {
             }
             let index = usize::from(to.0 - 1);
             let slot = message.slot().expect("the data plane's");
-            self.native[index].receive(from, slot, message.clone());
-            self.simulate(index, Input::Peer { from, message });
+            self.native[index].receive(from, Epoch(1), slot, message.clone());
+            self.simulate(index, Input::Peer { from, epoch: Epoch(1), message });
         }
         self.compare_answers();
     }
@@ -220,7 +220,7 @@ impl Run {
             match effect {
                 // The control plane's messages arrive at once, so that nobody is ever suspected.
                 Effect::Send { to, message, .. } if message.slot().is_none() => {
-                    self.simulate(usize::from(to.0 - 1), Input::Peer { from: me, message });
+                    self.simulate(usize::from(to.0 - 1), Input::Peer { from: me, epoch: Epoch(1), message });
                 }
                 Effect::Send { to, message, .. } => self.simulated_sent.push_back((me, to, message)),
                 Effect::Reply { client, outcome, by, .. } => {

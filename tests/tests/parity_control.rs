@@ -12,7 +12,7 @@ use vitrine::effects::Wire;
 use vitrine::shards::{CLOCK_SKEW, Shards, ShardsConfig, Submitted};
 use vitrine_engine::cluster::{Cluster, Heartbeat, Routes};
 use vitrine_engine::effect::{Effect, Outbox};
-use vitrine_engine::id::{ClientToken, NodeId};
+use vitrine_engine::id::{ClientToken, Epoch, NodeId};
 use vitrine_engine::message::Message;
 use vitrine_engine::node::{Input, Node, NodeConfig};
 use vitrine_engine::request::{Condition, Key, Operation, ReadLevel, Request, Value, WriteLevel};
@@ -80,7 +80,7 @@ fn both_bodies_do_the_same() {
                     continue;
                 }
                 delivered += 1;
-                (usize::from(to.0) - 1, Input::Peer { from, message })
+                (usize::from(to.0) - 1, Input::Peer { from, epoch: Epoch(1), message })
             }
         };
         let simulated = led(&mut nodes[at], clock.now(), input.clone());
@@ -116,12 +116,13 @@ fn serve(native: &mut Native, time: Time, input: Input) -> Led {
             Submitted::Now(reply) => led.answers.push((client.0, reply)),
             Submitted::Later(receiver) => native.waiting.push((client.0, receiver)),
         },
-        Input::Peer { from, message } => match message.slot() {
-            Some(slot) => native.shards.receive(from, slot, message),
+        Input::Peer { from, epoch, message } => match message.slot() {
+            Some(slot) => native.shards.receive(from, epoch, slot, message),
             None => native.cluster.receive(time, from, &message, &mut out),
         },
         Input::Tick => {
             let Native { shards, cluster, .. } = native;
+            cluster.note_filled(cluster.view().generation, shards.are_through());
             cluster.tick(time, || shards.settled(time.unix), &mut out);
             perform(native, &mut out);
             native.shards.tick();

@@ -59,6 +59,7 @@ fn is_notable(what: &What) -> bool {
         what,
         What::Crashed(_)
             | What::Started(_)
+            | What::Left(_)
             | What::Paused(_)
             | What::Resumed(_)
             | What::Clogged(..)
@@ -67,6 +68,9 @@ fn is_notable(what: &What) -> bool {
             | What::Healed(..)
             | What::Clock(..)
             | What::Violated(_)
-            | What::Node { event: Event::Suspected { .. } | Event::Alive { .. } | Event::Reconciled { .. }, .. }
+            | What::Node {
+                event: Event::Suspected { .. } | Event::Alive { .. } | Event::Reconciled { .. } | Event::Mapped { .. },
+                ..
+            }
     )
 }

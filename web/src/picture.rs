@@ -222,6 +222,7 @@ fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
         What::Dropped { from, kind, .. } => (place(*from), kind, None),
         What::Crashed(node) => (at(node), "crashed", None),
         What::Started(node) => (at(node), "started", None),
+        What::Left(node) => (at(node), "left", None),
         What::Paused(node) => (at(node), "paused", None),
         What::Resumed(node) => (at(node), "resumed", None),
         What::Clogged(from, _) => (at(from), "clogged", None),
@@ -245,6 +246,8 @@ fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
             Event::Alive { .. } => (at(node), "hears", None),
             Event::Rerouted { .. } => (at(node), "rerouted", None),
             Event::Rejoined => (at(node), "rejoined", None),
+            Event::Mapped { .. } => (at(node), "map", None),
+            Event::Moved { key, .. } => (at(node), "moved", Some(key)),
         },
     }
 }
@@ -269,7 +272,7 @@ fn kind(flight: &Flight) -> u8 {
     match &flight.cargo {
         Cargo::Ask(_) => 0,
         Cargo::Reply(..) => 1,
-        Cargo::Peer(message) | Cargo::Passed { message, .. } => {
+        Cargo::Peer(_, message) | Cargo::Passed { message, .. } => {
             PEER.iter().position(|kind| *kind == message.kind()).map_or(0, |index| index as u8 + 2)
         }
     }
@@ -280,7 +283,7 @@ fn key_or_slot(flight: &Flight) -> (Option<&Key>, Option<Slot>) {
     match &flight.cargo {
         Cargo::Ask(ask) => (Some(&ask.key), Some(ask.key.slot())),
         Cargo::Reply(..) => (None, None),
-        Cargo::Peer(message) | Cargo::Passed { message, .. } => {
+        Cargo::Peer(_, message) | Cargo::Passed { message, .. } => {
             let key = match message {
                 Message::Forward { request, .. } => Some(&request.key),
                 Message::Replicate { key, .. } | Message::Fetch { key, .. } => Some(key),

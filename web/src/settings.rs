@@ -135,7 +135,11 @@ const NETWORK: Network = Network {
 /// A dead node is missed within a few seconds of the person who watches, and many nodes do not drown in questions.
 fn heartbeat(nodes: u32) -> Heartbeat {
     let calm = nodes.div_ceil(4);
-    Heartbeat { interval: Duration::from_millis(5) * calm, suspect_after: Duration::from_millis(20) * calm }
+    Heartbeat {
+        interval: Duration::from_millis(5) * calm,
+        suspect_after: Duration::from_millis(20) * calm,
+        remove_after: None,
+    }
 }
 
 #[cfg(test)]

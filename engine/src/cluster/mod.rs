@@ -13,15 +13,19 @@
 mod routes;
 mod swim;
 
+mod editions;
+
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use self::editions::Editions;
 pub use self::routes::{Health, Routes, Way};
 use self::swim::{Known, News, Swim};
 use crate::effect::{Effect, Event, Outbox};
 use crate::id::{NodeId, Version};
+use crate::map::{Phase, Refusal, Wish};
 use crate::message::{Contact, Message, Path, Reach, Standing};
 use crate::rng::Rng;
 use crate::time::{Instant, Time};
@@ -46,6 +50,11 @@ pub struct Cluster {
     next_ping: Instant,
     ticked: Instant,
     counters: ClusterCounters,
+    editions: Editions,
+    /// The view does not say all that there is to say.
+    stale: bool,
+    /// The map has come without this node in it.
+    expelled: bool,
 }
 
 /// How liveness is found out.
@@ -55,6 +64,8 @@ pub struct Heartbeat {
     pub interval: Duration,
     /// A member is given up after that time at the earliest, and when no question sent within it has been answered.
     pub suspect_after: Duration,
+    /// A member that has been away for so long is a member no more. `None` leaves that to a person.
+    pub remove_after: Option<Duration>,
 }
 
 /// What the control plane has counted.
@@ -105,7 +116,11 @@ struct Peer {
 impl Default for Heartbeat {
     /// A peer is given up after six unanswered questions, within a second and a half.
     fn default() -> Heartbeat {
-        Heartbeat { interval: Duration::from_millis(200), suspect_after: Duration::from_millis(1_200) }
+        Heartbeat {
+            interval: Duration::from_millis(200),
+            suspect_after: Duration::from_millis(1_200),
+            remove_after: None,
+        }
     }
 }
 
@@ -121,30 +136,12 @@ impl Cluster {
     /// The control plane of a node that has just started: it believes in everybody until it learns otherwise.
     pub fn new(me: NodeId, map: Arc<Map>, heartbeat: Heartbeat, seed: u64, now: Time) -> Cluster {
         let view = Arc::new(View::first(me, map));
-        let peer = |id| Peer {
-            id,
-            heard: now.instant,
-            heard_directly: now.instant,
-            up: true,
-            alive: true,
-            direct: true,
-            through: None,
-            met: false,
-            lapses: 0,
-            known: None,
-            outlived: 0,
-            reach: Reach::default(),
-            settled: Version::ZERO,
-            pull: view.pull(id).unwrap_or_default(),
-            broken: false,
-            nudged: 0,
-        };
         let members: Vec<NodeId> = view.map.members.iter().map(|member| member.id).collect();
         let mut rng = Rng::new(seed, "heartbeat");
         let mut cluster = Cluster {
             heartbeat,
             swim: Swim::new(me, heartbeat, seed, now.unix),
-            peers: members.iter().filter(|id| **id != me).map(|id| peer(*id)).collect(),
+            peers: members.iter().filter(|id| **id != me).map(|id| Peer::new(*id, now.instant, false)).collect(),
             view,
             routes: Arc::default(),
             reach: Reach::default(),
@@ -155,6 +152,9 @@ impl Cluster {
             settled: Version::ZERO,
             next_ping: now.instant,
             ticked: now.instant,
+            editions: Editions::new(heartbeat.remove_after),
+            stale: false,
+            expelled: false,
             counters: ClusterCounters::default(),
         };
         // What it makes of them is what it begins with.
@@ -226,9 +226,44 @@ impl Cluster {
                 let news = self.swim.receive(now, from, data, out);
                 self.learn(now, news, out);
             }
+            Message::Map { map } => self.adopt(time.instant, map, out),
+            // Whoever passes it on repeats it: why it is not granted is nobody's concern here.
+            Message::Wish { wish } => drop(self.editions.wish(time.instant, &self.view, wish.clone())),
             _ => {}
         }
         self.publish(out);
+    }
+
+    /// Somebody who is no member of the map says something. It may have been one, or it knows of another map.
+    pub fn receive_from_stranger(&mut self, time: Time, from: NodeId, message: &Message, out: &mut Outbox) {
+        match message {
+            Message::Ping { .. } => out.send(from, Message::Map { map: Arc::clone(&self.view.map) }),
+            Message::Map { map } => self.adopt(time.instant, map, out),
+            _ => {}
+        }
+        self.publish(out);
+    }
+
+    /// Somebody wants the map to change. It is asked for until it is granted or nobody repeats it for a while; a change
+    /// that cannot be is refused at once.
+    pub fn wish(&mut self, time: Time, wish: Wish) -> Result<(), Refusal> {
+        self.editions.wish(time.instant, &self.view, wish)
+    }
+
+    /// What is wished for here and not granted yet.
+    pub fn wishes(&self) -> impl Iterator<Item = &Wish> {
+        self.editions.wishes()
+    }
+
+    /// The data plane has taken in the view of that generation: is it in doubt about none of what it holds? To be said
+    /// before each [`Cluster::tick`].
+    pub fn note_filled(&mut self, generation: u64, filled: bool) {
+        self.editions.note_filled(generation, filled);
+    }
+
+    /// True once the map has come without this node in it: it is a member no more, and has nothing to serve.
+    pub fn is_expelled(&self) -> bool {
+        self.expelled
     }
 
     /// Asks when it is time to, and gives up who has not answered. Late or repeated calls do no harm. `settled` is
@@ -261,6 +296,50 @@ impl Cluster {
             }
         }
         self.publish(out);
+        if asking && let Some(map) = self.editions.act(time.instant, &self.view, out) {
+            self.adopt(time.instant, &Arc::new(Map { boot: self.boot, ..map }), out);
+            self.publish(out);
+        }
+    }
+
+    /// Goes over to another edition of the map, if it replaces the one that is held.
+    fn adopt(&mut self, now: Instant, map: &Arc<Map>, out: &mut Outbox) {
+        let before = Arc::clone(&self.view.map);
+        let same = (map.replicas, map.virtual_nodes) == (before.replicas, before.virtual_nodes);
+        if !same || !map.replaces(&before) || map.flaw().is_some() {
+            return;
+        }
+        // Whoever is not in it any more is told as well.
+        for member in before.members.iter().filter(|member| member.id != self.view.me) {
+            out.send(member.id, Message::Map { map: Arc::clone(map) });
+        }
+        out.event(|| Event::Mapped { map: Arc::clone(map) });
+        let me = before.member(self.view.me).map(|member| &member.name);
+        if map.member(self.view.me).map(|member| &member.name) != me {
+            self.expelled = true;
+            return;
+        }
+        let known = core::mem::take(&mut self.peers);
+        for member in map.members.iter().filter(|member| member.id != self.view.me) {
+            let name = before.member(member.id).map(|member| &member.name);
+            let peer = known.iter().find(|peer| peer.id == member.id && name == Some(&member.name));
+            // Whoever is new is believed in until it is not heard.
+            self.peers.push(peer.cloned().unwrap_or_else(|| Peer::new(member.id, now, true)));
+        }
+        let peer = |node| self.peers.iter().find(|peer| peer.id == node);
+        let next = self.view.on(
+            Arc::clone(map),
+            |node| peer(node).is_some_and(|peer| peer.alive),
+            |node| peer(node).map_or_else(|| self.view.pull(node).unwrap_or_default(), |peer| peer.pull),
+        );
+        self.view = Arc::new(next);
+        self.stale = true;
+        let members: Vec<NodeId> = map.members.iter().map(|member| member.id).collect();
+        let news = self.swim.set_members(&members, now, out);
+        self.learn(now, news, out);
+        self.find_ways(now, out);
+        // The others wait to hear that it has arrived here.
+        self.next_ping = now;
     }
 
     /// When [`Cluster::tick`] has something to do next.
@@ -281,6 +360,7 @@ impl Cluster {
     }
 
     fn standing(&self, index: usize) -> Standing {
+        let (edition, filled) = self.editions.standing(&self.view);
         let peer = &self.peers[index];
         let over = self.swim.known(peer.id).filter(Known::is_down).map_or(0, |known| known.life).max(peer.outlived);
         Standing {
@@ -290,6 +370,8 @@ impl Cluster {
             life: self.swim.life(),
             over,
             reach: self.reach.clone(),
+            edition,
+            filled,
         }
     }
 
@@ -308,7 +390,7 @@ impl Cluster {
     fn note(&mut self, now: Instant, index: usize, standing: &Standing, out: &mut Outbox) {
         let told_until = self.told_until(index);
         let peer = &mut self.peers[index];
-        let Standing { boot, lapses, settled, life, over, reach } = standing;
+        let Standing { boot, lapses, settled, life, over, reach, edition, filled } = standing;
         match peer.known {
             // It was overtaken by a later one of the same start.
             Some((known, later)) if known == *boot && later > *lapses => return,
@@ -320,6 +402,14 @@ impl Cluster {
             Some((_, known)) if known != *lapses => peer.make_up(false, told_until),
             _ => {}
         }
+        let from = peer.id;
+        if *edition < self.view.map.edition() {
+            out.send(from, Message::Map { map: Arc::clone(&self.view.map) });
+        }
+        let knew = self.editions.has(from, self.view.map.edition());
+        self.editions.heard(from, *edition, *filled);
+        self.stale |= self.view.map.phase == Phase::Handing && knew != self.editions.has(from, self.view.map.edition());
+        let peer = &mut self.peers[index];
         let same = peer.known == Some((*boot, *lapses));
         peer.known = Some((*boot, *lapses));
         // While it suspects this node, its writes are confirmed without it.
@@ -461,14 +551,20 @@ impl Cluster {
 
     /// Publishes another view when there is something new to say.
     fn publish(&mut self, out: &mut Outbox) {
-        if self.peers.iter().all(|peer| !peer.broken) {
+        if !self.stale && self.peers.iter().all(|peer| !peer.broken) {
             return;
         }
+        self.stale = false;
         let peer = |node| self.peers.iter().find(|peer| peer.id == node);
         let next = self.view.with(
             |node| peer(node).is_some_and(|peer| peer.alive),
             |node| peer(node).map_or_else(|| self.view.pull(node).unwrap_or_default(), |peer| peer.pull),
         );
+        let edition = next.map.edition();
+        let next = match next.map.phase {
+            Phase::Handing => next.with_switched(|node| self.editions.has(node, edition)),
+            _ => next,
+        };
         self.peers.iter_mut().for_each(|peer| peer.broken = false);
         self.view = Arc::new(next);
         out.effects.push(Effect::Publish(Arc::clone(&self.view)));
@@ -476,6 +572,28 @@ impl Cluster {
 }
 
 impl Peer {
+    /// A member that nothing is known of: it is believed in until it is not heard, and all that it has is new.
+    fn new(id: NodeId, now: Instant, met: bool) -> Peer {
+        Peer {
+            id,
+            heard: now,
+            heard_directly: now,
+            up: true,
+            alive: true,
+            direct: true,
+            through: None,
+            met,
+            lapses: 0,
+            known: None,
+            outlived: 0,
+            reach: Reach::default(),
+            settled: Version::ZERO,
+            pull: Pull { round: 1, losses: 0, since: Version::ZERO },
+            broken: false,
+            nudged: 0,
+        }
+    }
+
     /// One of the two was away: what it knows above `since` may have passed this node by. `lost`: it may be gone
     /// itself.
     fn make_up(&mut self, lost: bool, since: Version) {

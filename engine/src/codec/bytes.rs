@@ -128,6 +128,16 @@ pub enum DecodeError {
         /// What it says.
         flag: u8,
     },
+    /// A text that is not UTF-8.
+    Text {
+        /// The field.
+        field: &'static str,
+    },
+    /// A map that no node makes.
+    Map {
+        /// What is wrong with it.
+        flaw: &'static str,
+    },
     /// A key without bytes.
     EmptyKey,
     /// A number past its limit.
@@ -159,6 +169,8 @@ impl fmt::Display for DecodeError {
             DecodeError::Cluster { tag } => write!(f, "from a node of another cluster (tag {tag:016x})"),
             DecodeError::Tag { field, tag } => write!(f, "{tag} is no {field}"),
             DecodeError::Flag { field, flag } => write!(f, "the flag of {field} is {flag}; it is 0 or 1"),
+            DecodeError::Text { field } => write!(f, "{field} is not UTF-8"),
+            DecodeError::Map { flaw } => write!(f, "the map has a flaw: {flaw}"),
             DecodeError::EmptyKey => f.write_str("the key is empty"),
             DecodeError::Limit { field, value, limit } => write!(f, "{field} is {value}; it is at most {limit}"),
             DecodeError::Trailing { bytes } => write!(f, "{bytes} bytes after the end of the message"),

@@ -178,6 +178,8 @@ impl Wire for Standing {
         self.life.put(out);
         self.over.put(out);
         self.reach.put(out);
+        self.edition.put(out);
+        self.filled.put(out);
     }
 
     fn take(from: &mut Reader, _: &'static str) -> Result<Self, DecodeError> {
@@ -188,6 +190,8 @@ impl Wire for Standing {
             life: from.take("life")?,
             over: from.take("life that is over")?,
             reach: from.take("reach")?,
+            edition: from.take("edition")?,
+            filled: from.take("filled")?,
         })
     }
 }

@@ -6,5 +6,6 @@
 
 pub mod bytes;
 mod fields;
+mod map;
 pub mod peer;
 mod request;

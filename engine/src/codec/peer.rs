@@ -78,11 +78,14 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
             (data.len() as u16).put(out);
             out.put(data);
         }
-        Message::Sync { id, lanes, since, cursor } => {
+        Message::Map { map } => map.put(out),
+        Message::Wish { wish } => wish.put(out),
+        Message::Sync { id, lanes, since, cursor, gained } => {
             id.put(out);
             lanes.put(out);
             since.put(out);
             cursor.put(out);
+            gained.put(out);
         }
         Message::Listed { id, slot, lanes, cursor, next, floors, keys } => {
             id.put(out);
@@ -136,6 +139,8 @@ fn kind(message: &Message) -> u8 {
         Message::Sync { .. } => 9,
         Message::Listed { .. } => 10,
         Message::Gossip { .. } => 11,
+        Message::Map { .. } => 12,
+        Message::Wish { .. } => 13,
     }
 }
 
@@ -164,6 +169,7 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
             lanes: from.take("lanes")?,
             since: from.take("since")?,
             cursor: from.take("cursor")?,
+            gained: from.take("gained")?,
         },
         10 => Message::Listed {
             id: from.take("id")?,
@@ -178,6 +184,8 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
             let length = count(from, "gossip", limits::MAX_GOSSIP)?;
             Message::Gossip { data: from.bytes(usize::from(length), "gossip")? }
         }
+        12 => Message::Map { map: from.take("map")? },
+        13 => Message::Wish { wish: from.take("wish")? },
         tag => return Err(DecodeError::Tag { field: "kind", tag }),
     })
 }

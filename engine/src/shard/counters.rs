@@ -49,6 +49,8 @@ pub struct Counters {
     pub left_out: u64,
     /// Entries dropped because a replica has seen them go, or something newer in their place.
     pub unvouched: u64,
+    /// Entries freed because their slots have moved to other nodes.
+    pub moved: u64,
 }
 
 impl Counters {
@@ -85,6 +87,7 @@ impl Counters {
             caught_up: self.caught_up + other.caught_up,
             left_out: self.left_out + other.left_out,
             unvouched: self.unvouched + other.unvouched,
+            moved: self.moved + other.moved,
         }
     }
 }

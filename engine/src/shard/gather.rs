@@ -41,7 +41,18 @@ pub(super) enum Purpose {
         pull: u64,
         /// Whether a copy is wanted, or first of all what there is.
         wanted: Wanted,
+        /// The one who is asked; everybody where it is none.
+        only: Option<Only>,
     },
+}
+
+/// An old owner of a slot that this node gains, which is asked alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Only {
+    pub(super) node: NodeId,
+    /// What this node knew to have gone from the slot when it asked. The other knew that as well, and its answer may
+    /// be older than whatever has gone since.
+    pub(super) floor: Version,
 }
 
 /// What one replica holds.
@@ -70,7 +81,7 @@ impl Shard {
             return self.respond(asker, &key, Err(Failure::Unavailable { needed, alive }), out);
         }
         let bytes = purpose.payload();
-        let waiting = others(view, slot);
+        let waiting = purpose.asked(view, &key);
         if let Err(failure) = self.room(bytes, &waiting) {
             return self.respond(asker, &key, Err(failure), out);
         }
@@ -123,7 +134,7 @@ impl Shard {
             self.pending_bytes -= pending.bytes - bytes;
             pending.bytes = bytes;
             gathering.found.clear();
-            let targets = others(view, gathering.key.slot());
+            let targets = gathering.purpose.asked(view, &gathering.key);
             self.wait_for(time.instant, serial, targets.clone());
             self.send_gather(serial, &targets, out);
         }
@@ -155,7 +166,9 @@ impl Shard {
                 self.judge(time, &key, &found, Use::Client, out);
                 return self.decided(time, view, asker, deadline, request, out);
             }
-            Purpose::Settle { pull, wanted } => return self.settle_one(time, view, pull, wanted, key, &found, out),
+            Purpose::Settle { pull, wanted, only } => {
+                return self.settle_one(time, view, pull, (wanted, only), key, &found, out);
+            }
             Purpose::Read | Purpose::Doubt | Purpose::Decide(_) => {
                 self.counters.timeouts += 1;
                 Err(Failure::Timeout)
@@ -193,7 +206,7 @@ impl Shard {
         time: Time,
         view: &View,
         pull: u64,
-        wanted: Wanted,
+        (wanted, only): (Wanted, Option<Only>),
         key: Key,
         found: &[(NodeId, Found)],
         out: &mut Outbox,
@@ -204,11 +217,15 @@ impl Shard {
         }
         let present = self.peek(time.unix, &key, self.place(&key)).map(|entry| entry.version);
         let elsewhere = found.iter().filter_map(|(_, found)| found.holding.version).max();
-        if wanted == Wanted::Version && elsewhere > present && self.room(0, &others(view, key.slot())).is_ok() {
-            let purpose = Purpose::Settle { pull, wanted: Wanted::Copy };
+        let unsure = only.is_some() && found.iter().any(|(_, found)| found.holding.doubt);
+        let more = wanted == Wanted::Version && elsewhere > present;
+        if (more || unsure) && self.room(0, &others(view, key.slot())).is_ok() {
+            let only = only.filter(|_| !unsure);
+            let purpose = Purpose::Settle { pull, wanted: Wanted::Copy, only };
             return self.gather(time, view, None, Instant::NEVER, key, purpose, out);
         }
-        self.judge(time, &key, found, Use::CatchUp, out);
+        let purpose = only.filter(|_| !unsure).map_or(Use::CatchUp, |only| Use::Fill { floor: only.floor });
+        self.judge(time, &key, found, purpose, out);
         self.settled_one(time, view, pull, out);
     }
 
@@ -268,7 +285,9 @@ impl Gathering {
             Purpose::Inspect => state.write_u8(1),
             Purpose::Doubt => state.write_u8(2),
             Purpose::Decide(request) => request.hash(state),
-            Purpose::Settle { pull, wanted } => (name(*pull), *wanted as u8).hash(state),
+            Purpose::Settle { pull, wanted, only } => {
+                (name(*pull), *wanted as u8, only.map(|only| (only.node, only.floor))).hash(state);
+            }
         }
         let mut found: Vec<_> = self.found.iter().collect();
         found.sort_unstable_by_key(|(node, _)| *node);
@@ -285,6 +304,16 @@ impl Purpose {
             Purpose::Read | Purpose::Doubt => Wanted::Value,
             Purpose::Decide(_) => Wanted::Copy,
             Purpose::Settle { wanted, .. } => *wanted,
+        }
+    }
+
+    /// The replicas to ask.
+    fn asked(&self, view: &View, key: &Key) -> Vec<NodeId> {
+        match self {
+            Purpose::Settle { only: Some(only), .. } => {
+                [only.node].into_iter().filter(|node| view.is_alive(*node)).collect()
+            }
+            _ => others(view, key.slot()),
         }
     }
 

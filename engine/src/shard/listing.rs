@@ -15,28 +15,28 @@ use crate::message::Message;
 use crate::request::Key;
 use crate::view::View;
 
+/// What is asked for.
+pub(super) struct Asked {
+    pub(super) lanes: Lanes,
+    pub(super) since: Version,
+    pub(super) cursor: u64,
+    pub(super) gained: bool,
+}
+
 /// Cursors below this are slots, for floors; from it on they are places in the store, for keys.
 pub(super) const KEYS: u64 = SLOTS as u64;
 
 impl Shard {
     /// Answers a `Sync` with a page.
-    #[expect(clippy::too_many_arguments, reason = "the message's fields and the state machine's own three")]
-    pub(super) fn list(
-        &mut self,
-        view: &View,
-        from: NodeId,
-        id: RequestId,
-        asked: Lanes,
-        since: Version,
-        cursor: u64,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn list(&mut self, view: &View, from: NodeId, id: RequestId, asked: Asked, out: &mut Outbox) {
+        let Asked { lanes: asked, since, cursor, gained } = asked;
         let lanes = asked.and(self.lanes);
         // What is written here while the asker is believed dead does not reach it: no page would be the last word.
         let Some(slot) = asked.first().filter(|_| view.is_alive(from) && !lanes.is_empty()) else { return };
         let shared = |slot: Slot| {
             let replicas = view.replicas(slot);
-            lanes.contains(slot) && replicas.contains(&from) && replicas.contains(&view.me)
+            let both = lanes.contains(slot) && replicas.contains(&from) && replicas.contains(&view.me);
+            both && (!gained || view.gains(from, slot))
         };
         let (floors, more) =
             if cursor < KEYS { self.page_of_floors(cursor as u16, since, shared) } else { (Vec::new(), None) };

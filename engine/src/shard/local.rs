@@ -107,7 +107,7 @@ impl Shard {
             ReadLevel::One => view.is_replica(at.slot),
             ReadLevel::Quorum => false,
         };
-        if !here || self.sources.doubt.contains(at.slot) {
+        if !here || self.sources.doubts(at.slot) {
             return Local::Elsewhere;
         }
         self.seen = time;

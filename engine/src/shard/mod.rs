@@ -18,6 +18,7 @@ mod gather;
 mod listing;
 mod local;
 mod pull;
+mod purge;
 mod replica;
 mod sources;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use crate::effect::Outbox;
 use crate::error::Failure;
 use crate::id::{ClientToken, LANES, Lanes, NodeId, RequestId, Slot, Version};
 use crate::limits;
+use crate::map::Phase;
 use crate::message::{ANSWER_MEMORY, Message};
 use crate::request::{Operation, Outcome, ReadLevel, Request};
 use crate::rng::Rng;
@@ -74,6 +76,8 @@ pub struct Shard {
     /// When each pending request is next looked at.
     timers: BTreeSet<(Instant, u64)>,
     answered: Answered,
+    /// Where the search for entries goes on that this node keeps no longer.
+    purging: Option<u64>,
     /// Both clocks as they were last seen, to place a wall-clock expiry on the monotonic clock.
     seen: Time,
     generation: u64,
@@ -186,6 +190,7 @@ impl Shard {
             flights: Flights::default(),
             timers: BTreeSet::new(),
             answered: Answered::default(),
+            purging: None,
             seen: now,
             generation: 0,
             batch: u32::MAX,
@@ -201,14 +206,14 @@ impl Shard {
 
     /// A client of this node asks. Its reply is in the outbox, now or later, exactly once.
     pub fn submit(&mut self, time: Time, view: &View, client: ClientToken, request: Request, out: &mut Outbox) {
-        self.see(time, view);
+        self.see(time, view, out);
         self.begin(time, view, Asker::Client(client), request, out);
         self.go_on(time, view, out);
     }
 
     /// A peer says something about a slot of this stripe.
     pub fn receive(&mut self, time: Time, view: &View, from: NodeId, message: Message, out: &mut Outbox) {
-        self.see(time, view);
+        self.see(time, view, out);
         // One wrong clock must not carry every other along: versions would stop growing at the end of time.
         if message.newest().unix().since(time.unix) > limits::MAX_CLOCK_AHEAD {
             self.counters.incredible += 1;
@@ -229,19 +234,22 @@ impl Shard {
             Message::Fetched { id, holding, entry, .. } => {
                 self.fetched(time, view, from, id, gather::Found { holding, entry }, out);
             }
-            Message::Sync { id, lanes, since, cursor } => self.list(view, from, id, lanes, since, cursor, out),
+            Message::Sync { id, lanes, since, cursor, gained } => {
+                self.list(view, from, id, listing::Asked { lanes, since, cursor, gained }, out);
+            }
             Message::Listed { id, lanes, cursor, next, floors, keys, .. } => {
                 self.listed(time, view, from, id, pull::Page { lanes, cursor, next, floors, keys }, out);
             }
             // The control plane's: never routed here. A peer that sends one anyway is not worth an abort.
             Message::Ping { .. } | Message::Pong { .. } | Message::Gossip { .. } => {}
+            Message::Map { .. } | Message::Wish { .. } => {}
         }
         self.go_on(time, view, out);
     }
 
     /// The control plane has published another view: what waits for a member that is gone waits no longer.
     pub fn view_changed(&mut self, time: Time, view: &View, out: &mut Outbox) {
-        self.see(time, view);
+        self.see(time, view, out);
         let serials: Vec<u64> = self.pending.keys().copied().collect();
         for serial in serials {
             match self.pending.get(&serial).map(|pending| &pending.work) {
@@ -257,7 +265,7 @@ impl Shard {
 
     /// Does what is due: repeats messages, ends requests, frees expired entries. Late or repeated calls do no harm.
     pub fn tick(&mut self, time: Time, view: &View, out: &mut Outbox) {
-        self.see(time, view);
+        self.see(time, view, out);
         while let Some((_, serial)) = self.timers.first().copied().filter(|(wake, _)| *wake <= time.instant) {
             let pending = self.pending.get(&serial).expect("every timer has its request");
             match pending.work {
@@ -270,6 +278,7 @@ impl Shard {
         self.go_on(time, view, out);
         self.start_pulls(time, out);
         self.answered.forget(time.instant);
+        self.purge_some(view, out);
         self.expire(time.unix, out);
     }
 
@@ -278,7 +287,8 @@ impl Shard {
         let expiry = self.store.next_expiry().map(|unix| self.seen.instant + unix.since(self.seen.unix));
         // Before its first view it does not know whom to ask.
         let pulls = (self.generation == 0 || self.sources.due().next().is_some()).then_some(self.seen.instant);
-        [pulls, self.timers.first().map(|(wake, _)| *wake), self.answered.next_wake(), expiry]
+        let purge = self.purging.map(|_| Instant(self.seen.instant.0 + 1));
+        [pulls, purge, self.timers.first().map(|(wake, _)| *wake), self.answered.next_wake(), expiry]
             .into_iter()
             .flatten()
             .min()
@@ -296,7 +306,20 @@ impl Shard {
 
     /// Lanes of which it has yet to hear from a replica that is believed alive: it answers for nothing in them alone.
     pub fn in_doubt(&self) -> Lanes {
-        self.sources.doubt
+        self.sources.doubtful()
+    }
+
+    /// Has this shard done its part of the phase that the map is in? Where slots are filled, it knows all that there is
+    /// of its own; where they are handed over, no write of its own is under way to their new owners.
+    pub fn is_through(&self, view: &View) -> bool {
+        if view.map.phase != Phase::Handing {
+            return self.in_doubt().is_empty();
+        }
+        let keeps = |slot| view.keeps(self.me, slot);
+        self.pending.values().all(|pending| match &pending.work {
+            Work::Write(writing) => keeps(writing.slot()),
+            _ => true,
+        })
     }
 
     /// A version such that every write at or below it that was coordinated here is confirmed by every replica believed
@@ -325,11 +348,12 @@ impl Shard {
         self.pending.len() as u32
     }
 
-    fn see(&mut self, time: Time, view: &View) {
+    fn see(&mut self, time: Time, view: &View, out: &mut Outbox) {
         debug_assert!(view.generation >= self.generation, "a shard never goes back to an older view");
         self.seen = time;
         if self.generation != view.generation {
             self.generation = view.generation;
+            self.give_up_slots(view, out);
             let stale = self.sources.adopt(view);
             self.cancel_pulls(&stale);
         }
@@ -350,7 +374,7 @@ impl Shard {
             _ => view.is_primary(slot),
         };
         let deadline = time.instant + request.timeout.min(limits::MAX_TIMEOUT);
-        let doubt = self.sources.doubt.contains(slot);
+        let doubt = self.sources.doubts(slot);
         match request.operation {
             _ if !here => self.pass_on(time, view, asker, deadline, request, out),
             Operation::Get { level: ReadLevel::Quorum } => {

@@ -15,8 +15,9 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::gather::Purpose;
+use super::gather::{Only, Purpose};
 use super::listing::KEYS;
+use super::sources::Call;
 use super::{Pending, Shard, Work, others};
 use crate::effect::{Event, Outbox};
 use crate::id::{Lanes, NodeId, RequestId, Slot, Version};
@@ -32,6 +33,8 @@ pub(super) struct Pulling {
     from: NodeId,
     lanes: Lanes,
     since: Version,
+    /// It is about slots that this node gains.
+    gained: bool,
     /// The page that is asked for, or was taken in last.
     cursor: u64,
     /// It has not come yet.
@@ -79,7 +82,7 @@ const COMPARED: u32 = 1_024;
 
 impl Pulling {
     pub(super) fn digest(&self, state: &mut impl Hasher) {
-        (self.from, self.lanes, self.since, self.cursor, self.waiting, self.next).hash(state);
+        (self.from, self.lanes, self.since, self.gained, self.cursor, self.waiting, self.next).hash(state);
         (&self.floors, self.comparing, &self.todo, self.settling).hash(state);
     }
 }
@@ -87,21 +90,24 @@ impl Pulling {
 impl Shard {
     /// Begins every pull that is called for and does not run.
     pub(super) fn start_pulls(&mut self, time: Time, out: &mut Outbox) {
-        let due: Vec<(NodeId, Lanes, Version)> = self.sources.due().collect();
-        for (from, lanes, since) in due {
-            self.start_pull(time, from, lanes, since, out);
+        let due: Vec<Call> = self.sources.due().collect();
+        for call in due {
+            self.start_pull(time, call, out);
         }
     }
 
-    fn start_pull(&mut self, time: Time, from: NodeId, lanes: Lanes, since: Version, out: &mut Outbox) {
+    fn start_pull(&mut self, time: Time, call: Call, out: &mut Outbox) {
+        let Call { from, lanes, since, gained } = call;
         if let Some(source) = self.sources.find(from) {
-            source.pulling = source.pulling.or(lanes);
+            let running = if gained { &mut source.gaining } else { &mut source.pulling };
+            *running = running.or(lanes);
         }
         self.counters.pulls += 1;
         let pulling = Pulling {
             from,
             lanes,
             since,
+            gained,
             cursor: 0,
             waiting: true,
             next: None,
@@ -124,7 +130,7 @@ impl Shard {
         }
         for node in from {
             if let Some(source) = self.sources.find(*node) {
-                source.pulling = Lanes::NONE;
+                (source.pulling, source.gaining) = (Lanes::NONE, Lanes::NONE);
             }
         }
     }
@@ -147,7 +153,7 @@ impl Shard {
         }
         // What lives in another stripe there is a pull of its own.
         let elsewhere = pulling.lanes.without(lanes);
-        let since = pulling.since;
+        let (since, gained) = (pulling.since, pulling.gained);
         pulling.lanes = lanes;
         pulling.waiting = false;
         pulling.next = page.next;
@@ -167,7 +173,7 @@ impl Shard {
         let keys = page.keys.into_iter().filter(|(key, version)| lanes.contains(key.slot()) && credible(*version));
         pulling.todo.extend(keys.map(|(key, version)| Todo::Listed(key, version)));
         if !elsewhere.is_empty() {
-            self.start_pull(time, from, elsewhere, since, out);
+            self.start_pull(time, Call { from, lanes: elsewhere, since, gained }, out);
         }
         self.advance(time, view, id.serial, out);
     }
@@ -247,10 +253,17 @@ impl Shard {
         if self.room(0, &others(view, key.slot())).is_err() {
             return Err(todo);
         }
+        // An old owner that is in sync knows all that the others do: the primary is asked alone, and what is written
+        // meanwhile comes by itself.
+        let slot = key.slot();
+        let floor = self.gone.floor(slot);
+        let primary = view.primary(slot).filter(|node| *node != self.me);
+        let mut only = None;
         if let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) {
             pulling.settling += 1;
+            only = pulling.gained.then(|| Only { node: primary.unwrap_or(pulling.from), floor });
         }
-        self.gather(time, view, None, Instant::NEVER, key, Purpose::Settle { pull: serial, wanted }, out);
+        self.gather(time, view, None, Instant::NEVER, key, Purpose::Settle { pull: serial, wanted, only }, out);
         Ok(())
     }
 
@@ -277,9 +290,14 @@ impl Shard {
         }
         self.counters.pulled += 1;
         if let Some(source) = self.sources.find(pulling.from) {
-            source.open = source.open.without(pulling.lanes);
-            source.pulling = source.pulling.without(pulling.lanes);
-            if source.open.is_empty() {
+            if pulling.gained {
+                source.gained = source.gained.without(pulling.lanes);
+                source.gaining = source.gaining.without(pulling.lanes);
+            } else {
+                source.open = source.open.without(pulling.lanes);
+                source.pulling = source.pulling.without(pulling.lanes);
+            }
+            if source.open.or(source.gained).is_empty() {
                 out.event(|| Event::Reconciled { with: pulling.from });
             }
         }
@@ -289,8 +307,8 @@ impl Shard {
     fn send_sync(&mut self, serial: u64, out: &mut Outbox) {
         let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get(&serial) else { return };
         let id = RequestId { node: self.me, serial };
-        let &Pulling { from, lanes, since, cursor, .. } = pulling;
-        out.send(from, Message::Sync { id, lanes, since, cursor });
+        let &Pulling { from, lanes, since, cursor, gained, .. } = pulling;
+        out.send(from, Message::Sync { id, lanes, since, cursor, gained });
     }
 
     /// Looks at a pending request at that moment, however often it was repeated.

@@ -120,7 +120,7 @@ impl Shard {
             bytes: held.map_or(0, size),
             rank,
             floor,
-            doubt: self.sources.unsure.contains(at.slot),
+            doubt: self.sources.unsure.contains(at.slot) || self.sources.doubts(at.slot),
         };
         (holding, entry)
     }

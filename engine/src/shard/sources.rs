@@ -9,6 +9,7 @@ use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use crate::id::{Lanes, NodeId, Slot, Version};
+use crate::map::Phase;
 use crate::mutant::{self, Mutant};
 use crate::time::UnixMs;
 use crate::view::View;
@@ -20,8 +21,12 @@ pub(super) struct Sources {
     lanes: Lanes,
     /// By ascending id; nobody before the first view.
     list: Vec<Source>,
+    /// What was adopted last.
+    view: Option<View>,
     /// Lanes in which some source that is alive has not been heard out. All of them before the first view.
-    pub(super) doubt: Lanes,
+    doubt: Lanes,
+    /// Lanes with slots that this node gains, of which some old owner that is alive has not been heard out.
+    gaps: Lanes,
     /// Lanes in which some source, alive or not, has not been heard out.
     pub(super) unsure: Lanes,
     /// What left the store in an unsure lane and is newer than this may be unknown to the one who was away.
@@ -45,6 +50,20 @@ pub(super) struct Source {
     pub(super) since: Version,
     /// What left the store here and is newer than this may be unknown there.
     above: Version,
+    /// Lanes with slots that this node gains and that the member keeps, or kept, of which it has not been heard out.
+    pub(super) gained: Lanes,
+    /// Of those, the ones that a running pull is about.
+    pub(super) gaining: Lanes,
+}
+
+/// A pull that is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Call {
+    pub(super) from: NodeId,
+    pub(super) lanes: Lanes,
+    pub(super) since: Version,
+    /// It is about the slots that this node gains, and about those only.
+    pub(super) gained: bool,
 }
 
 /// What was written at most so long before a replica went away may not have reached it, and a write of the last so long
@@ -53,7 +72,29 @@ pub(super) const RECENT: Duration = Duration::from_secs(10);
 
 impl Sources {
     pub(super) fn new(lanes: Lanes) -> Sources {
-        Sources { lanes, list: Vec::new(), doubt: lanes, unsure: lanes, above: Version::ZERO }
+        let (doubt, unsure, above) = (lanes, lanes, Version::ZERO);
+        Sources { lanes, list: Vec::new(), view: None, doubt, gaps: Lanes::NONE, unsure, above }
+    }
+
+    /// May this node not answer alone for that slot?
+    #[inline]
+    pub(super) fn doubts(&self, slot: Slot) -> bool {
+        self.doubt.contains(slot) || (self.gaps.contains(slot) && self.gains(slot))
+    }
+
+    /// What was adopted last.
+    pub(super) fn view(&self) -> Option<&View> {
+        self.view.as_ref()
+    }
+
+    /// Lanes in which it may not answer alone for every slot.
+    pub(super) fn doubtful(&self) -> Lanes {
+        self.doubt.or(self.gaps)
+    }
+
+    /// Does this node come to keep that slot by the change of the map that is under way?
+    pub(super) fn gains(&self, slot: Slot) -> bool {
+        self.view.as_ref().is_some_and(|view| view.gains(view.me, slot))
     }
 
     /// The member, if it shares slots with this shard.
@@ -63,10 +104,14 @@ impl Sources {
 
     /// Takes in a view. Returns the members whose pulls, if they run, are out of date.
     pub(super) fn adopt(&mut self, view: &View) -> Vec<NodeId> {
-        if self.list.is_empty() {
-            self.list = sharing(view, self.lanes);
-        }
+        let before = self.view.replace(view.clone());
         let (mut stale, mut lost) = (Vec::new(), Vec::new());
+        if before.as_ref().is_none_or(|before| before.map != view.map) {
+            stale.extend(self.list.iter().map(|source| source.id));
+            self.place(before.as_ref(), view);
+            // Whoever shares no slot with this node any more has nothing to say.
+            stale.retain(|id| self.list.iter().all(|source| source.id != *id));
+        }
         for source in &mut self.list {
             source.alive = view.is_alive(source.id);
             let pull = view.pull(source.id).unwrap_or_default();
@@ -76,6 +121,7 @@ impl Sources {
                 }
                 (source.round, source.losses) = (pull.round, pull.losses);
                 source.ask_again(source.shared, pull.since);
+                // What it was saying about gained slots is begun anew as well.
                 stale.push(source.id);
             } else if !source.alive {
                 stale.push(source.id);
@@ -102,8 +148,11 @@ impl Sources {
 
     /// Works out anew which lanes are in doubt.
     pub(super) fn sum_up(&mut self) {
-        (self.doubt, self.unsure, self.above) =
-            (Lanes::NONE, Lanes::NONE, Version { stamp: u64::MAX, node: NodeId(0) });
+        (self.doubt, self.gaps) = (Lanes::NONE, Lanes::NONE);
+        (self.unsure, self.above) = (Lanes::NONE, Version { stamp: u64::MAX, node: NodeId(0) });
+        for source in self.list.iter().filter(|source| source.alive) {
+            self.gaps = self.gaps.or(source.gained);
+        }
         for source in self.list.iter().filter(|source| !source.open.is_empty()) {
             self.unsure = self.unsure.or(source.open);
             self.above = self.above.min(source.above);
@@ -113,11 +162,16 @@ impl Sources {
         }
     }
 
-    /// The pulls that are called for and do not run: from whom, of which lanes, since which version.
-    pub(super) fn due(&self) -> impl Iterator<Item = (NodeId, Lanes, Version)> {
+    /// The pulls that are called for and do not run.
+    pub(super) fn due(&self) -> impl Iterator<Item = Call> {
         let alive = self.list.iter().filter(|source| source.alive);
-        let due = alive.map(|source| (source.id, source.open.without(source.pulling), source.since));
-        due.filter(|(_, lanes, _)| !lanes.is_empty())
+        let due = alive.flat_map(|source| {
+            let (from, since) = (source.id, source.since);
+            let missed = Call { from, lanes: source.open.without(source.pulling), since, gained: false };
+            let lanes = source.gained.without(source.gaining);
+            [missed, Call { from, lanes, since: Version::ZERO, gained: true }]
+        });
+        due.filter(|call| !call.lanes.is_empty())
     }
 
     /// May somebody not know of a version of that slot which leaves the store now?
@@ -130,16 +184,74 @@ impl Sources {
     /// where this node has missed nothing of it.
     pub(super) fn missed_since(&self, node: NodeId, slot: Slot) -> Option<Version> {
         let source = self.list.iter().find(|source| source.id == node)?;
+        if source.gained.contains(slot) && self.gains(slot) {
+            return Some(Version::ZERO);
+        }
         source.open.contains(slot).then_some(source.since)
     }
 
     /// Adds what was not heard yet to a hash. The rounds are left out: they are those of the view.
     pub(super) fn digest(&self, state: &mut impl Hasher) {
         for source in &self.list {
-            (source.id, source.alive, source.open, source.pulling).hash(state);
+            (source.id, source.alive, source.open, source.pulling, source.gained, source.gaining).hash(state);
             // What is since when matters while something is open.
             if !source.open.is_empty() {
                 (source.since, source.above).hash(state);
+            }
+        }
+    }
+
+    /// Does this node come to keep slots that it did not keep by the view before?
+    pub(super) fn would_gain(&self, view: &View) -> bool {
+        self.view.as_ref().is_some_and(|before| {
+            before.map != view.map && self.lanes_slots().any(|slot| view.is_replica(slot) && !before.is_replica(slot))
+        })
+    }
+
+    /// Does this node keep fewer slots than by the view before?
+    pub(super) fn would_lose(&self, view: &View) -> bool {
+        self.view.as_ref().is_some_and(|before| {
+            before.map != view.map && self.lanes_slots().any(|slot| before.is_replica(slot) && !view.is_replica(slot))
+        })
+    }
+
+    /// Takes in another map: who shares slots with this node now, and what it gains.
+    fn place(&mut self, before: Option<&View>, view: &View) {
+        let known = core::mem::replace(&mut self.list, sharing(view, self.lanes));
+        for source in &mut self.list {
+            let Some(known) = known.iter().find(|known| known.id == source.id) else { continue };
+            let shared = source.shared;
+            *source = Source { shared, open: known.open.and(shared), pulling: known.pulling.and(shared), ..*known };
+        }
+        let new = |slot: &Slot| match before {
+            Some(before) => view.is_replica(*slot) && !before.is_replica(*slot),
+            None => view.gains(view.me, *slot),
+        };
+        let moving = view.map.phase != Phase::Steady;
+        let slots = self.lanes;
+        for slot in Slot::all().filter(|slot| slots.contains(*slot)).filter(new) {
+            let keepers = self.list.iter_mut().filter(|source| view.replicas(slot).contains(&source.id));
+            for source in keepers.filter(|source| !moving || !view.gains(source.id, slot)) {
+                match moving {
+                    true => source.gained = source.gained.or(Lanes::of(slot)),
+                    // The whole change has passed this node by.
+                    false => source.ask_again(Lanes::of(slot), Version::ZERO),
+                }
+            }
+        }
+        if !moving {
+            // What has not been heard out by now, because somebody was away, is asked of those who are left.
+            for source in &mut self.list {
+                let left = core::mem::take(&mut source.gained);
+                source.gaining = Lanes::NONE;
+                source.ask_again(left, Version::ZERO);
+            }
+        }
+        // A node without slots before the change has missed nothing: all that it gets is gained.
+        if before.is_none() && moving && self.lanes_slots().all(|slot| !view.is_replica(slot) || new(&slot)) {
+            for source in &mut self.list {
+                let pull = view.pull(source.id).unwrap_or_default();
+                (source.round, source.losses) = (pull.round, pull.losses);
             }
         }
     }
@@ -181,6 +293,8 @@ fn sharing(view: &View, lanes: Lanes) -> Vec<Source> {
         pulling: Lanes::NONE,
         since: Version::ZERO,
         above: Version::ZERO,
+        gained: Lanes::NONE,
+        gaining: Lanes::NONE,
     };
     let mut list: Vec<Source> = others.map(source).collect();
     for slot in Slot::all().filter(|slot| lanes.contains(*slot) && view.is_replica(*slot)) {

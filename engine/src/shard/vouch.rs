@@ -20,6 +20,11 @@ pub(super) enum Use {
     Client,
     /// It was missed. Where there is no room it may stay where it is.
     CatchUp,
+    /// As that, and an old owner of the slot, which is in sync, was asked alone.
+    Fill {
+        /// What was known here to have gone from the slot when it was asked.
+        floor: Version,
+    },
 }
 
 impl Shard {
@@ -58,7 +63,9 @@ impl Shard {
             return if purpose == Use::Client { self.take(time.unix, key, at, out) } else { None };
         };
         let floor = gone.map(|(_, found)| found.holding.floor).max().unwrap_or_default();
-        let floor = if present.is_none() { floor.max(self.gone.floor(at.slot)) } else { floor };
+        let own = self.gone.floor(at.slot);
+        let known = matches!(purpose, Use::Fill { floor } if floor == own);
+        let floor = if present.is_none() && !known { floor.max(own) } else { floor };
         if floor > entry.version {
             if let Some(version) = present {
                 self.drop_unvouched(time.unix, key, at, version, out);
@@ -72,7 +79,7 @@ impl Shard {
     /// Keeps an entry that was missed, and that others vouch for.
     fn catch_up(&mut self, now: UnixMs, key: &Key, at: Place, entry: &Entry, purpose: Use, out: &mut Outbox) {
         let Known { present, .. } = self.known(now, key, at, out);
-        if purpose == Use::CatchUp && present.is_none() && !self.has_room_for(key, entry) {
+        if purpose != Use::Client && present.is_none() && !self.has_room_for(key, entry) {
             self.counters.left_out += 1;
             // What it replaced may still be under way to here.
             self.floors.raise(at.slot, entry.version.preceding());

@@ -33,6 +33,8 @@ pub(super) struct Writing {
     removes: bool,
     /// Replicas that have, this node included.
     copies: u8,
+    /// Of those, the ones that will keep it when nothing moves any more: what the answer says.
+    lasting: u8,
 }
 
 impl Shard {
@@ -50,7 +52,7 @@ impl Shard {
             Operation::Set { condition, .. } => *condition != Condition::Always,
             _ => true,
         };
-        if depends && self.sources.doubt.contains(request.key.slot()) {
+        if depends && self.sources.doubts(request.key.slot()) {
             let key = request.key.clone();
             return self.gather(time, view, Some(asker), deadline, key, Purpose::Decide(request), out);
         }
@@ -142,6 +144,7 @@ impl Shard {
             existed: present.is_some(),
             removes,
             copies: 1,
+            lasting: u8::from(view.keeps(self.me, slot)),
         };
         if waiting.is_empty() {
             let outcome = Ok(writing.answer());
@@ -180,6 +183,7 @@ impl Shard {
             Verdict::Applied => {
                 if let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&id.serial) {
                     writing.copies += 1;
+                    writing.lasting += u8::from(view.keeps(from, writing.key.slot()));
                 }
                 self.settle_write(view, id.serial, out);
             }
@@ -220,6 +224,7 @@ impl Shard {
             }
             writing.sent = next;
             writing.copies = 1;
+            writing.lasting = u8::from(view.keeps(self.me, writing.key.slot()));
         }
         self.wait_for(time.instant, serial, targets.clone());
         self.send_write(time.unix, serial, &targets, out);
@@ -299,6 +304,10 @@ impl Shard {
 }
 
 impl Writing {
+    pub(super) fn slot(&self) -> Slot {
+        self.key.slot()
+    }
+
     /// The lowest version that some replica has yet to confirm.
     pub(super) fn unconfirmed(&self) -> Version {
         self.version.min(self.sent)
@@ -311,8 +320,8 @@ impl Writing {
 
     fn answer(&self) -> Answer {
         match self.removes {
-            true => Answer::Deleted { copies: self.copies, existed: self.existed },
-            false => Answer::Stored { version: self.version, copies: self.copies, created: !self.existed },
+            true => Answer::Deleted { copies: self.lasting.max(1), existed: self.existed },
+            false => Answer::Stored { version: self.version, copies: self.lasting.max(1), created: !self.existed },
         }
     }
 }

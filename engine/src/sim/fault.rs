@@ -51,11 +51,13 @@ pub enum Fault {
     Strobe,
     /// Single links are cut, some of them one way only, such that all nodes still reach each other through one of them.
     Partial,
+    /// A machine joins, a member leaves, or gets another share of the slots.
+    Churn,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Fault; 15] = [
+    pub const ALL: [Fault; 16] = [
         Fault::Crash,
         Fault::Restart,
         Fault::Pause,
@@ -71,6 +73,7 @@ impl Fault {
         Fault::Drift,
         Fault::Strobe,
         Fault::Partial,
+        Fault::Churn,
     ];
 
     /// Its name in scripts.
@@ -91,6 +94,7 @@ impl Fault {
             Fault::Drift => "drift",
             Fault::Strobe => "strobe",
             Fault::Partial => "partial",
+            Fault::Churn => "churn",
         }
     }
 }

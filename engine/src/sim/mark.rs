@@ -91,11 +91,17 @@ pub enum Mark {
     LostToCrashes,
     /// An acknowledged write is nowhere in the end: it was evicted, expired, deleted or replaced.
     LostToRules,
+    /// A machine became a member.
+    Joined,
+    /// A member left.
+    Left,
+    /// Slots had moved to their new owners.
+    Moved,
 }
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 44] = [
+    pub const ALL: [Mark; 47] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -140,6 +146,9 @@ impl Mark {
         Mark::Rejoined,
         Mark::LostToCrashes,
         Mark::LostToRules,
+        Mark::Joined,
+        Mark::Left,
+        Mark::Moved,
     ];
 
     /// What it says, in words.
@@ -189,6 +198,9 @@ impl Mark {
             Mark::Rejoined => "a node heard that it was given up",
             Mark::LostToCrashes => "a key died with all its holders",
             Mark::LostToRules => "a key went by the rules",
+            Mark::Joined => "a machine became a member",
+            Mark::Left => "a member left",
+            Mark::Moved => "slots had moved",
         }
     }
 }
@@ -241,6 +253,6 @@ mod tests {
         }
         marks.note(Mark::Crashed);
         let sum = marks.plus(&marks);
-        assert_eq!((sum.count(Mark::Crashed), sum.count(Mark::LostToRules)), (2, 2 * (Mark::ALL.len() as u64 - 1)));
+        assert_eq!((sum.count(Mark::Crashed), sum.count(Mark::Moved)), (2, 2 * (Mark::ALL.len() as u64 - 1)));
     }
 }

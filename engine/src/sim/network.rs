@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::client::{Ask, Reply};
-use crate::id::NodeId;
+use crate::id::{Epoch, NodeId};
 use crate::message::Message;
 use crate::rng::Rng;
 use crate::time::Instant;
@@ -54,14 +54,16 @@ pub struct Flight {
 /// What a message carries.
 #[derive(Clone, Debug)]
 pub enum Cargo {
-    /// From node to node.
-    Peer(Message),
+    /// From node to node, with the epoch of the sender's map.
+    Peer(Epoch, Message),
     /// From node to node by way of a third: to it, or from it.
     Passed {
         /// Who sent it first.
         from: NodeId,
         /// Whom it is for.
         to: NodeId,
+        /// The epoch of the map of who sent it.
+        epoch: Epoch,
         /// What it says.
         message: Message,
     },
@@ -147,7 +149,7 @@ impl Cargo {
     /// What one node says to another, where that is what it carries.
     pub fn message(&self) -> Option<&Message> {
         match self {
-            Cargo::Peer(message) | Cargo::Passed { message, .. } => Some(message),
+            Cargo::Peer(_, message) | Cargo::Passed { message, .. } => Some(message),
             Cargo::Ask(_) | Cargo::Reply(..) => None,
         }
     }
@@ -172,7 +174,7 @@ impl Air {
 
     /// Puts a message on its way, once, twice or not at all.
     pub(super) fn send(&mut self, now: Instant, from: Place, to: Place, cargo: Cargo) -> Sent {
-        let between_nodes = matches!(cargo, Cargo::Peer(_) | Cargo::Passed { .. });
+        let between_nodes = matches!(cargo, Cargo::Peer(..) | Cargo::Passed { .. });
         // Clients speak over connections that lose and repeat nothing; they learn of a node's crash instead.
         let lost = between_nodes && self.rng.chance(self.network.loss);
         let twice = between_nodes && self.rng.chance(self.network.duplicate);

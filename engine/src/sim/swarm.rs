@@ -211,7 +211,7 @@ fn workload(rng: &mut Rng) -> Workload {
 }
 
 /// Each kind of fault with its share of the runs, and its mean time from the one to the other, in milliseconds.
-const RATES: [(Fault, u32, u64, u64); 11] = [
+const RATES: [(Fault, u32, u64, u64); 12] = [
     (Fault::Crash, 400_000, 5_000, 40_000),
     (Fault::Pause, 400_000, 3_000, 30_000),
     (Fault::Rolling, 100_000, 15_000, 60_000),
@@ -223,6 +223,7 @@ const RATES: [(Fault, u32, u64, u64); 11] = [
     (Fault::Drift, 300_000, 2_000, 20_000),
     (Fault::Strobe, 200_000, 5_000, 30_000),
     (Fault::Partial, 250_000, 4_000, 30_000),
+    (Fault::Churn, 350_000, 2_000, 20_000),
 ];
 
 fn faults(rng: &mut Rng) -> Faults {

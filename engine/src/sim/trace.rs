@@ -97,6 +97,8 @@ pub enum What {
     Crashed(NodeId),
     /// A node started with nothing.
     Started(NodeId),
+    /// A node is a member no more, and has stopped.
+    Left(NodeId),
     /// A node stopped handling anything.
     Paused(NodeId),
     /// A node that was paused went on.
@@ -199,6 +201,7 @@ impl fmt::Display for What {
             }
             What::Node { node, event } => write!(f, "{node} {}", Happened(event)),
             What::Crashed(node) => write!(f, "{node} crashed"),
+            What::Left(node) => write!(f, "{node} has left"),
             What::Started(node) => write!(f, "{node} started"),
             What::Paused(node) => write!(f, "{node} paused"),
             What::Resumed(node) => write!(f, "{node} resumed"),
@@ -296,10 +299,14 @@ impl fmt::Display for Happened<'_> {
                 write!(f, "{why} {}", Text(key.as_bytes()))
             }
             Event::Unvouched { key, .. } => write!(f, "dropped {}: nobody vouches for it", Text(key.as_bytes())),
+            Event::Moved { key, .. } => write!(f, "freed {}: others keep it now", Text(key.as_bytes())),
             Event::Reconciled { with } => write!(f, "knows again what {with} has"),
             Event::Read { key, version: Some(_) } => write!(f, "hit {}", Text(key.as_bytes())),
             Event::Read { key, version: None } => write!(f, "miss {}", Text(key.as_bytes())),
             Event::Forwarded { slot, to, .. } => write!(f, "forwarded slot {slot} to {to}"),
+            Event::Mapped { map } => {
+                write!(f, "goes by map {} ({})", map.epoch.0, map.phase)
+            }
             Event::Suspected { member } => write!(f, "suspects {member}"),
             Event::Alive { member } => write!(f, "hears {member} again"),
             Event::Rerouted { member, through: Some(through) } => write!(f, "reaches {member} through {through}"),

@@ -161,6 +161,8 @@ impl History {
             }
             Event::Refused { .. } => mark(Mark::Refused),
             Event::Reconciled { .. } => mark(Mark::Reconciled),
+            // The map stays as it is.
+            Event::Moved { .. } | Event::Mapped { .. } => {}
             Event::Read { .. } | Event::Forwarded { .. } | Event::Suspected { .. } | Event::Alive { .. } => {}
             Event::Rerouted { .. } | Event::Rejoined => {}
         }

@@ -10,16 +10,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 use vitrine_engine::codec::peer::{self as codec, ClusterTag};
-use vitrine_engine::id::NodeId;
 use vitrine_engine::limits;
-use vitrine_engine::message::Message;
+use vitrine_engine::message::Envelope;
 
 use super::Peers;
 use super::hello::{Identity, MAX_HELLO, Welcome};
 use crate::metrics::Metrics;
 
 /// Where messages go.
-pub type Deliver = Arc<dyn Fn(NodeId, Message) + Send + Sync>;
+pub type Deliver = Arc<dyn Fn(Envelope) + Send + Sync>;
 
 /// What a message has besides its value: key, media type, and a fixed part. A page of a listing has none, and fits.
 const BESIDES_VALUE: usize = 256 << 10;
@@ -96,12 +95,12 @@ async fn read(
     while let Some(frame) = frames.next().await {
         let frame = frame.map_err(|e| text(&e))?.freeze();
         match codec::decode(frame, ClusterTag(identity.fingerprint)) {
-            Ok(envelope) if envelope.epoch == identity.epoch && identity.listens(&envelope) => {
+            Ok(envelope) if identity.listens(&envelope) => {
                 metrics.peers.received.fetch_add(1, Ordering::Relaxed);
-                deliver(envelope.from, envelope.message);
+                deliver(envelope);
             }
             // It is for another: passed on if it comes from who sent it, and never further.
-            Ok(envelope) if envelope.epoch == identity.epoch && envelope.from == peer && envelope.to != identity.me => {
+            Ok(envelope) if envelope.from == peer && envelope.to != identity.me => {
                 peers.relay(&envelope);
             }
             Ok(envelope) => {

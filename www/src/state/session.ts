@@ -54,6 +54,8 @@ export const NOTABLE: ReadonlySet<string> = new Set([
   'rerouted',
   'rejoined',
   'reconciled',
+  'map',
+  'left',
 ]);
 const NOTABLE_ROWS = 100;
 

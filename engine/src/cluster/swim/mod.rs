@@ -456,7 +456,7 @@ fn config(birth: &Birth) -> foca::Config {
 /// How long a member may refute that it is dead: as memberlist has it, longer in larger clusters, by their logarithm,
 /// since news travel longer. With the probe before it never sooner than [`Heartbeat::suspect_after`].
 fn suspicion(birth: &Birth) -> Duration {
-    let Heartbeat { interval, suspect_after } = birth.heartbeat;
+    let Heartbeat { interval, suspect_after, .. } = birth.heartbeat;
     // log10(n) is 0.3 log2(n), in tenths.
     let tenths = (3 * u32::from(birth.size).max(1).ilog2()).max(10);
     suspect_after.saturating_sub(interval).max(interval) * tenths / 10

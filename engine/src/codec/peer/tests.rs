@@ -1,5 +1,6 @@
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -10,12 +11,17 @@ use proptest::prelude::*;
 use super::super::bytes::Length;
 use super::*;
 use crate::error::Failure;
-use crate::id::{Lanes, NodeId, RequestId, SLOTS, Slot, Version};
+use crate::id::{Lanes, NodeId, RequestId, Slot, Version};
+use crate::map::{Edition, Map, Member, Phase, Wish};
 use crate::message::{Contact, Path, Reach, Standing, Wanted};
 use crate::request::{
     Answer, Condition, Entry, Holding, Inspection, Key, Operation, ReadLevel, Request, Value, WriteLevel,
 };
 use crate::time::UnixMs;
+
+mod strategies;
+
+use strategies::envelope;
 
 const CLUSTER: ClusterTag = ClusterTag(0x1122_3344_5566_7788);
 
@@ -27,197 +33,6 @@ fn bytes_of(envelope: &Envelope) -> Vec<u8> {
 
 fn decoded(frame: &[u8]) -> Result<Envelope, DecodeError> {
     decode(Bytes::copy_from_slice(frame), CLUSTER)
-}
-
-fn id() -> impl Strategy<Value = RequestId> {
-    (any::<u16>(), any::<u64>()).prop_map(|(node, serial)| RequestId { node: NodeId(node), serial })
-}
-
-fn version() -> impl Strategy<Value = Version> {
-    (any::<u64>(), any::<u16>()).prop_map(|(stamp, node)| Version { stamp, node: NodeId(node) })
-}
-
-fn deadline() -> impl Strategy<Value = Option<UnixMs>> {
-    any::<Option<u64>>().prop_map(|deadline| deadline.map(UnixMs))
-}
-
-fn slot() -> impl Strategy<Value = Slot> {
-    (0..SLOTS).prop_map(|number| Slot::new(number).unwrap())
-}
-
-fn key() -> impl Strategy<Value = Key> {
-    let length = prop_oneof![40 => 1_usize..40, 1 => Just(limits::MAX_KEY)];
-    length.prop_flat_map(|length| many(any::<u8>(), length)).prop_map(|bytes| Key::new(bytes).unwrap())
-}
-
-fn value() -> impl Strategy<Value = Value> {
-    (many(any::<u8>(), 0..200), many(any::<u8>(), 0..=limits::MAX_MEDIA))
-        .prop_map(|(bytes, media)| Value { bytes: bytes.into(), media: media.into() })
-}
-
-fn entry() -> impl Strategy<Value = Entry> {
-    (value(), version(), deadline()).prop_map(|(value, version, deadline)| Entry { value, version, deadline })
-}
-
-fn holding() -> impl Strategy<Value = Holding> {
-    (any::<Option<(u64, u16)>>(), deadline(), any::<u64>(), any::<Option<u32>>(), version(), any::<bool>()).prop_map(
-        |(held, deadline, bytes, rank, floor, doubt)| {
-            let version = held.map(|(stamp, node)| Version { stamp, node: NodeId(node) });
-            Holding { version, deadline, bytes, rank, floor, doubt }
-        },
-    )
-}
-
-fn condition() -> impl Strategy<Value = Condition> {
-    prop_oneof![
-        Just(Condition::Always),
-        Just(Condition::Absent),
-        Just(Condition::Present),
-        version().prop_map(Condition::Is),
-        version().prop_map(Condition::OlderThan),
-    ]
-}
-
-fn operation() -> impl Strategy<Value = Operation> {
-    let read = prop::sample::select(vec![ReadLevel::Primary, ReadLevel::One, ReadLevel::Quorum]);
-    let write = || prop::sample::select(vec![WriteLevel::One, WriteLevel::Live, WriteLevel::Quorum, WriteLevel::All]);
-    prop_oneof![
-        read.prop_map(|level| Operation::Get { level }),
-        (value(), deadline(), condition(), write()).prop_map(|(value, deadline, condition, level)| Operation::Set {
-            value,
-            deadline,
-            condition,
-            level
-        }),
-        (condition(), write()).prop_map(|(condition, level)| Operation::Delete { condition, level }),
-        Just(Operation::Inspect),
-    ]
-}
-
-fn request() -> impl Strategy<Value = Request> {
-    (key(), operation(), 0..=60_000_000_u64).prop_map(|(key, operation, micros)| Request {
-        key,
-        operation,
-        timeout: Duration::from_micros(micros),
-    })
-}
-
-fn failure() -> impl Strategy<Value = Failure> {
-    prop_oneof![
-        prop::sample::select(limits::REACHED.to_vec()).prop_map(|limit| Failure::Busy { limit }),
-        any::<(u8, u8)>().prop_map(|(needed, alive)| Failure::Unavailable { needed, alive }),
-        Just(Failure::Timeout),
-        any::<u8>().prop_map(|copies| Failure::Indeterminate { copies }),
-        any::<(u64, u64)>().prop_map(|(bytes, limit)| Failure::TooLarge { bytes, limit }),
-        any::<Option<u16>>().prop_map(|node| Failure::NotPrimary { primary: node.map(NodeId) }),
-        Just(Failure::Stopping),
-    ]
-}
-
-fn answer() -> impl Strategy<Value = Answer> {
-    let inspection =
-        (any::<u16>(), prop::option::of(holding())).prop_map(|(node, held)| Inspection { node: NodeId(node), held });
-    prop_oneof![
-        entry().prop_map(Answer::Found),
-        Just(Answer::Missing),
-        (version(), any::<u8>(), any::<bool>()).prop_map(|(version, copies, created)| Answer::Stored {
-            version,
-            copies,
-            created
-        }),
-        any::<(u8, bool)>().prop_map(|(copies, existed)| Answer::Deleted { copies, existed }),
-        prop::option::of(version()).prop_map(|present| Answer::Unmet { present }),
-        many(inspection, 0..9).prop_map(Answer::Inspected),
-    ]
-}
-
-fn standing() -> impl Strategy<Value = Standing> {
-    let numbers = any::<(u64, u32, u64, u64)>();
-    (numbers, version(), reach()).prop_map(|((boot, lapses, life, over), settled, reach)| Standing {
-        boot,
-        lapses,
-        settled,
-        life,
-        over,
-        reach,
-    })
-}
-
-fn reach() -> impl Strategy<Value = Reach> {
-    let contact = prop::sample::select(vec![Contact::None, Contact::Relayed, Contact::Direct]);
-    many(contact, 0..40).prop_map(|contacts| Reach::of((0..).map(NodeId).zip(contacts)))
-}
-
-fn path() -> impl Strategy<Value = Path> {
-    prop::sample::select(vec![Path::Direct, Path::Routed])
-}
-
-fn listed() -> impl Strategy<Value = Message> {
-    let floors = many((slot(), version()), 0..9);
-    let keys = many((key(), version()), 0..9);
-    (id(), slot(), any::<u64>(), any::<u64>(), any::<Option<u64>>(), floors, keys).prop_map(
-        |(id, slot, lanes, cursor, next, floors, keys)| Message::Listed {
-            id,
-            slot,
-            lanes: Lanes(lanes),
-            cursor,
-            next,
-            floors,
-            keys,
-        },
-    )
-}
-
-fn message() -> impl Strategy<Value = Message> {
-    let outcome = prop_oneof![answer().prop_map(Ok), failure().prop_map(Err)];
-    let change = prop_oneof![entry().prop_map(Change::Put), version().prop_map(|version| Change::Remove { version })];
-    let verdict = prop_oneof![Just(Verdict::Applied), version().prop_map(|held| Verdict::Refused { held })];
-    prop_oneof![
-        (id(), any::<u8>(), request()).prop_map(|(id, hops, request)| Message::Forward { id, hops, request }),
-        (id(), slot(), outcome).prop_map(|(id, slot, outcome)| Message::Answer { id, slot, outcome }),
-        (id(), key(), change).prop_map(|(id, key, change)| Message::Replicate { id, key, change }),
-        (id(), slot(), version(), verdict).prop_map(|(id, slot, version, verdict)| Message::Replicated {
-            id,
-            slot,
-            version,
-            verdict
-        }),
-        (id(), key(), prop::sample::select(vec![Wanted::Facts, Wanted::Value, Wanted::Copy, Wanted::Version]))
-            .prop_map(|(id, key, wanted)| Message::Fetch { id, key, wanted }),
-        (id(), slot(), holding(), prop::option::of(entry())).prop_map(|(id, slot, holding, entry)| Message::Fetched {
-            id,
-            slot,
-            holding,
-            entry
-        }),
-        (any::<u64>(), path(), standing()).prop_map(|(serial, path, standing)| Message::Ping {
-            serial,
-            path,
-            standing
-        }),
-        (any::<u64>(), path(), standing()).prop_map(|(serial, path, standing)| Message::Pong {
-            serial,
-            path,
-            standing
-        }),
-        many(any::<u8>(), 0..99).prop_map(|data| Message::Gossip { data: data.into() }),
-        (id(), any::<u64>(), version(), any::<u64>()).prop_map(|(id, lanes, since, cursor)| Message::Sync {
-            id,
-            lanes: Lanes(lanes),
-            since,
-            cursor,
-        }),
-        listed(),
-    ]
-}
-
-fn envelope() -> impl Strategy<Value = Envelope> {
-    (any::<(u16, u16, u64)>(), message()).prop_map(|((from, to, epoch), message)| Envelope {
-        from: NodeId(from),
-        to: NodeId(to),
-        epoch: Epoch(epoch),
-        message,
-    })
 }
 
 proptest! {
@@ -261,7 +76,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_behind_a_header_are_refused_or_say_what_they_say(kind in 0_u8..12, body in many(any::<u8>(), 0..120)) {
+    fn any_bytes_behind_a_header_are_refused_or_say_what_they_say(kind in 0_u8..15, body in many(any::<u8>(), 0..120)) {
         let mut frame = vec![FORMAT, kind];
         frame.extend(CLUSTER.0.to_le_bytes());
         frame.extend([1, 0, 2, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
@@ -367,15 +182,26 @@ fn golden_frames() {
     row(fetched(None), &[told, HOLDING, "00"]);
     let contacts = [(NodeId(1), Contact::Direct), (NodeId(2), Contact::Relayed), (NodeId(4), Contact::Direct)];
     let reach = Reach::of(contacts.into_iter());
-    let standing = Standing { boot: 0x0c0d, lapses: 3, settled: version, life: 0x0102, over: 0x0304, reach };
-    const STANDING: &str =
-        "0d0c000000000000 03000000 07007b68e5cf8b01 0300  0201000000000000 0403000000000000  0200 1802";
+    let edition = Edition { epoch: Epoch(9), by: NodeId(2), boot: 0x0e0f };
+    const EDITION: &str = "0900000000000000 0200 0f0e000000000000";
+    let standing = Standing {
+        boot: 0x0c0d,
+        lapses: 3,
+        settled: version,
+        life: 0x0102,
+        over: 0x0304,
+        reach,
+        edition,
+        filled: true,
+    };
+    const STANDING: &str = "0d0c000000000000 03000000 07007b68e5cf8b01 0300  0201000000000000 0403000000000000 \
+        0200 1802 0900000000000000 0200 0f0e000000000000 01";
     let ping = Message::Ping { serial: 5, path: Path::Direct, standing: standing.clone() };
     row(ping, &["0500000000000000 01", STANDING]);
     row(Message::Pong { serial: 6, path: Path::Routed, standing }, &["0600000000000000 02", STANDING]);
     row(Message::Gossip { data: b"news".to_vec().into() }, &["0400 6e657773"]);
-    let sync = Message::Sync { id, lanes: Lanes(0x8001), since: version, cursor: 258 };
-    row(sync, &[ID, "0180000000000000", VERSION, "0201000000000000"]);
+    let sync = Message::Sync { id, lanes: Lanes(0x8001), since: version, cursor: 258, gained: true };
+    row(sync, &[ID, "0180000000000000", VERSION, "0201000000000000", "01"]);
     let listed = |next, floors, keys| Message::Listed { id, slot, lanes: Lanes(1), cursor: 2, next, floors, keys };
     let page = &[told, "0100000000000000", "0200000000000000"].concat();
     row(listed(None, vec![], vec![]), &[page, "00", "0000", "0000"]);
@@ -383,6 +209,26 @@ fn golden_frames() {
         listed(Some(9), vec![(slot, version)], vec![(key.clone(), version)]),
         &[page, "01 0900000000000000", "0100 962f", VERSION, "0100 0200 6b31", VERSION],
     );
+    let member = Member { was: 0, zone: "z".into(), peer_address: "h:1".into(), ..Member::new(NodeId(3), "n3") };
+    let members = vec![Member::new(NodeId(2), "n2"), member];
+    let map = Map {
+        epoch: edition.epoch,
+        by: edition.by,
+        boot: edition.boot,
+        phase: Phase::Filling,
+        highest: NodeId(5),
+        ..Map::first(members, 2, 64)
+    };
+    const SECOND: &str = "0200 026e32 01000000 01000000 00 00 00 00";
+    const THIRD: &str = "0300 026e33 01000000 00000000 00 017a 03683a31 00";
+    row(Message::Map { map: Arc::new(map) }, &[EDITION, "01 0500 02 4000 0200", SECOND, THIRD]);
+    let name = || String::from("n3");
+    let wish = |wish| Message::Wish { wish };
+    row(wish(Wish::Weight { name: name(), weight: 0 }), &["02 026e33 00000000"]);
+    row(wish(Wish::Leave { name: name() }), &["03 026e33"]);
+    let [zone, peer_address, http_address] = ["z", "h:1", ""].map(String::from);
+    let join = Wish::Join { name: name(), weight: 1, zone, peer_address, http_address };
+    row(wish(join), &["01 026e33 01000000 017a 03683a31 00"]);
 }
 
 #[test]
@@ -430,6 +276,15 @@ fn hostile_frames_are_refused_by_name() {
     let beyond = framed(5, &[&id, &[0xff, 0xff, b'k', 1]]);
     check(&beyond, short("key", 65_535, 2), "key takes 65535 bytes and the frame has 2 left");
     check(&framed(5, &[&id, &[1, 0, b'k', 5]]), DecodeError::Tag { field: "wanted", tag: 5 }, "5 is no wanted");
+    // Map: more members than there may be, a phase that is none, a name that is no text, and nobody in it.
+    let edition = [0; 18];
+    let crowd = DecodeError::Limit { field: "members", value: 1_025, limit: 1_024 };
+    check(&framed(12, &[&edition, &[0, 0, 0, 2, 9, 0, 1, 4]]), crowd, "members is 1025; it is at most 1024");
+    let phase = DecodeError::Tag { field: "phase", tag: 3 };
+    check(&framed(12, &[&edition, &[3]]), phase, "3 is no phase");
+    let flaw = DecodeError::Map { flaw: "nobody to keep the slots" };
+    check(&framed(12, &[&edition, &[0, 0, 0, 2, 9, 0, 0, 0]]), flaw, "the map has a flaw: nobody to keep the slots");
+    check(&framed(13, &[&[3, 1, 0xff]]), DecodeError::Text { field: "name" }, "name is not UTF-8");
     // Fetched: a flag with a reserved bit.
     let flag = DecodeError::Flag { field: "version", flag: 3 };
     check(&framed(6, &[&id, &[0, 0, 3]]), flag, "the flag of version is 3; it is 0 or 1");

@@ -194,7 +194,7 @@ fn a_page_is_bounded_and_the_next_one_goes_on() {
 fn who_is_suspected_is_told_nothing() {
     let (mut trio, _, since) = away(WriteLevel::Live);
     let id = RequestId { node: N3, serial: 1 };
-    trio.bus.push_back((N3, N1, Message::Sync { id, lanes: Lanes::ALL, since, cursor: 0 }));
+    trio.bus.push_back((N3, N1, Message::Sync { id, lanes: Lanes::ALL, since, cursor: 0, gained: false }));
     trio.carry_all();
     assert_eq!(trio.counters(N1).listed, 0);
     meet(&mut trio, since);

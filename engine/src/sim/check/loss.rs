@@ -18,10 +18,12 @@ use crate::time::Instant;
 pub(super) struct Copies {
     /// The highest version that a client was told is stored.
     acknowledged: Version,
-    /// Who had it when that was said, and has not crashed since.
+    /// Who had it when that was said or has got it since, and has not crashed.
     holders: Vec<NodeId>,
     /// For each node, the highest version that it has removed, evicted, expired or replaced.
     gone: BTreeMap<NodeId, Version>,
+    /// For each node, the highest version that it has freed because others keep the slot.
+    moved: BTreeMap<NodeId, Version>,
 }
 
 impl Copies {
@@ -51,9 +53,26 @@ impl Copies {
         *gone = (*gone).max(version);
     }
 
-    /// The highest version up to which that node has removed it.
-    pub(super) fn gone(&self, node: NodeId) -> Version {
-        self.gone.get(&node).copied().unwrap_or(Version::ZERO)
+    /// A node has a copy of that version now.
+    pub(super) fn holds(&mut self, node: NodeId, version: Version) {
+        if version >= self.acknowledged && self.acknowledged > Version::ZERO && !self.holders.contains(&node) {
+            self.holders.push(node);
+        }
+    }
+
+    /// A node has freed the key, which others keep now. The last one that had it is still asked for it.
+    pub(super) fn moved(&mut self, node: NodeId, version: Version) {
+        let moved = self.moved.entry(node).or_default();
+        *moved = (*moved).max(version);
+        if self.holders.len() > 1 {
+            self.holders.retain(|holder| *holder != node);
+        }
+    }
+
+    /// The highest version that node has had and let go.
+    pub(super) fn had(&self, node: NodeId) -> Version {
+        let of = |versions: &BTreeMap<NodeId, Version>| versions.get(&node).copied().unwrap_or(Version::ZERO);
+        of(&self.gone).max(of(&self.moved))
     }
 
     pub(super) fn crashed(&mut self, node: NodeId) {

@@ -35,6 +35,7 @@ use super::mark::{Mark, Marks};
 use crate::effect::Event;
 use crate::error::Failure;
 use crate::id::{NodeId, Version};
+use crate::map::Phase;
 use crate::node::Node;
 use crate::request::{Answer, Condition, Key, ReadLevel};
 use crate::store::{Cause, EntryRef};
@@ -184,7 +185,7 @@ impl Checks {
             }
             Reply::Outcome(Ok(Answer::Stored { version, copies, .. })) => {
                 let has = |(id, node): &(NodeId, &Node)| {
-                    held(node, &ask.key).is_some_and(|held| held >= *version) || ledger.copies.gone(*id) >= *version
+                    held(node, &ask.key).is_some_and(|held| held >= *version) || ledger.copies.had(*id) >= *version
                 };
                 let holders: Vec<NodeId> = nodes.filter(has).map(|(id, _)| id).collect();
                 ledger.past.decided(*version, at, holders.clone());
@@ -195,7 +196,7 @@ impl Checks {
             }
             Reply::Outcome(Ok(Answer::Deleted { .. })) => {
                 let version = ledger.removal;
-                let has = |id: &NodeId| ledger.copies.gone(*id) >= version;
+                let has = |id: &NodeId| ledger.copies.had(*id) >= version;
                 let holders: Vec<NodeId> = nodes.map(|(id, _)| id).filter(has).collect();
                 if version > Version::ZERO {
                     ledger.past.decided(version, at, holders);
@@ -257,8 +258,9 @@ impl Checks {
         match event {
             Event::Applied { key, version, removed, primary } => {
                 let Some(ledger) = self.keys.get_mut(key) else { return };
-                if *removed {
-                    ledger.copies.removed(node, *version);
+                match removed {
+                    true => ledger.copies.removed(node, *version),
+                    false => ledger.copies.holds(node, *version),
                 }
                 if *primary {
                     if *removed {
@@ -301,9 +303,19 @@ impl Checks {
                     self.broken(Promise::NoGhosts, at, what);
                 }
             }
+            Event::Moved { key, version } => {
+                if let Some(ledger) = self.keys.get_mut(key) {
+                    ledger.copies.moved(node, *version);
+                }
+            }
             Event::Reconciled { .. } => self.marks.note(Mark::Reconciled),
             Event::Rejoined => self.marks.note(Mark::Rejoined),
             Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } | Event::Rerouted { .. } => {}
+            Event::Mapped { map } => {
+                if map.phase == Phase::Steady {
+                    self.marks.note(Mark::Moved);
+                }
+            }
         }
     }
 

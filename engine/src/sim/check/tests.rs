@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::calm::BOUND;
 use super::*;
+use crate::id::Epoch;
 use crate::node::{Input, NodeConfig};
 use crate::request::{Entry, Value, WriteLevel};
 use crate::shard::ShardConfig;
@@ -82,7 +83,7 @@ fn node(id: u16, filled: bool) -> (Node, Version) {
         change: crate::message::Change::Put(entry),
     };
     let mut out = crate::effect::Outbox::new();
-    node.handle(time, Input::Peer { from: NodeId(3 - id), message }, &mut out);
+    node.handle(time, Input::Peer { from: NodeId(3 - id), epoch: Epoch(1), message }, &mut out);
     let version = held(&node, &key()).expect("it was put there");
     (node, version)
 }

@@ -59,6 +59,12 @@ pub enum Command {
     Crash(NodeId),
     /// A node that is down starts with nothing.
     Restart(NodeId),
+    /// Another machine is to be a member, with that share of the slots.
+    Join(u32),
+    /// A member is to be none any more, once what it has is kept by others.
+    Leave(NodeId),
+    /// A member is to have that share of the slots; with 0 it keeps none.
+    Weigh(NodeId, u32),
     /// A node handles nothing from now on: its clocks run, and its inputs queue up as in sockets.
     Pause(NodeId),
     /// A node that was paused goes on, with all that has queued up.
@@ -107,6 +113,41 @@ pub enum Command {
     Verdict,
 }
 
+impl Command {
+    /// The nodes that it names.
+    pub fn nodes(&self) -> Vec<NodeId> {
+        match self {
+            Command::Ask { node, .. } => node.iter().copied().collect(),
+            Command::Crash(node)
+            | Command::Restart(node)
+            | Command::Leave(node)
+            | Command::Weigh(node, _)
+            | Command::Pause(node)
+            | Command::Resume(node)
+            | Command::Clock(node, _)
+            | Command::Drift(node, _)
+            | Command::Strobe(node, _)
+            | Command::Isolate(node) => [*node].to_vec(),
+            Command::Sides(nodes) | Command::Core(nodes) => nodes.clone(),
+            Command::Cut(ways) | Command::Heal(ways) | Command::Clog(ways) | Command::Unclog(ways) => {
+                ways.iter().flat_map(|(from, to)| [*from, *to]).collect()
+            }
+            Command::Join(_)
+            | Command::Rolling(_)
+            | Command::HealAll
+            | Command::UnclogAll
+            | Command::Swizzle(_)
+            | Command::Network(_)
+            | Command::Workload(_)
+            | Command::NoWorkload
+            | Command::Faults(_)
+            | Command::NoFaults
+            | Command::Peace
+            | Command::Verdict => Vec::new(),
+        }
+    }
+}
+
 /// Why a line is not a command: what was wrong, and what is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandError(pub String);
@@ -130,6 +171,7 @@ pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command,
         "resume" => one_node("resume", rest, nodes).map(Command::Resume),
         "rolling" => one_span("rolling", rest).map(Command::Rolling),
         "swizzle" => one_span("swizzle", rest).map(Command::Swizzle),
+        "join" => join(rest),
         "cut" => Ok(Command::Cut(ways(rest, nodes)?)),
         "clog" => Ok(Command::Clog(clogged(rest, nodes)?)),
         "unclog" if rest.is_empty() => Ok(Command::UnclogAll),
@@ -152,15 +194,32 @@ pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command,
     }
 }
 
-const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, n1 crash, n1 restart, n1 clock +200ms, n1 drift +500ppm, \
+const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, n1 crash, n1 restart, join, n1 leave, \
+     n1 drain, n1 weight 2, n1 clock +200ms, n1 drift +500ppm, \
      n1 strobe +50ms 200ms, pause n1, resume n1, rolling 2s, cut n1 n2, cut n1>n2, isolate n1, sides n1 n2, heal, \
      clog n1 n2, clog n1, unclog, swizzle 3s, network loss=5%, workload rate=100, workload off, faults crash=10s, \
      faults off, core n1 n2, peace, verdict";
+
+const MAX_WEIGHT: u64 = limits::MAX_WEIGHT as u64;
+
+/// `join`, or `join weight=2`.
+fn join(rest: &[&str]) -> Result<Command, CommandError> {
+    match rest {
+        [] => Ok(Command::Join(1)),
+        [option] if option.starts_with("weight=") => {
+            number("weight", &option["weight=".len()..], 1, MAX_WEIGHT).map(|weight| Command::Join(weight as u32))
+        }
+        _ => Err(wrong(&format!("join takes no {:?}", rest.join(" ")), "join, join weight=2")),
+    }
+}
 
 fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
     match rest {
         ["crash"] => Ok(Command::Crash(node)),
         ["restart"] => Ok(Command::Restart(node)),
+        ["leave"] => Ok(Command::Leave(node)),
+        ["drain"] => Ok(Command::Weigh(node, 0)),
+        ["weight", weight] => number("weight", weight, 0, MAX_WEIGHT).map(|weight| Command::Weigh(node, weight as u32)),
         ["clock", offset] => Ok(Command::Clock(node, signed("clock", offset)?)),
         ["drift", "off"] => Ok(Command::Drift(node, 0)),
         ["drift", rate] => {
@@ -176,7 +235,8 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
             Ok(Command::Strobe(node, Some((signed("strobe", by)?, every))))
         }
         _ => {
-            let accepted = "n1 crash, n1 restart, n1 clock +200ms, n1 drift +500ppm, n1 strobe +50ms 200ms";
+            let accepted = "n1 crash, n1 restart, n1 leave, n1 drain, n1 weight 2, n1 clock +200ms, \
+                n1 drift +500ppm, n1 strobe +50ms 200ms";
             Err(wrong(&format!("a node cannot {:?}", rest.join(" ")), accepted))
         }
     }

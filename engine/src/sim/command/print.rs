@@ -42,6 +42,11 @@ impl fmt::Display for Command {
             }
             Command::Crash(node) => write!(f, "{node} crash"),
             Command::Restart(node) => write!(f, "{node} restart"),
+            Command::Join(1) => f.write_str("join"),
+            Command::Join(weight) => write!(f, "join weight={weight}"),
+            Command::Leave(node) => write!(f, "{node} leave"),
+            Command::Weigh(node, 0) => write!(f, "{node} drain"),
+            Command::Weigh(node, weight) => write!(f, "{node} weight {weight}"),
             Command::Pause(node) => write!(f, "pause {node}"),
             Command::Resume(node) => write!(f, "resume {node}"),
             Command::Rolling(down) => write!(f, "rolling {}", Span(*down)),

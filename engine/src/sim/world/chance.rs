@@ -25,6 +25,8 @@ impl World {
     pub(super) fn no_faults(&mut self) {
         self.dice = None;
         self.planned.clear();
+        // What has been asked for may be granted already, and is seen through.
+        self.wanted.truncate(1);
     }
 
     /// What chance has done so far, and when. Given as commands at the same moments to a world of the same
@@ -43,7 +45,7 @@ impl World {
     pub(super) fn fault_due(&mut self, round: u64, fault: u8) {
         let Some(dice) = self.dice.as_mut().filter(|_| round == self.round) else { return };
         let fault = Fault::ALL[usize::from(fault)];
-        let nodes = self.config.nodes;
+        let nodes = self.size;
         let (a, b) = (dice.node(nodes), dice.node(nodes));
         let (both, everything) = (dice.rng.chance(500_000), dice.rng.chance(500_000));
         let offset = skewed(&mut dice.rng, self.config.clock_skew);
@@ -88,6 +90,14 @@ impl World {
                 }
                 self.strike(Command::Cut(ways));
             }
+            Fault::Churn => {
+                let weight = dice.rng.between(0, 3) as u32;
+                self.strike(match (both, everything) {
+                    (true, _) if nodes < MOST => Command::Join(weight.max(1)),
+                    (_, true) => Command::Leave(a),
+                    (_, false) => Command::Weigh(a, weight),
+                });
+            }
             Fault::Strobe => self.strike(Command::Strobe(a, Some((offset, span.max(Duration::from_millis(1)))))),
         }
         self.roll();
@@ -105,7 +115,7 @@ impl World {
 
     /// Every node in turn goes down for that long and stays up for twice as long.
     pub(super) fn plan_rolling(&mut self, down: Duration) {
-        for turn in 0..self.config.nodes {
+        for turn in 0..self.size {
             let (node, begin) = (NodeId(turn + 1), down * 3 * u32::from(turn));
             self.later(begin, Command::Crash(node));
             self.later(begin + down, Command::Restart(node));
@@ -118,7 +128,7 @@ impl World {
         self.plans += 1;
         let mut rng = Rng::new(self.config.seed ^ self.plans, "swizzle");
         let half = crate::time::micros(span) / 2;
-        for node in (1..=self.config.nodes).map(NodeId) {
+        for node in (1..=self.size).map(NodeId) {
             if rng.chance(500_000) {
                 let (begin, end) = (rng.below(half + 1), half + rng.below(half + 1));
                 let ways: Vec<Link> = self.links_of(&[node]);
@@ -156,6 +166,8 @@ impl World {
     }
 }
 
+/// Machines beyond which chance lets none join.
+const MOST: u16 = 12;
 /// The longest that a node is down in a rolling restart that chance begins.
 const ROLLING_DOWN: Duration = Duration::from_secs(3);
 /// Faults remembered: a world that runs for ever forgets the later ones.

@@ -43,7 +43,7 @@ impl World {
     pub(super) fn ask(&mut self, client: u16, node: Option<NodeId>, key: Key, verb: Verb, source: Source) -> u64 {
         self.operations += 1;
         let id = self.operations;
-        let usual = NodeId(client.saturating_sub(1) % self.config.nodes + 1);
+        let usual = NodeId(client.saturating_sub(1) % self.size + 1);
         let ask = Ask { id, client, node: node.unwrap_or(usual), key, verb, timeout: self.config.timeout };
         if self.trace.is_on() && source != Source::Replay {
             self.trace.push(self.now, What::Asked(ask.clone()));
@@ -99,7 +99,7 @@ impl World {
         }
         let unknown = matches!(reply, Reply::Outcome(Err(_)) | Reply::Lost | Reply::Refused);
         if unknown && attempt < load.workload.retries {
-            let node = NodeId(ask.node.0 % self.config.nodes + 1);
+            let node = NodeId(ask.node.0 % self.size + 1);
             self.marks.note(Mark::AskedAgain);
             let id = self.ask(ask.client, Some(node), ask.key.clone(), ask.verb.clone(), Source::Workload);
             if let Some(open) = self.open.get_mut(&id) {

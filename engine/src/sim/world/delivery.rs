@@ -3,7 +3,7 @@
 use super::machine::Arrived;
 use super::{Due, World, index};
 use crate::error::Failure;
-use crate::id::{ClientToken, NodeId};
+use crate::id::{ClientToken, Epoch, NodeId};
 use crate::message::{Message, Verdict};
 use crate::node::Input;
 use crate::request::Key;
@@ -33,21 +33,23 @@ impl World {
         let Some(flight) = self.air.land(flight) else { return };
         self.note(&flight);
         match (flight.from, flight.to, flight.cargo) {
-            (Place::Node(from), Place::Node(to), Cargo::Peer(message)) => {
-                if let Some(message) = self.gets_in(from, to, message, Arrived::Message) {
-                    self.hand_over(from, to, message);
+            (Place::Node(from), Place::Node(to), Cargo::Peer(epoch, message)) => {
+                if let Some(message) =
+                    self.gets_in(from, to, message, |from, message| Arrived::Message(from, epoch, message))
+                {
+                    self.hand_over(from, to, epoch, message);
                 }
             }
-            (Place::Node(by), Place::Node(at), Cargo::Passed { from, to, message }) if at == to => {
-                let arrived = |_, message| Arrived::Message(from, message);
+            (Place::Node(by), Place::Node(at), Cargo::Passed { from, to, epoch, message }) if at == to => {
+                let arrived = |_, message| Arrived::Message(from, epoch, message);
                 if let Some(message) = self.gets_in(by, at, message, arrived) {
-                    self.hand_over(from, to, message);
+                    self.hand_over(from, to, epoch, message);
                 }
             }
-            (Place::Node(_), Place::Node(by), Cargo::Passed { from, to, message }) => {
-                let arrived = |from, message| Arrived::Passed { from, to, message };
+            (Place::Node(_), Place::Node(by), Cargo::Passed { from, to, epoch, message }) => {
+                let arrived = |from, message| Arrived::Passed { from, to, epoch, message };
                 if let Some(message) = self.gets_in(from, by, message, arrived) {
-                    self.pass_on(from, by, to, message);
+                    self.pass_on(from, by, to, epoch, message);
                 }
             }
             (Place::Client(_), Place::Node(to), Cargo::Ask(ask)) => self.arrive_at_server(to, ask),
@@ -65,7 +67,8 @@ impl World {
         arrived: impl FnOnce(NodeId, Message) -> Arrived,
     ) -> Option<Message> {
         let kind = traced(&message);
-        let machine = &mut self.machines[index(to)];
+        // A machine that is a member already and has yet to start.
+        let Some(machine) = self.machines.get_mut(index(to)) else { return None };
         let why = match () {
             () if self.air.links.is_cut(from, to) => Some(Dropped::Cut),
             () if machine.node.is_none() => Some(Dropped::Down),
@@ -88,7 +91,7 @@ impl World {
     }
 
     /// A node passes on what another one has sent to a third, where it may.
-    pub(super) fn pass_on(&mut self, from: NodeId, by: NodeId, to: NodeId, message: Message) {
+    pub(super) fn pass_on(&mut self, from: NodeId, by: NodeId, to: NodeId, epoch: Epoch, message: Message) {
         let node = self.machines[index(by)].node.as_ref();
         if !node.is_some_and(|node| node.routes().passes_on(to, &message)) {
             return;
@@ -100,7 +103,7 @@ impl World {
                 self.trace.push(self.now, What::Relayed { from, by, to, kind, key });
             }
         }
-        self.send(Place::Node(by), Place::Node(to), Cargo::Passed { from, to, message });
+        self.send(Place::Node(by), Place::Node(to), Cargo::Passed { from, to, epoch, message });
     }
 
     /// A client's request arrives.
@@ -120,7 +123,7 @@ impl World {
     }
 
     /// A node takes a message.
-    pub(super) fn hand_over(&mut self, from: NodeId, to: NodeId, message: Message) {
+    pub(super) fn hand_over(&mut self, from: NodeId, to: NodeId, epoch: Epoch, message: Message) {
         match &message {
             Message::Replicated { verdict: Verdict::Refused { .. }, .. } => self.marks.note(Mark::MovedOn),
             Message::Listed { next: Some(_), .. } => self.marks.note(Mark::Paged),
@@ -131,7 +134,7 @@ impl World {
             let key = key_of(&message).cloned();
             self.trace.push(self.now, What::Delivered { from, to, kind, key });
         }
-        self.handle(index(to), Input::Peer { from, message });
+        self.handle(index(to), Input::Peer { from, epoch, message });
     }
 
     /// A node takes a client's request.
@@ -149,11 +152,11 @@ impl World {
         self.scratch.extend_from_slice(&self.now.0.to_le_bytes());
         self.scratch.extend_from_slice(&flight.id.to_le_bytes());
         match &flight.cargo {
-            Cargo::Peer(message) => {
+            Cargo::Peer(_, message) => {
                 let (Place::Node(from), Place::Node(to)) = (flight.from, flight.to) else { return };
                 trace::digest(from, to, message, &mut self.scratch);
             }
-            Cargo::Passed { from, to, message } => {
+            Cargo::Passed { from, to, message, .. } => {
                 let (Place::Node(by), Place::Node(at)) = (flight.from, flight.to) else { return };
                 self.scratch.extend_from_slice(&by.0.to_le_bytes());
                 self.scratch.extend_from_slice(&at.0.to_le_bytes());

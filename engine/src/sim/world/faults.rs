@@ -1,6 +1,5 @@
 //! What is done to a world: commands that a person gives, or that chance gives in a person's place.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -21,13 +20,18 @@ use crate::time::{Instant, Time};
 impl World {
     /// Does what a line says, from now on: see [`Command`].
     pub fn command(&mut self, line: &str) -> Result<(), CommandError> {
-        let command = command::parse(line, self.config.nodes, self.air.network)?;
+        let command = command::parse(line, self.size, self.air.network)?;
         self.obey(command);
         Ok(())
     }
 
     /// Does what a command says, from now on.
+    ///
+    /// A command about a machine that is not there, or not yet, does nothing.
     pub fn obey(&mut self, command: Command) {
+        if !command.nodes().iter().all(|node| (1..=self.size).contains(&node.0)) {
+            return;
+        }
         match command {
             Command::Ask { client, node, key, verb } => {
                 self.ask(client, node, key, verb, Source::Typed);
@@ -36,6 +40,9 @@ impl World {
             Command::Restart(node) => self.start(index(node)),
             Command::Pause(node) => self.pause(index(node)),
             Command::Resume(node) => self.resume(index(node)),
+            Command::Join(weight) => self.join(weight),
+            Command::Leave(node) => self.leave(node),
+            Command::Weigh(node, weight) => self.weigh(node, weight),
             Command::Rolling(down) => self.plan_rolling(down),
             Command::Clock(node, offset_ms) => {
                 self.with_clock(node, Mark::ClockStepped, |clock, _| clock.step(offset_ms));
@@ -79,7 +86,7 @@ impl World {
 
     /// No more faults: everything runs and is connected.
     pub fn peace(&mut self) {
-        let all: Vec<NodeId> = (1..=self.config.nodes).map(NodeId).collect();
+        let all: Vec<NodeId> = (1..=self.size).map(NodeId).collect();
         self.core(&all);
     }
 
@@ -107,7 +114,7 @@ impl World {
 
     /// Every way between these nodes and all others.
     pub(super) fn links_of(&self, side: &[NodeId]) -> Vec<Link> {
-        let others = (1..=self.config.nodes).map(NodeId).filter(|node| !side.contains(node));
+        let others = (1..=self.size).map(NodeId).filter(|node| !side.contains(node));
         others.flat_map(|other| side.iter().flat_map(move |node| [(*node, other), (other, *node)])).collect()
     }
 
@@ -131,9 +138,16 @@ impl World {
 
     pub(super) fn start(&mut self, index: usize) {
         let machine = &mut self.machines[index];
-        if machine.node.is_some() {
+        if machine.node.is_some() || machine.left {
             return;
         }
+        let id = machine.id;
+        let Some(map) = self.map_for(id) else {
+            // It finds nobody who knows of it: somebody starts it again later.
+            self.queue(self.now + RETRY_START, Due::Start(index as u16));
+            return;
+        };
+        let machine = &mut self.machines[index];
         machine.boots += 1;
         let mut seed = Rng::new(self.config.seed, "node");
         let seed = seed.u64() ^ (u64::from(machine.id.0) << 32 | u64::from(machine.boots));
@@ -147,7 +161,7 @@ impl World {
         };
         let config = NodeConfig { shard, stripes: 1, heartbeat: self.config.heartbeat, recorded: true };
         let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
-        let mut node = Node::new(&config, Arc::clone(&self.map), time);
+        let mut node = Node::new(&config, map, time);
         if let Some(batch) = self.config.batch {
             node.in_batches_of(batch);
         }
@@ -190,8 +204,8 @@ impl World {
         self.trace.push(self.now, What::Resumed(me));
         for arrived in inbox {
             match arrived {
-                Arrived::Message(from, message) => self.hand_over(from, me, message),
-                Arrived::Passed { from, to, message } => self.pass_on(from, me, to, message),
+                Arrived::Message(from, epoch, message) => self.hand_over(from, me, epoch, message),
+                Arrived::Passed { from, to, epoch, message } => self.pass_on(from, me, to, epoch, message),
                 Arrived::Ask(ask) => self.serve(me, &ask),
             }
         }
@@ -254,6 +268,9 @@ impl World {
         self.fingerprint.add(&self.scratch);
     }
 }
+
+/// How long a machine waits that was started and found nobody who knows of it.
+const RETRY_START: Duration = Duration::from_millis(500);
 
 /// An offset such that any two clocks are within the skew.
 pub(super) fn skewed(rng: &mut Rng, skew: Duration) -> i64 {

@@ -1,12 +1,14 @@
 //! A node of the world on its machine: how it is woken, what it is handed, and what it asks for.
 
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Due, World};
 use crate::effect::{Effect, Event};
-use crate::id::NodeId;
+use crate::id::{Epoch, NodeId};
+use crate::map::Map;
 use crate::message::Message;
 use crate::node::{Input, Node};
 use crate::sim::client::{Ask, Reply};
@@ -26,12 +28,16 @@ pub struct Machine {
     /// Nobody, while it is down.
     pub(super) node: Option<Node>,
     pub(super) clock: WallClock,
+    /// The map that its node held last: it is on its disk.
+    pub(super) map: Arc<Map>,
     /// When it is next woken, as queued.
     pub(super) wake: Instant,
     /// Operations that it has taken and not answered.
     pub(super) asked: BTreeSet<u64>,
     /// It is stopped in its tracks: it handles nothing, and its clocks run on.
     pub(super) paused: bool,
+    /// It was a member, and is none any more.
+    pub(super) left: bool,
     /// What has arrived since then.
     pub(super) inbox: Vec<Arrived>,
 }
@@ -39,8 +45,8 @@ pub struct Machine {
 /// What waits in a socket.
 #[derive(Clone, Debug)]
 pub(super) enum Arrived {
-    Message(NodeId, Message),
-    Passed { from: NodeId, to: NodeId, message: Message },
+    Message(NodeId, Epoch, Message),
+    Passed { from: NodeId, to: NodeId, epoch: Epoch, message: Message },
     Ask(Ask),
 }
 
@@ -63,6 +69,11 @@ impl Machine {
     /// True while it is paused: up, but handling nothing.
     pub fn is_paused(&self) -> bool {
         self.paused
+    }
+
+    /// True once it is no member any more.
+    pub fn has_left(&self) -> bool {
+        self.left
     }
 
     /// True while it is up and not paused.
@@ -99,17 +110,20 @@ impl World {
         if replicating {
             self.marks.note(Mark::EvictedReplicating);
         }
-        let believes = out.events.iter().any(|event| matches!(event, Event::Suspected { .. } | Event::Alive { .. }));
+        let turns =
+            |event: &Event| matches!(event, Event::Suspected { .. } | Event::Alive { .. } | Event::Mapped { .. });
+        let believes = out.events.iter().any(turns);
         if self.config.checks
             && believes
             && let Some(node) = &self.machines[index].node
         {
-            self.checks.believes(&self.first, node.view(), self.now);
+            let first = self.placements.entry(node.view().map.edition()).or_insert_with(|| Arc::clone(node.view()));
+            self.checks.believes(first, node.view(), self.now);
         }
         for event in out.events.drain(..) {
             if self.config.checks {
                 let machines = &self.machines;
-                let up = |node: NodeId| machines[super::index(node)].is_working();
+                let up = |node: NodeId| machines.get(super::index(node)).is_some_and(Machine::is_working);
                 self.checks.happened(me, &event, self.now, up);
             }
             if let Event::Forwarded { id, .. } = &event
@@ -126,6 +140,7 @@ impl World {
         {
             self.checks.node(me, node, self.now);
         }
+        let epoch = self.machines[index].node.as_ref().map_or(Epoch::default(), |node| node.view().map.epoch);
         let writes =
             out.effects.iter().any(|effect| matches!(effect, Effect::Send { message: Message::Replicate { .. }, .. }));
         for effect in out.effects.drain(..) {
@@ -134,8 +149,8 @@ impl World {
                     let routes = self.machines[index].node.as_ref().map(Node::routes);
                     let hop = routes.map_or(to, |routes| routes.next_hop(to, &message));
                     let cargo = match hop == to {
-                        true => Cargo::Peer(message),
-                        false => Cargo::Passed { from: me, to, message },
+                        true => Cargo::Peer(epoch, message),
+                        false => Cargo::Passed { from: me, to, epoch, message },
                     };
                     self.send(Place::Node(me), Place::Node(hop), cargo);
                 }
@@ -144,6 +159,15 @@ impl World {
             }
         }
         self.outbox = out;
+        let machine = &mut self.machines[index];
+        if let Some(node) = &machine.node
+            && !Arc::ptr_eq(&machine.map, &node.view().map)
+        {
+            machine.map = Arc::clone(&node.view().map);
+        }
+        if self.machines[index].node.as_ref().is_some_and(Node::is_expelled) {
+            return self.expelled(index);
+        }
         self.schedule(index);
         if writes {
             self.strike_a_writer(me);

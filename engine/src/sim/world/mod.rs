@@ -1,6 +1,7 @@
 //! The world: nodes, network, clients and faults on one time line.
 
 mod chance;
+mod churn;
 mod clients;
 mod config;
 mod delivery;
@@ -33,6 +34,7 @@ use crate::effect::Outbox;
 use crate::hash::Fingerprint;
 use crate::id::{NodeId, RequestId};
 use crate::limits;
+use crate::map::{Edition, Wish};
 use crate::node::{Input, Node};
 use crate::rng::Rng;
 use crate::shard::Counters;
@@ -43,13 +45,18 @@ use crate::view::{Map, Member, View};
 #[derive(Clone, Debug)]
 pub struct World {
     config: WorldConfig,
-    map: Arc<Map>,
-    /// How slots are placed while everybody is alive.
-    first: Arc<View>,
+    /// How slots are placed by each edition of the map, as the first node saw it that held it.
+    placements: BTreeMap<Edition, Arc<View>>,
     now: Instant,
     queue: BinaryHeap<Reverse<(Instant, u64, Due)>>,
     queued: u64,
     machines: Vec<Machine>,
+    /// How many machines there have been.
+    size: u16,
+    /// Changes of the map that are asked for, the first of them now.
+    wanted: Vec<Wish>,
+    /// Whose turn it is to be asked for them.
+    turn: u32,
     air: Air,
     open: BTreeMap<u64, Open>,
     operations: u64,
@@ -121,6 +128,8 @@ enum Due {
     Fault { round: u64, fault: u8 },
     Planned(u64),
     GiveUp(u64),
+    Wanted,
+    Start(u16),
 }
 
 impl World {
@@ -136,6 +145,7 @@ impl World {
         let mut clocks = Rng::new(config.seed, "clock");
         let map = Arc::new(map);
         let machines = (1..=config.nodes).map(|id| Machine {
+            map: Arc::clone(&map),
             id: NodeId(id),
             boots: 0,
             node: None,
@@ -143,16 +153,20 @@ impl World {
             wake: Instant::NEVER,
             asked: BTreeSet::new(),
             paused: false,
+            left: false,
             inbox: Vec::new(),
         });
         let watching = config.checks || config.trace > 0;
         let mut world = World {
-            first: Arc::new(View::first(NodeId(1), Arc::clone(&map))),
-            map,
+            placements: [(map.edition(), Arc::new(View::first(NodeId(1), Arc::clone(&map))))].into(),
+
             now: Instant(0),
             queue: BinaryHeap::new(),
             queued: 0,
             machines: machines.collect(),
+            size: config.nodes,
+            wanted: Vec::new(),
+            turn: 0,
             air: Air::new(config.network, config.seed),
             open: BTreeMap::new(),
             operations: 0,
@@ -203,6 +217,8 @@ impl World {
             Due::Fault { round, fault } => self.fault_due(round, fault),
             Due::Planned(plan) => self.plan_due(plan),
             Due::GiveUp(id) => self.give_up(id),
+            Due::Wanted => self.wanted_due(),
+            Due::Start(index) => self.start(usize::from(index)),
         }
         self.report();
         true
@@ -244,6 +260,7 @@ impl World {
         if let Some(open) = self.open.values().next() {
             self.checks.stuck(self.now, format!("{} requests have no end: {:?}", self.open.len(), open.ask));
         }
+        self.judge_maps();
         for machine in self.machines.iter().filter(|machine| self.core.contains(&machine.id)) {
             let in_flight: u32 = machine.node.iter().flat_map(Node::shards).map(|shard| shard.in_flight()).sum();
             if in_flight > 0 {
@@ -273,3 +290,6 @@ impl World {
 fn index(node: NodeId) -> usize {
     usize::from(node.0) - 1
 }
+
+#[cfg(test)]
+mod tests;

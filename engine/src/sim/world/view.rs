@@ -60,9 +60,10 @@ impl World {
         &self.machines
     }
 
-    /// The map that every node shares.
+    /// The newest map that a node holds, or held when it stopped.
     pub fn map(&self) -> &Map {
-        &self.map
+        let maps = self.machines.iter().map(|machine| &machine.map);
+        maps.max_by_key(|map| map.edition()).expect("a world has machines")
     }
 
     /// The messages on their way, in the order of sending.

@@ -1,0 +1,189 @@
+//! Who makes the map's next edition, and when.
+//!
+//! The lowest member that is alive and not leaving makes it, as long as it sees a majority of those who stay: two sides
+//! of a partition never both do. Wishes are passed to it by whoever hears them, again and again until the map grants
+//! them. A change goes on to its next phase when every member holds the edition before, and, where slots are filled,
+//! knows all that there is of them. A member that is away holds the change up, since what it has nobody else may have;
+//! one that stays away for longer than [`super::Heartbeat::remove_after`] is removed.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::effect::Outbox;
+use crate::id::NodeId;
+use crate::limits::MAX_WISHES;
+use crate::map::{Map, Phase, Refusal, Wish};
+use crate::message::{Edition, Message};
+use crate::time::Instant;
+use crate::view::View;
+
+/// What is known of where the members are in the map's history, and what is wished for.
+#[derive(Clone, Debug)]
+pub(super) struct Editions {
+    remove_after: Option<Duration>,
+    /// With the moment at which each was last asked for.
+    wishes: VecDeque<(Wish, Instant)>,
+    /// The view of which this node knows all that there is, by its generation.
+    filled: Option<u64>,
+    /// By ascending id.
+    members: Vec<Known>,
+}
+
+/// What a member has said of itself.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    id: NodeId,
+    edition: Edition,
+    filled: bool,
+    /// Since when it has been believed dead.
+    dead: Option<Instant>,
+}
+
+/// A wish that nobody has repeated for so long is forgotten.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+impl Editions {
+    pub(super) fn new(remove_after: Option<Duration>) -> Editions {
+        Editions { remove_after, wishes: VecDeque::new(), filled: None, members: Vec::new() }
+    }
+
+    /// What this node says of itself: its edition, and whether it knows all of its slots.
+    pub(super) fn standing(&self, view: &View) -> (Edition, bool) {
+        (view.map.edition(), self.filled == Some(view.generation))
+    }
+
+    /// The data plane has taken in the view of that generation, and is or is not in doubt about what it holds.
+    pub(super) fn note_filled(&mut self, generation: u64, filled: bool) {
+        self.filled = filled.then_some(generation);
+    }
+
+    /// A member says where it is.
+    pub(super) fn heard(&mut self, from: NodeId, edition: Edition, filled: bool) {
+        let known = self.known(from);
+        (known.edition, known.filled) = (edition, filled);
+    }
+
+    /// Does that member hold this edition, or a later one?
+    pub(super) fn has(&self, node: NodeId, edition: Edition) -> bool {
+        self.find(node).is_some_and(|known| known.edition >= edition)
+    }
+
+    /// Somebody wants the map to change.
+    pub(super) fn wish(&mut self, now: Instant, view: &View, wish: Wish) -> Result<(), Refusal> {
+        if let Wish::Join { name, .. } = &wish
+            && let Some(member) = view.map.named(name)
+            && !view.map.grants(&wish)
+            && !member.leaving
+            && view.is_alive(member.id)
+        {
+            return Err(Refusal::Taken { name: name.clone() });
+        }
+        match view.map.with(&wish, view.me) {
+            Ok(None) => return Ok(()),
+            Ok(Some(_)) | Err(Refusal::Moving) => {}
+            Err(refusal) => return Err(refusal),
+        }
+        if let Some((_, asked)) = self.wishes.iter_mut().find(|(other, _)| *other == wish) {
+            *asked = now;
+        } else if self.wishes.len() < MAX_WISHES {
+            self.wishes.push_back((wish, now));
+        } else {
+            return Err(Refusal::Full);
+        }
+        Ok(())
+    }
+
+    /// What is wished for and not granted yet.
+    pub(super) fn wishes(&self) -> impl Iterator<Item = &Wish> {
+        self.wishes.iter().map(|(wish, _)| wish)
+    }
+
+    /// Does what is to be done about the map now: makes the next edition where that is this node's affair, or passes
+    /// wishes on to the one whose affair it is.
+    pub(super) fn act(&mut self, now: Instant, view: &View, out: &mut Outbox) -> Option<Map> {
+        self.wishes.retain(|(wish, asked)| !view.map.grants(wish) && *asked + PATIENCE > now);
+        self.watch(now, view);
+        let leader = leader(view)?;
+        if leader != view.me {
+            self.wishes().for_each(|wish| out.send(leader, Message::Wish { wish: wish.clone() }));
+            return None;
+        }
+        let (mut staying, mut alive) = (0, 0);
+        for member in view.map.members.iter().filter(|member| !member.leaving) {
+            staying += 1;
+            alive += u32::from(view.is_alive(member.id));
+        }
+        if alive * 2 <= staying {
+            return None;
+        }
+        if view.map.phase != Phase::Steady {
+            return if self.is_through(now, view) { view.map.advanced(view.me) } else { None };
+        }
+        self.wishes.extend(self.to_remove(now, view).map(|wish| (wish, now)));
+        // A wish that cannot be granted any more is dropped; whoever made it asks again and is told why.
+        while let Some((wish, _)) = self.wishes.front() {
+            if let Ok(Some(next)) = view.map.with(wish, view.me) {
+                return Some(next);
+            }
+            self.wishes.pop_front();
+        }
+        None
+    }
+
+    /// Have all done what the phase is for?
+    fn is_through(&self, now: Instant, view: &View) -> bool {
+        let edition = view.map.edition();
+        let done = |known: &Known| known.edition >= edition && (known.filled || known.edition > edition);
+        let mine = self.filled == Some(view.generation);
+        let others = view.map.members.iter().filter(|member| member.id != view.me);
+        let through = |member: &crate::view::Member| match view.is_alive(member.id) {
+            true => self.find(member.id).is_some_and(done),
+            false => member.leaving || self.is_given_up(now, member.id),
+        };
+        mine && others.into_iter().all(through) && view.can_move()
+    }
+
+    /// The first member that has been away for too long, as a wish.
+    fn to_remove(&self, now: Instant, view: &View) -> Option<Wish> {
+        let gone = |member: &&crate::view::Member| !member.leaving && self.is_given_up(now, member.id);
+        let member = view.map.members.iter().filter(|member| !view.is_alive(member.id)).find(gone)?;
+        Some(Wish::Leave { name: member.name.clone() })
+    }
+
+    fn is_given_up(&self, now: Instant, node: NodeId) -> bool {
+        let dead = self.find(node).and_then(|known| known.dead);
+        self.remove_after.is_some_and(|grace| dead.is_some_and(|since| since + grace <= now))
+    }
+
+    /// Notes who is away, and forgets who is no member.
+    fn watch(&mut self, now: Instant, view: &View) {
+        self.members.retain(|known| view.map.member(known.id).is_some());
+        for member in view.map.members.iter().filter(|member| member.id != view.me) {
+            let alive = view.is_alive(member.id);
+            let known = self.known(member.id);
+            known.dead = if alive { None } else { known.dead.or(Some(now)) };
+        }
+    }
+
+    fn find(&self, id: NodeId) -> Option<&Known> {
+        let index = self.members.binary_search_by_key(&id, |known| known.id).ok()?;
+        Some(&self.members[index])
+    }
+
+    fn known(&mut self, id: NodeId) -> &mut Known {
+        let index = self.members.binary_search_by_key(&id, |known| known.id).unwrap_or_else(|place| {
+            let known = Known { id, edition: Edition::default(), filled: false, dead: None };
+            self.members.insert(place, known);
+            place
+        });
+        &mut self.members[index]
+    }
+}
+
+/// Who makes the next edition: the lowest member that is believed alive. One that is leaving does not make the edition
+/// which it is not in: it would be gone before the others have it.
+fn leader(view: &View) -> Option<NodeId> {
+    let mut staying = view.map.members.iter().filter(|member| !member.leaving);
+    staying.find(|member| view.is_alive(member.id)).map(|member| member.id)
+}

@@ -1,0 +1,60 @@
+//! Freeing what is kept elsewhere now: entries of slots that have moved away from this node.
+//!
+//! A part at each tick. They are neither read nor listed any more, and nothing is remembered of their going: they have
+//! not gone, they have moved. Before the node comes to keep one of those slots again, all of them must be free: what
+//! has happened to them meanwhile is not known here.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{Shard, Work};
+use crate::effect::{Event, Outbox};
+use crate::id::Version;
+use crate::request::Key;
+use crate::time::UnixMs;
+use crate::view::View;
+
+/// Places of the store that are looked at in one go, so that a lock is held for a bounded time.
+const LOOKED_AT: u32 = 1_024;
+
+impl Shard {
+    /// Another view is about to be adopted: notes what has to be freed by it.
+    pub(super) fn give_up_slots(&mut self, view: &View, out: &mut Outbox) {
+        let (gains, loses) = (self.sources.would_gain(view), self.sources.would_lose(view));
+        if gains && let Some(before) = self.sources.view().cloned() {
+            while self.purging.is_some() {
+                self.free_some(&before, out);
+            }
+        }
+        if loses {
+            self.purging = Some(0);
+        }
+    }
+
+    /// Frees some of what this node keeps no longer, unless it is still telling others of it.
+    pub(super) fn purge_some(&mut self, view: &View, out: &mut Outbox) {
+        let telling = |work: &Work| matches!(work, Work::Write(writing) if !view.is_replica(writing.slot()));
+        if self.purging.is_some() && !self.pending.values().any(|pending| telling(&pending.work)) {
+            self.free_some(view, out);
+        }
+    }
+
+    fn free_some(&mut self, view: &View, out: &mut Outbox) {
+        let Some(place) = self.purging else { return };
+        let mut moved: Vec<(Key, Version)> = Vec::new();
+        self.purging = self.store.scan(place, LOOKED_AT, &mut |key, entry| {
+            if !view.is_replica(crate::hash::slot(key)) {
+                let key = Key::new(Bytes::copy_from_slice(key)).expect("a stored key has a key's length");
+                moved.push((key, entry.version));
+            }
+        });
+        self.counters.moved += moved.len() as u64;
+        for (key, version) in moved {
+            let hash = self.store.hash(key.as_bytes());
+            // At the beginning of time nothing has expired: it goes, deadline or not.
+            self.store.remove(UnixMs(0), hash, key.as_bytes());
+            out.event(|| Event::Moved { key, version });
+        }
+    }
+}

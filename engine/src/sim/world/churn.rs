@@ -1,0 +1,148 @@
+//! Members that come and go: what a person asks the cluster for, again and again until it is so.
+
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::machine::Machine;
+use super::{Due, World, index};
+use crate::id::NodeId;
+use crate::limits;
+use crate::map::{Map, Phase, Refusal, Wish};
+use crate::sim::clock::WallClock;
+use crate::sim::mark::Mark;
+use crate::sim::trace::What;
+use crate::time::{Instant, Time};
+
+/// Between two times that somebody asks.
+const AGAIN: Duration = Duration::from_millis(250);
+
+impl World {
+    /// A new machine asks to be a member, of that weight.
+    pub(super) fn join(&mut self, weight: u32) {
+        if usize::from(self.size) + self.joining() >= limits::MAX_MEMBERS {
+            return;
+        }
+        let name = format!("n{}", usize::from(self.size) + self.joining() + 1);
+        let address = String::new;
+        self.want(Wish::Join { name, weight, zone: address(), peer_address: address(), http_address: address() });
+    }
+
+    /// A member is to go, once what it has is kept by others.
+    pub(super) fn leave(&mut self, node: NodeId) {
+        self.want(Wish::Leave { name: format!("{node}") });
+    }
+
+    /// A member is to have that share of the slots.
+    pub(super) fn weigh(&mut self, node: NodeId, weight: u32) {
+        self.want(Wish::Weight { name: format!("{node}"), weight });
+    }
+
+    /// The changes of the map that have been asked for and are not there yet.
+    pub fn wanted(&self) -> &[Wish] {
+        &self.wanted
+    }
+
+    pub(super) fn wanted_due(&mut self) {
+        // One after the other, as a careful person would.
+        let Some(wish) = self.wanted.first().cloned() else { return };
+        self.turn = self.turn.wrapping_add(1);
+        let working: Vec<usize> = (0..self.machines.len()).filter(|at| self.machines[*at].is_working()).collect();
+        if let Some(at) = working.get(self.turn as usize % working.len().max(1)).copied() {
+            let machine = &mut self.machines[at];
+            let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
+            if let Some(node) = &mut machine.node {
+                let map = Arc::clone(&node.view().map);
+                let granted = map.grants(&wish);
+                let refused = !granted && node.wish(time, wish.clone()).is_err_and(|refusal| refusal != Refusal::Full);
+                if granted || refused {
+                    self.wanted.remove(0);
+                }
+                if let (true, Wish::Join { name, .. }) = (granted, &wish) {
+                    self.joined(&map, name);
+                }
+            }
+        }
+        if !self.wanted.is_empty() {
+            self.queue(self.now + AGAIN, Due::Wanted);
+        }
+    }
+
+    /// The newest map that a node can learn of which starts now: of those whom it reaches, or the one on its own disk.
+    pub(super) fn map_for(&self, node: NodeId) -> Option<Arc<Map>> {
+        let reached = self
+            .machines
+            .iter()
+            .filter(|machine| machine.is_working())
+            .filter(|machine| !self.air.links.is_cut(node, machine.id) && !self.air.links.is_cut(machine.id, node));
+        let maps = reached.filter_map(|machine| Some(&machine.node.as_ref()?.view().map));
+        let newest = maps.chain([&self.machines[index(node)].map]).max_by_key(|map| map.edition())?;
+        newest.member(node).is_some().then(|| Arc::clone(newest))
+    }
+
+    /// A node is no member any more: it stops for good.
+    pub(super) fn expelled(&mut self, index: usize) {
+        let me = self.machines[index].id;
+        self.crash(index);
+        self.machines[index].left = true;
+        self.marks.note(Mark::Left);
+        self.trace.push(self.now, What::Left(me));
+    }
+
+    /// With everybody up and connected for long, all go by one map, and nothing moves any more.
+    pub(super) fn judge_maps(&mut self) {
+        if self.machines.iter().any(|machine| !machine.left && !self.core.contains(&machine.id)) {
+            return;
+        }
+        let maps = self.machines.iter().filter_map(|machine| Some((machine.id, &machine.node.as_ref()?.view().map)));
+        let maps: Vec<(NodeId, &Arc<Map>)> = maps.collect();
+        let wrong = maps.iter().find(|(_, map)| map.phase != Phase::Steady || *map != maps[0].1);
+        let wrong = wrong.map(|(node, map)| format!("{node} goes by map {} ({})", map.epoch.0, map.phase));
+        if let Some(what) = wrong.or_else(|| self.wanted.first().map(|wish| format!("{wish:?} is not granted"))) {
+            self.checks.stuck(self.now, what);
+        }
+    }
+
+    fn want(&mut self, wish: Wish) {
+        if self.wanted.len() >= limits::MAX_WISHES {
+            return;
+        }
+        self.wanted.push(wish);
+        if self.wanted.len() == 1 {
+            self.queue(self.now, Due::Wanted);
+        }
+    }
+
+    fn joining(&self) -> usize {
+        self.wanted.iter().filter(|wish| matches!(wish, Wish::Join { .. })).count()
+    }
+
+    /// The cluster has taken a machine in: it starts.
+    fn joined(&mut self, map: &Arc<Map>, name: &str) {
+        let Some(member) = map.named(name) else { return };
+        if index(member.id) != self.machines.len() {
+            return;
+        }
+        self.machines.push(Machine {
+            map: Arc::clone(map),
+            id: member.id,
+            boots: 0,
+            node: None,
+            clock: WallClock::new(0, self.config.clock_skew),
+            wake: Instant::NEVER,
+            asked: BTreeSet::new(),
+            paused: false,
+            left: false,
+            inbox: Vec::new(),
+        });
+        self.size += 1;
+        self.marks.note(Mark::Joined);
+        if usize::from(self.size) == self.core.len() + 1 {
+            self.core.push(member.id);
+        }
+        self.start(index(member.id));
+    }
+}

@@ -1,0 +1,28 @@
+use super::*;
+use crate::sim::mark::Mark;
+
+#[test]
+fn members_come_and_go_under_load() {
+    let mut world = World::new(WorldConfig { nodes: 3, seed: 7, ..WorldConfig::default() });
+    world.command("workload rate=200 keys=100").unwrap();
+    for line in ["join", "n1 leave", "join weight=2", "n2 drain"] {
+        world.run_for(Duration::from_secs(5));
+        world.command(line).unwrap();
+    }
+    world.run_for(Duration::from_secs(5));
+    world.obey(Command::NoWorkload);
+    world.peace();
+    world.run_for(Duration::from_secs(5));
+    world.verdict();
+    assert_eq!(world.violations(), []);
+    assert_eq!(world.wanted(), []);
+    let marks = world.seen().marks;
+    assert_eq!((marks.count(Mark::Joined), marks.count(Mark::Left)), (2, 1));
+    assert_eq!(world.seen().counters.timeouts, 0, "nobody waits for slots that move");
+    let members = world.machines().iter().filter(|machine| !machine.has_left());
+    for map in members.filter_map(|machine| Some(&machine.node()?.view().map)) {
+        assert_eq!(map.epoch.0, 13, "four changes of three editions each");
+        let shares: Vec<(u16, u32)> = map.members.iter().map(|member| (member.id.0, member.weight)).collect();
+        assert_eq!(shares, [(2, 0), (3, 1), (4, 1), (5, 2)]);
+    }
+}
