@@ -10,6 +10,7 @@
 //! Whatever the others say, a member that has answered no question for [`Heartbeat::suspect_after`], neither directly
 //! nor through anybody, is dead to this node: a node that is cut off from all finds that out by itself, and in time.
 
+mod peer;
 mod routes;
 mod swim;
 
@@ -21,6 +22,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use self::editions::Editions;
+use self::peer::Peer;
 pub use self::routes::{Health, Routes, Way};
 use self::swim::{Known, News, Swim};
 use crate::effect::{Effect, Event, Outbox};
@@ -29,7 +31,7 @@ use crate::map::{Phase, Refusal, Wish};
 use crate::message::{Contact, Message, Path, Reach, Standing};
 use crate::rng::Rng;
 use crate::time::{Instant, Time};
-use crate::view::{Map, Pull, View};
+use crate::view::{Map, View};
 
 /// The control plane of one node.
 #[derive(Clone, Debug)]
@@ -79,38 +81,6 @@ pub struct ClusterCounters {
     pub reroutes: u64,
     /// Packets of the membership protocol that were none.
     pub garbled: u64,
-}
-
-#[derive(Clone, Debug)]
-struct Peer {
-    id: NodeId,
-    /// When the latest question was sent that it has answered: by any way, and itself.
-    heard: Instant,
-    heard_directly: Instant,
-    /// The membership protocol has not given it up.
-    up: bool,
-    /// What this node believes: that, and it has answered of late.
-    alive: bool,
-    direct: bool,
-    /// Who passes on what is sent to it, where it does not answer itself.
-    through: Option<NodeId>,
-    /// It has answered at least once since this node started.
-    met: bool,
-    /// How often `alive` has changed: what it is told of that.
-    lapses: u32,
-    /// Its start and its own count of lapses, as last heard.
-    known: Option<(u64, u32)>,
-    /// The life before its present start, where that had a higher number: its clock was set back in between.
-    outlived: u64,
-    /// Whom it reaches, as last heard.
-    reach: Reach,
-    /// Every write of it up to this version has reached this node.
-    settled: Version,
-    pull: Pull,
-    /// `pull` is in no view yet.
-    broken: bool,
-    /// The question that it was asked out of turn.
-    nudged: u64,
 }
 
 impl Default for Heartbeat {
@@ -568,46 +538,6 @@ impl Cluster {
         self.peers.iter_mut().for_each(|peer| peer.broken = false);
         self.view = Arc::new(next);
         out.effects.push(Effect::Publish(Arc::clone(&self.view)));
-    }
-}
-
-impl Peer {
-    /// A member that nothing is known of: it is believed in until it is not heard, and all that it has is new.
-    fn new(id: NodeId, now: Instant, met: bool) -> Peer {
-        Peer {
-            id,
-            heard: now,
-            heard_directly: now,
-            up: true,
-            alive: true,
-            direct: true,
-            through: None,
-            met,
-            lapses: 0,
-            known: None,
-            outlived: 0,
-            reach: Reach::default(),
-            settled: Version::ZERO,
-            pull: Pull { round: 1, losses: 0, since: Version::ZERO },
-            broken: false,
-            nudged: 0,
-        }
-    }
-
-    /// One of the two was away: what it knows above `since` may have passed this node by. `lost`: it may be gone
-    /// itself.
-    fn make_up(&mut self, lost: bool, since: Version) {
-        let since = if self.broken { self.pull.since.min(since) } else { since };
-        self.pull = Pull { round: self.pull.round + 1, losses: self.pull.losses + u64::from(lost), since };
-        self.broken = true;
-    }
-
-    fn contact(&self) -> Contact {
-        match (self.alive, self.direct) {
-            (false, _) => Contact::None,
-            (true, false) => Contact::Relayed,
-            (true, true) => Contact::Direct,
-        }
     }
 }
 

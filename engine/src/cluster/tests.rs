@@ -5,6 +5,7 @@ use alloc::format;
 use super::*;
 use crate::time::UnixMs;
 use crate::view::Member;
+use crate::view::Pull;
 
 const N2: NodeId = NodeId(2);
 const N3: NodeId = NodeId(3);

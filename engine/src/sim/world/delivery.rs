@@ -68,7 +68,7 @@ impl World {
     ) -> Option<Message> {
         let kind = traced(&message);
         // A machine that is a member already and has yet to start.
-        let Some(machine) = self.machines.get_mut(index(to)) else { return None };
+        let machine = self.machines.get_mut(index(to))?;
         let why = match () {
             () if self.air.links.is_cut(from, to) => Some(Dropped::Cut),
             () if machine.node.is_none() => Some(Dropped::Down),

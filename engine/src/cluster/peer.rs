@@ -1,0 +1,79 @@
+//! What this node knows of one other member, and how the two stand to each other.
+
+use crate::id::{NodeId, Version};
+use crate::message::{Contact, Reach};
+use crate::time::Instant;
+use crate::view::Pull;
+
+/// One other member.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) id: NodeId,
+    /// When the latest question was sent that it has answered: by any way, and itself.
+    pub(super) heard: Instant,
+    pub(super) heard_directly: Instant,
+    /// The membership protocol has not given it up.
+    pub(super) up: bool,
+    /// What this node believes: that, and it has answered of late.
+    pub(super) alive: bool,
+    pub(super) direct: bool,
+    /// Who passes on what is sent to it, where it does not answer itself.
+    pub(super) through: Option<NodeId>,
+    /// It has answered at least once since this node started.
+    pub(super) met: bool,
+    /// How often `alive` has changed: what it is told of that.
+    pub(super) lapses: u32,
+    /// Its start and its own count of lapses, as last heard.
+    pub(super) known: Option<(u64, u32)>,
+    /// The life before its present start, where that had a higher number: its clock was set back in between.
+    pub(super) outlived: u64,
+    /// Whom it reaches, as last heard.
+    pub(super) reach: Reach,
+    /// Every write of it up to this version has reached this node.
+    pub(super) settled: Version,
+    pub(super) pull: Pull,
+    /// `pull` is in no view yet.
+    pub(super) broken: bool,
+    /// The question that it was asked out of turn.
+    pub(super) nudged: u64,
+}
+
+impl Peer {
+    /// A member that nothing is known of: it is believed in until it is not heard, and all that it has is new.
+    pub(super) fn new(id: NodeId, now: Instant, met: bool) -> Peer {
+        Peer {
+            id,
+            heard: now,
+            heard_directly: now,
+            up: true,
+            alive: true,
+            direct: true,
+            through: None,
+            met,
+            lapses: 0,
+            known: None,
+            outlived: 0,
+            reach: Reach::default(),
+            settled: Version::ZERO,
+            pull: Pull { round: 1, losses: 0, since: Version::ZERO },
+            broken: false,
+            nudged: 0,
+        }
+    }
+
+    /// One of the two was away: what it knows above `since` may have passed this node by. `lost`: it may be gone
+    /// itself.
+    pub(super) fn make_up(&mut self, lost: bool, since: Version) {
+        let since = if self.broken { self.pull.since.min(since) } else { since };
+        self.pull = Pull { round: self.pull.round + 1, losses: self.pull.losses + u64::from(lost), since };
+        self.broken = true;
+    }
+
+    pub(super) fn contact(&self) -> Contact {
+        match (self.alive, self.direct) {
+            (false, _) => Contact::None,
+            (true, false) => Contact::Relayed,
+            (true, true) => Contact::Direct,
+        }
+    }
+}
