@@ -1,4 +1,4 @@
-//! Puts the built page (`www/dist`) into the binary: a table of its files with their types, tags and gzip forms.
+//! Puts the built page (`www/dist`) into the binary: a table of its files with their types, tags and compressed forms.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,6 +17,9 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let mut files = Vec::new();
     collect(&dist, &mut files)?;
+    // A brotli form stands beside its file.
+    let (forms, mut files): (Vec<PathBuf>, Vec<PathBuf>) =
+        files.into_iter().partition(|file| file.extension().is_some_and(|form| form == "br"));
     files.sort();
     let mut table = "&[\n".to_owned();
     for (index, file) in files.iter().enumerate() {
@@ -36,10 +39,19 @@ fn main() -> io::Result<()> {
         } else {
             "None".to_owned()
         };
+        let mut brotli = file.clone().into_os_string();
+        brotli.push(".br");
+        let brotli = match forms.iter().find(|form| form.as_os_str() == brotli) {
+            Some(form) => format!("Some(include_bytes!({:?}))", form.canonicalize()?),
+            None => "None".to_owned(),
+        };
         let (media, tag) = (media(&path), format!("\"{:016x}\"", hasher.finish()));
         let bytes = format!("include_bytes!({:?})", file.canonicalize()?);
-        writeln!(table, "File {{ path: {path:?}, media: {media:?}, tag: {tag:?}, bytes: {bytes}, gzip: {gzip} }},")
-            .map_err(io::Error::other)?;
+        writeln!(
+            table,
+            "File {{ path: {path:?}, media: {media:?}, tag: {tag:?}, bytes: {bytes}, brotli: {brotli}, gzip: {gzip} }},"
+        )
+        .map_err(io::Error::other)?;
     }
     table.push_str("]\n");
     fs::write(out.join("page.rs"), table)

@@ -52,6 +52,8 @@ pub fn origin(node: &Server) -> Origin {
 
 fn start(settings: &[(&str, &str)]) -> Result<Server, String> {
     let mut layers = Layers::defaults();
+    // A folder that is not there: these nodes leave nothing behind.
+    layers.add_flag("data", "no-such-folder");
     for (name, value) in settings {
         layers.add_flag(name, value);
     }

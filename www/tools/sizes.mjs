@@ -1,7 +1,6 @@
-// Prints what a first visit downloads, compressed as a server would send it, and fails past the budget.
-import { readdirSync, readFileSync } from 'node:fs';
+// Prints what a first visit downloads, compressed as nodes and static hosts send it, and fails past the budget.
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 
 const budgets = { '.wasm': 250, '.js': 100, total: 400 };
 const folder = join(import.meta.dirname, '..', 'dist');
@@ -10,10 +9,11 @@ for (const name of readdirSync(folder, { recursive: true })) {
   // The zstd reader is fetched only when somebody drops a .zst file.
   const kind = extname(name);
   if (!['.html', '.js', '.css', '.wasm', '.svg'].includes(kind) || /zstd|esm-.*\.js$/.test(name)) continue;
-  const kilobytes = gzipSync(readFileSync(join(folder, name)), { level: 9 }).length / 1024;
+  const packed = join(folder, `${name}.br`);
+  const kilobytes = statSync(existsSync(packed) ? packed : join(folder, name)).size / 1024;
   sums.total += kilobytes;
   if (kind in sums) sums[kind] += kilobytes;
-  console.log(`${kilobytes.toFixed(1).padStart(8)} KB gzip  ${name}`);
+  console.log(`${kilobytes.toFixed(1).padStart(8)} KB  ${name}`);
 }
 let over = false;
 for (const [kind, limit] of Object.entries(budgets)) {

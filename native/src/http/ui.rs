@@ -13,6 +13,7 @@ struct File {
     media: &'static str,
     tag: &'static str,
     bytes: &'static [u8],
+    brotli: Option<&'static [u8]>,
     gzip: Option<&'static [u8]>,
 }
 
@@ -35,18 +36,18 @@ pub fn file(path: &str, headers: &HeaderMap) -> Result<Response<Body>, Problem> 
         }
         _ => {
             let accepts = headers.get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or("");
-            let accepts = accepts.split(',').any(|coding| {
-                let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-                name.trim() == "gzip" && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
-            });
-            let (bytes, coded) = match file.gzip {
-                Some(gzip) if accepts => (gzip, true),
-                _ => (file.bytes, false),
+            let accepts = |coded: &str| {
+                accepts.split(',').any(|coding| {
+                    let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+                    name.trim() == coded && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+                })
             };
-            let mut response = Response::new(Full::new(Bytes::from_static(bytes)));
+            let forms = [("br", file.brotli), ("gzip", file.gzip)];
+            let coded = forms.into_iter().find_map(|(name, form)| Some((name, form.filter(|_| accepts(name))?)));
+            let mut response = Response::new(Full::new(Bytes::from_static(coded.map_or(file.bytes, |(_, form)| form))));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(file.media));
-            if coded {
-                response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            if let Some((name, _)) = coded {
+                response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
             }
             response
         }
