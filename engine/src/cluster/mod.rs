@@ -10,11 +10,10 @@
 //! Whatever the others say, a member that has answered no question for [`Heartbeat::suspect_after`], neither directly
 //! nor through anybody, is dead to this node: a node that is cut off from all finds that out by itself, and in time.
 
+mod editions;
 mod peer;
 mod routes;
 mod swim;
-
-mod editions;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
