@@ -41,12 +41,13 @@ struct Segment {
 #[cfg_attr(target_pointer_width = "64", repr(align(64)))]
 struct Line {
     at: [Option<At>; WIDTH],
-    /// The lowest byte of each entry's hash bits; anything in a free bucket.
-    tags: [u8; WIDTH],
-    /// How many lines each entry is from its home; [`FAR`] for so many and more, [`FREE`] in a free bucket.
-    away: [u8; WIDTH],
-    /// How many entries live further right than here though their homes do not. Sticks at its highest.
-    passed: u16,
+    /// A byte for each bucket, the first the lowest: the lowest byte of the entry's hash bits; anything in a free one.
+    /// The two bytes above them count the entries that live further right than here though their homes do not. The
+    /// count sticks at its highest.
+    tags: u64,
+    /// A byte for each bucket: how many lines its entry is from its home; [`FAR`] for so many and more, [`FREE`] in a
+    /// free bucket. Nothing above them.
+    away: u64,
 }
 
 impl Index {
@@ -77,7 +78,7 @@ impl Index {
                 }
                 same &= same - 1;
             }
-            if line.passed == 0 {
+            if line.passed() == 0 {
                 return None;
             }
             home += 1;
@@ -180,7 +181,20 @@ impl Index {
 }
 
 impl Line {
-    const NONE: Line = Line { at: [None; WIDTH], tags: [0; WIDTH], away: [FREE; WIDTH], passed: 0 };
+    const NONE: Line = Line { at: [None; WIDTH], tags: 0, away: (LOW * FREE as u64) & SIX };
+
+    /// How many entries live further right though their homes do not; as many or more when it is at its highest.
+    #[inline]
+    fn passed(&self) -> u16 {
+        (self.tags >> PASSED) as u16
+    }
+
+    /// One more went past this line.
+    fn count_one(&mut self) {
+        if self.passed() != u16::MAX {
+            self.tags += 1 << PASSED;
+        }
+    }
 
     /// The first free bucket.
     #[inline]
@@ -205,37 +219,37 @@ impl Line {
     /// [`FAR`].
     #[inline]
     fn strayed(&self, lines: u32) -> Option<usize> {
-        let away = together(self.away);
         // No byte is above 127, so that none of these sums carries into the next.
-        let enough = away + LOW * u64::from(128 - lines);
-        let too_far = away + LOW * u64::from(128 - FAR);
+        let enough = self.away + LOW * u64::from(128 - lines);
+        let too_far = self.away + LOW * u64::from(128 - FAR);
         first(enough & !too_far & HIGH & SIX)
     }
 
     fn put(&mut self, bucket: usize, at: At, tag: u8, away: u32) {
         self.at[bucket] = Some(at);
-        self.tags[bucket] = tag;
-        self.away[bucket] = away.min(FAR) as u8;
+        set_byte(&mut self.tags, bucket, tag);
+        set_byte(&mut self.away, bucket, away.min(FAR) as u8);
     }
 
     /// Empties a bucket. Returns what it held, with its tag and its distance from home.
     fn take(&mut self, bucket: usize) -> (Option<At>, u8, u32) {
-        let away = core::mem::replace(&mut self.away[bucket], FREE);
-        (self.at[bucket].take(), self.tags[bucket], u32::from(away))
+        let away = byte(self.away, bucket);
+        set_byte(&mut self.away, bucket, FREE);
+        (self.at[bucket].take(), byte(self.tags, bucket), u32::from(away))
     }
 
     /// One of those who went past is no longer there.
     fn count_back(&mut self) {
-        if self.passed != u16::MAX {
-            self.passed -= 1;
+        if self.passed() != u16::MAX {
+            self.tags -= 1 << PASSED;
         }
     }
 }
 
 /// The highest bit of each byte that is equal to this one; above the first, which is right, now and then of another.
 #[inline]
-fn equal(bytes: [u8; WIDTH], to: u8) -> u64 {
-    let differences = together(bytes) ^ (u64::from(to) * LOW);
+fn equal(bytes: u64, to: u8) -> u64 {
+    let differences = bytes ^ (u64::from(to) * LOW);
     // Finding a zero byte: Warren, "Hacker's Delight", 6-1.
     differences.wrapping_sub(LOW) & !differences & HIGH & SIX
 }
@@ -243,13 +257,19 @@ fn equal(bytes: [u8; WIDTH], to: u8) -> u64 {
 /// The bucket of the lowest of such bits.
 #[inline]
 fn first(bits: u64) -> Option<usize> {
-    (bits != 0).then(|| bits.trailing_zeros() as usize / 8 % WIDTH)
+    (bits != 0).then(|| bits.trailing_zeros() as usize / 8)
 }
 
-/// Six bytes in one word, so that they are compared at once.
+/// The byte of a bucket.
 #[inline]
-fn together([a, b, c, d, e, f]: [u8; WIDTH]) -> u64 {
-    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+fn byte(of: u64, bucket: usize) -> u8 {
+    (of >> (8 * bucket)) as u8
+}
+
+/// Gives a bucket another byte.
+#[inline]
+fn set_byte(of: &mut u64, bucket: usize, to: u8) {
+    *of = (*of & !(0xff << (8 * bucket))) | (u64::from(to) << (8 * bucket));
 }
 
 impl Segment {
@@ -279,7 +299,7 @@ impl Segment {
                 line.put(free, at, hash as u8, here - home);
                 return;
             }
-            line.passed = line.passed.saturating_add(1);
+            line.count_one();
         }
     }
 
@@ -309,7 +329,7 @@ impl Segment {
     /// The nearest entry right of a line that may live in it.
     fn passer(&self, hole: u32) -> Option<(u32, usize)> {
         let mut here = hole;
-        while self.lines[here].passed != 0 && here - hole + 1 < FAR && here + 1 < self.lines.len() {
+        while self.lines[here].passed() != 0 && here - hole + 1 < FAR && here + 1 < self.lines.len() {
             here += 1;
             if let Some(bucket) = self.lines[here].strayed(here - hole) {
                 return Some((here, bucket));
@@ -320,13 +340,13 @@ impl Segment {
 
     /// The entries whose home is that line, with their hashes.
     fn of_home(&self, home: u32, bits: u32, hash_of: impl Fn(At) -> u32) -> impl Iterator<Item = (At, u32)> {
-        let past = (home..self.lines.len()).find(|here| self.lines[*here].passed == 0);
+        let past = (home..self.lines.len()).find(|here| self.lines[*here].passed() == 0);
         let lines = home..past.map_or(self.lines.len(), |last| last + 1);
         let buckets = lines.flat_map(|here| (0..WIDTH).map(move |bucket| (here, bucket)));
         buckets.filter_map(move |(here, bucket)| {
             let line = &self.lines[here];
             let at = line.at[bucket]?;
-            let away = line.away[bucket];
+            let away = byte(line.away, bucket);
             if away < FAR as u8 && u32::from(away) != here - home {
                 return None;
             }
@@ -366,6 +386,8 @@ const FREE: u8 = 127;
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = LOW << 7;
 const SIX: u64 = u64::MAX >> 16;
+/// Where a line's count of those who went past begins.
+const PASSED: u32 = 48;
 /// Homes up to which a segment doubles.
 const DOUBLED: u32 = 64;
 /// Lines of a chunk: one page of memory.
@@ -451,7 +473,7 @@ mod tests {
             index.remove(entries.hash(at), at);
         }
         let stuck = 0;
-        let passed = |s: &Segment| (0..s.lines.len()).all(|home| [0, stuck].contains(&s.lines[home].passed));
+        let passed = |s: &Segment| (0..s.lines.len()).all(|home| [0, stuck].contains(&s.lines[home].passed()));
         assert!(index.segments.iter().all(passed), "who has gone is not counted");
         index.clear();
         assert_eq!(index.find(0, |_| true), None);
@@ -512,7 +534,7 @@ mod tests {
         let hash = |number: u32| number.wrapping_mul(0x9e37_79b9).rotate_left(7).wrapping_mul(0x85eb_ca6b);
         let passed = |index: &Index| {
             let lines =
-                index.segments.iter().flat_map(|s| (0..s.lines.len()).map(|home| u64::from(s.lines[home].passed)));
+                index.segments.iter().flat_map(|s| (0..s.lines.len()).map(|home| u64::from(s.lines[home].passed())));
             lines.sum::<u64>()
         };
         let mut fresh = 0;
