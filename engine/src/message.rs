@@ -36,6 +36,9 @@ pub enum Message {
     Forward {
         /// The coordinator's name for it; a write that was carried out is not carried out again under the same id.
         id: RequestId,
+        /// The start of the receiver that the sender means it for; 0 where it has not heard the receiver yet. Another
+        /// start cannot know whether it was carried out before.
+        boot: u64,
         /// How often it has been passed on, this time included. At most [`crate::limits::MAX_HOPS`].
         hops: u8,
         /// What the client asked; its timeout is what remains of it.

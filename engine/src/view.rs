@@ -42,6 +42,8 @@ pub struct Pull {
     pub losses: u64,
     /// Every write of the member up to this version has reached this node.
     pub since: Version,
+    /// The start of the member that was heard last: another number is another start. 0 before it was heard.
+    pub boot: u64,
 }
 
 /// Slots on their way.
@@ -65,8 +67,16 @@ impl View {
         let alive = Alive::of(map.members.iter().map(|m| m.id));
         let primaries = primaries(me, &map, &ring, moving.as_ref(), &alive);
         // It has just started and holds nothing: what the others have is new to it.
-        let pulls = map.members.iter().map(|_| Pull { round: 1, losses: 0, since: Version::ZERO }).collect();
+        let pulls = map.members.iter().map(|_| Pull { round: 1, ..Pull::default() }).collect();
         View { me, generation: 1, map, ring, moving, alive, pulls, primaries }
+    }
+
+    /// The same of a node whose own start has that number.
+    #[must_use]
+    pub fn started(mut self, boot: u64) -> View {
+        let pulls = self.map.members.iter().zip(self.pulls.iter());
+        self.pulls = pulls.map(|(m, pull)| if m.id == self.me { Pull { boot, ..*pull } } else { *pull }).collect();
+        self
     }
 
     /// The first view of another node of the same map: it shares the ring, which takes a while to build.
@@ -75,7 +85,7 @@ impl View {
     /// When `me` is not in the map.
     pub fn seen_by(&self, me: NodeId) -> View {
         assert!(self.member(me).is_some(), "{me} is not in the map");
-        let fresh = Pull { round: 1, losses: 0, since: Version::ZERO };
+        let fresh = Pull { round: 1, ..Pull::default() };
         View { me, generation: 0, ..self.clone() }.with(|_| true, |_| fresh)
     }
 
@@ -125,6 +135,11 @@ impl View {
     pub fn pull(&self, node: NodeId) -> Option<Pull> {
         let index = self.map.members.binary_search_by_key(&node, |m| m.id).ok()?;
         Some(self.pulls[index])
+    }
+
+    /// Which start of that member is spoken to; 0 before it was heard.
+    pub fn boot(&self, node: NodeId) -> u64 {
+        self.pull(node).map_or(0, |pull| pull.boot)
     }
 
     /// The slot's replicas, the preferred primary first: distinct, alive or not.

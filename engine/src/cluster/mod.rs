@@ -104,9 +104,11 @@ impl Heartbeat {
 impl Cluster {
     /// The control plane of a node that has just started: it believes in everybody until it learns otherwise.
     pub fn new(me: NodeId, map: Arc<Map>, heartbeat: Heartbeat, seed: u64, now: Time) -> Cluster {
-        let view = Arc::new(View::first(me, map));
-        let members: Vec<NodeId> = view.map.members.iter().map(|member| member.id).collect();
         let mut rng = Rng::new(seed, "heartbeat");
+        // At random, so that an answer to an earlier boot of this node proves nothing.
+        let (serial, boot) = (rng.u64() >> 1, rng.u64().max(1));
+        let view = Arc::new(View::first(me, map).started(boot));
+        let members: Vec<NodeId> = view.map.members.iter().map(|member| member.id).collect();
         let mut cluster = Cluster {
             heartbeat,
             swim: Swim::new(me, heartbeat, seed, now.unix),
@@ -115,9 +117,8 @@ impl Cluster {
             routes: Arc::default(),
             reach: Reach::default(),
             asked: VecDeque::new(),
-            // At random, so that an answer to an earlier boot of this node proves nothing.
-            serial: rng.u64() >> 1,
-            boot: rng.u64(),
+            serial,
+            boot,
             settled: Version::ZERO,
             next_ping: now.instant,
             ticked: now.instant,
@@ -381,6 +382,11 @@ impl Cluster {
         let peer = &mut self.peers[index];
         let same = peer.known == Some((*boot, *lapses));
         peer.known = Some((*boot, *lapses));
+        if peer.pull.boot != *boot {
+            // What is passed on to it from now on is meant for this start of it.
+            peer.pull.boot = *boot;
+            peer.broken = true;
+        }
         // While it suspects this node, its writes are confirmed without it.
         if lapses % 2 == 0 {
             peer.settled = if same { peer.settled.max(*settled) } else { *settled };

@@ -55,7 +55,7 @@ impl Peer {
             outlived: 0,
             reach: Reach::default(),
             settled: Version::ZERO,
-            pull: Pull { round: 1, losses: 0, since: Version::ZERO },
+            pull: Pull { round: 1, ..Pull::default() },
             broken: false,
             nudged: 0,
         }
@@ -65,7 +65,8 @@ impl Peer {
     /// itself.
     pub(super) fn make_up(&mut self, lost: bool, since: Version) {
         let since = if self.broken { self.pull.since.min(since) } else { since };
-        self.pull = Pull { round: self.pull.round + 1, losses: self.pull.losses + u64::from(lost), since };
+        let Pull { round, losses, boot, .. } = self.pull;
+        self.pull = Pull { round: round + 1, losses: losses + u64::from(lost), since, boot };
         self.broken = true;
     }
 

@@ -128,8 +128,9 @@ fn check(heard: &[(u64, u32, u64)], expected: (u64, u64, u64)) {
     let (rounds, losses, since) = expected;
     let since = if since == 0 { Version::ZERO } else { settled(since) };
     let pull = cluster.view().pull(N2);
-    assert_eq!(pull, Some(Pull { round: 1 + rounds, losses, since }), "{heard:?}");
-    assert_eq!(cluster.view().pull(N3), Some(Pull { round: 1, losses: 0, since: Version::ZERO }));
+    let boot = heard.last().map_or(0, |(boot, ..)| *boot);
+    assert_eq!(pull, Some(Pull { round: 1 + rounds, losses, since, boot }), "{heard:?}");
+    assert_eq!(cluster.view().pull(N3), Some(Pull { round: 1, ..Pull::default() }));
 }
 
 #[test]
@@ -170,12 +171,12 @@ fn a_node_that_stood_still_suspects_nobody_and_asks_everybody() {
     assert_eq!(published(&out), 1);
     for node in [N2, N3] {
         assert!(cluster.view().is_alive(node));
-        assert_eq!(cluster.view().pull(node), Some(Pull { round: 2, losses: 0, since: settled(1_000) }));
+        assert_eq!(cluster.view().pull(node), Some(Pull { round: 2, losses: 0, since: settled(1_000), boot: 7 }));
     }
     // Patience begins anew, and ends.
     for ms in (4_100..=5_200).step_by(100) {
         tick(&mut cluster, ms);
     }
     assert!(!cluster.view().is_alive(N2));
-    assert_eq!(cluster.view().pull(N2), Some(Pull { round: 3, losses: 1, since: settled(1_000) }));
+    assert_eq!(cluster.view().pull(N2), Some(Pull { round: 3, losses: 1, since: settled(1_000), boot: 7 }));
 }

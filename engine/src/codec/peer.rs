@@ -36,8 +36,9 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
     envelope.to.put(out);
     envelope.epoch.0.put(out);
     match &envelope.message {
-        Message::Forward { id, hops, request } => {
+        Message::Forward { id, boot, hops, request } => {
             id.put(out);
+            boot.put(out);
             hops.put(out);
             request.put(out);
         }
@@ -121,7 +122,7 @@ pub fn decode(frame: Bytes, cluster: ClusterTag) -> Result<Envelope, DecodeError
 }
 
 /// The version of the format. Another one is refused: nodes of both are then told apart at once.
-pub const FORMAT: u8 = 3;
+pub const FORMAT: u8 = 4;
 
 /// Bytes that stand before a message: format, kind, cluster tag, sender, receiver, epoch.
 pub const HEADER: usize = 1 + 1 + 8 + 2 + 2 + 8;
@@ -146,7 +147,12 @@ fn kind(message: &Message) -> u8 {
 
 fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
     Ok(match kind {
-        1 => Message::Forward { id: from.take("id")?, hops: from.take("hops")?, request: from.take("request")? },
+        1 => Message::Forward {
+            id: from.take("id")?,
+            boot: from.take("boot")?,
+            hops: from.take("hops")?,
+            request: from.take("request")?,
+        },
         2 => Message::Answer { id: from.take("id")?, slot: from.take("slot")?, outcome: from.take("outcome")? },
         3 => Message::Replicate { id: from.take("id")?, key: from.take("key")?, change: from.take("change")? },
         4 => Message::Replicated {

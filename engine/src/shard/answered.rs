@@ -63,6 +63,13 @@ impl Answered {
         self.by_age.insert((until, id));
     }
 
+    /// It is not carried out, and no copy of it may be: nor anything that the coordinator has begun before it and that
+    /// has not come yet.
+    pub(super) fn turn_away(&mut self, id: RequestId, now: Instant) {
+        let highest = self.forgotten.get(&count(id)).map_or(0, |(highest, _)| *highest);
+        self.forgotten.insert(count(id), (highest.max(id.serial), now));
+    }
+
     /// It has this answer. Does nothing when it was never begun or is long forgotten.
     pub(super) fn end(&mut self, id: RequestId, outcome: &Outcome) {
         if let Some((_, answer)) = self.answers.get_mut(&id) {
@@ -75,8 +82,7 @@ impl Answered {
         while let Some((until, id)) = self.by_age.first().copied().filter(|(until, _)| *until <= now) {
             self.by_age.remove(&(until, id));
             self.answers.remove(&id);
-            let highest = self.forgotten.get(&count(id)).map_or(0, |(highest, _)| *highest);
-            self.forgotten.insert(count(id), (highest.max(id.serial), now));
+            self.turn_away(id, now);
         }
         if self.forgotten.len() > limits::MAX_COUNTS {
             let oldest = self.forgotten.iter().min_by_key(|(_, (_, at))| *at).map(|(count, _)| *count);

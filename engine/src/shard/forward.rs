@@ -21,9 +21,9 @@ use crate::view::View;
 pub(super) struct Forwarding {
     asker: Asker,
     pub(super) request: Request,
-    /// Where it was last sent. `None` after that node has said that it did not carry it out, and for a read that
-    /// shares another's answer.
-    sent: Option<NodeId>,
+    /// Where it was last sent, and which start of that node was meant. `None` after that node has said that it did not
+    /// carry it out, and for a read that shares another's answer.
+    sent: Option<(NodeId, u64)>,
 }
 
 impl Forwarding {
@@ -72,14 +72,20 @@ impl Shard {
         out: &mut Outbox,
     ) {
         let Some(Pending { work: Work::Forward(forwarding), .. }) = self.pending.get_mut(&id.serial) else { return };
-        if id.node != self.me || forwarding.sent != Some(from) {
+        if id.node != self.me || forwarding.sent.is_none_or(|(to, _)| to != from) {
             return;
         }
         if let Err(Failure::NotPrimary { .. }) = outcome {
             // Views differ for a moment. The request was not carried out there: it may go elsewhere, after a wait.
+            let was_strange = forwarding.sent == Some((from, 0));
             forwarding.sent = None;
-            if view.primary(forwarding.request.key.slot()) == Some(self.me) {
-                self.take_back(time, view, id.serial, out);
+            let slot = forwarding.request.key.slot();
+            // A copy of it may still be under way to there, and would be turned away as this one was.
+            let serial = if forwarding.request.operation.writes() { self.rename(id.serial) } else { id.serial };
+            if view.primary(slot) == Some(self.me) {
+                self.take_back(time, view, serial, out);
+            } else if was_strange && view.boot(from) != 0 {
+                self.send_forward(time, view, serial, out);
             }
             return;
         }
@@ -99,7 +105,8 @@ impl Shard {
         let Some(Pending { work: Work::Forward(forwarding), .. }) = self.pending.get_mut(&serial) else { return };
         let primary = view.primary(forwarding.request.key.slot());
         match forwarding.sent {
-            Some(sent) if primary == Some(sent) => return,
+            // Who was not known yet when it was sent turns it away.
+            Some((to, boot)) if primary == Some(to) && (boot == view.boot(to) || boot == 0) => return,
             // It may have been carried out there, and a write must not be carried out twice.
             Some(_) if forwarding.request.operation.writes() => {
                 return self.end_forward(serial, self.me, Err(Failure::Indeterminate { copies: 0 }), out);
@@ -141,15 +148,27 @@ impl Shard {
             return;
         };
         let slot = forwarding.request.key.slot();
-        let Some(to) = forwarding.sent.or(view.primary(slot)) else { return };
+        let meant = |to| (to, view.boot(to));
+        let Some((to, boot)) = forwarding.sent.or(view.primary(slot).map(meant)) else { return };
         if to == me {
             return self.take_back(time, view, serial, out);
         }
-        forwarding.sent = Some(to);
+        forwarding.sent = Some((to, boot));
         let id = RequestId { node: me, serial };
         let request = Request { timeout: deadline.since(time.instant), ..forwarding.request.clone() };
         out.event(|| Event::Forwarded { id, slot, to });
-        out.send(to, Message::Forward { id, hops: limits::MAX_HOPS, request });
+        out.send(to, Message::Forward { id, boot, hops: limits::MAX_HOPS, request });
+    }
+
+    /// Gives a write that was turned away another name: whoever turned it away knows the old one as done with.
+    fn rename(&mut self, serial: u64) -> u64 {
+        let Some(pending) = self.release(serial) else { return serial };
+        let renamed = self.next_serial();
+        self.timers.insert((pending.wake, renamed));
+        self.pending_bytes += pending.bytes;
+        pending.waiting.iter().for_each(|peer| self.awaited.begin(*peer));
+        self.pending.insert(renamed, pending);
+        renamed
     }
 
     /// This node has become the primary itself.

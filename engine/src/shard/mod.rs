@@ -221,8 +221,8 @@ impl Shard {
         }
         match message {
             // A request is passed on once, so its coordinator is who sends it.
-            Message::Forward { id, hops, request } if id.node == from => {
-                self.forwarded(time, view, id, hops, request, out);
+            Message::Forward { id, boot, hops, request } if id.node == from => {
+                self.forwarded(time, view, id, boot, hops, request, out);
             }
             Message::Forward { .. } => {}
             Message::Answer { id, outcome, .. } => self.answer(time, view, from, id, outcome, out),
@@ -395,7 +395,17 @@ impl Shard {
     }
 
     /// A peer says that this node is the primary.
-    fn forwarded(&mut self, time: Time, view: &View, id: RequestId, hops: u8, request: Request, out: &mut Outbox) {
+    #[expect(clippy::too_many_arguments, reason = "the message's fields and the state machine's own three")]
+    fn forwarded(
+        &mut self,
+        time: Time,
+        view: &View,
+        id: RequestId,
+        boot: u64,
+        hops: u8,
+        request: Request,
+        out: &mut Outbox,
+    ) {
         let asker = Asker::Peer(id);
         let slot = request.key.slot();
         let writes = request.operation.writes();
@@ -403,6 +413,7 @@ impl Shard {
             match self.answered.ask(id) {
                 Known::New if self.answered.is_full(self.lanes) => {
                     self.counters.busy += 1;
+                    self.answered.turn_away(id, time.instant);
                     return self.reply(asker, slot, Err(Failure::Busy { limit: "MAX_ANSWERED" }), out);
                 }
                 Known::New => {}
@@ -410,16 +421,25 @@ impl Shard {
                 Known::Done(outcome) => return self.reply(asker, slot, outcome, out),
             }
         }
+        // An earlier start of this node may have carried it out, and nothing is left here to tell. Who had not heard
+        // this node yet asks again when it has.
+        if writes && boot != view.boot(self.me) {
+            let failure = match boot {
+                0 => Failure::NotPrimary { primary: None },
+                _ => Failure::Indeterminate { copies: 0 },
+            };
+            return self.reply(asker, slot, Err(failure), out);
+        }
+        if writes {
+            let timeout = request.timeout.min(limits::MAX_TIMEOUT);
+            self.answered.begin(id, time.instant + timeout + ANSWER_MEMORY);
+        }
         let reads_here = matches!(request.operation, Operation::Get { level: ReadLevel::One }) && view.is_replica(slot);
         // Who believes this node alive while it is believed dead here knows more: nothing is served by the older view.
         let apart = !view.is_alive(id.node);
         if hops > limits::MAX_HOPS || apart || !(view.is_primary(slot) || reads_here) {
             let primary = view.primary(slot);
             return self.reply(asker, slot, Err(Failure::NotPrimary { primary }), out);
-        }
-        if writes {
-            let timeout = request.timeout.min(limits::MAX_TIMEOUT);
-            self.answered.begin(id, time.instant + timeout + ANSWER_MEMORY);
         }
         self.begin(time, view, asker, request, out);
     }

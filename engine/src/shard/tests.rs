@@ -32,25 +32,26 @@ struct Trio {
     clients: u64,
 }
 
+fn shard(me: NodeId, limits: Limits, now: Time) -> Shard {
+    let config = ShardConfig {
+        me,
+        limits,
+        seed: u64::from(me.0) ^ now.unix.0,
+        hash_seed: (1, 2),
+        retry: Retry::default(),
+        clock_skew: Duration::ZERO,
+    };
+    Shard::new(config, Lanes::ALL, now)
+}
+
 impl Trio {
     fn new(limits: Limits) -> Trio {
         let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
         let members = (1..=3).map(member).collect();
         let map = Arc::new(Map::first(members, 3, 16));
         let now = Time { instant: Instant(0), unix: UnixMs(START) };
-        let shard = |id| {
-            let config = ShardConfig {
-                me: NodeId(id),
-                limits,
-                seed: u64::from(id),
-                hash_seed: (1, 2),
-                retry: Retry::default(),
-                clock_skew: Duration::ZERO,
-            };
-            Shard::new(config, Lanes::ALL, now)
-        };
         let mut trio = Trio {
-            shards: (1..=3).map(shard).collect(),
+            shards: (1..=3).map(|id| shard(NodeId(id), limits, now)).collect(),
             views: (1..=3).map(|id| View::first(NodeId(id), Arc::clone(&map))).collect(),
             now,
             bus: VecDeque::new(),
@@ -72,6 +73,11 @@ impl Trio {
         let mut keys = (0..).map(|number| Key::new(format!("key{number}")).unwrap());
         let key = keys.find(ordered).unwrap();
         (trio, key)
+    }
+
+    /// A node as it is when it has just started.
+    fn shard(&self, node: NodeId) -> Shard {
+        shard(node, self.shards[0].store().limits(), self.now)
     }
 
     fn wait(&mut self, ms: u64) {
@@ -279,7 +285,7 @@ fn a_request_is_passed_on_once() {
     let request = Request { key: key.clone(), operation: get(ReadLevel::Primary), timeout: Duration::from_secs(1) };
     let id = RequestId { node: N3, serial: 9 };
     for (hops, node) in [(1, N2), (2, N1)] {
-        trio.bus.push_back((N3, node, Message::Forward { id, hops, request: request.clone() }));
+        trio.bus.push_back((N3, node, Message::Forward { id, boot: 0, hops, request: request.clone() }));
         trio.carry(|_, to, _| to != N3);
     }
     // n2 is not the primary; n1 is, but the request has come too far: neither passes it on.
@@ -423,4 +429,5 @@ fn conditions_are_decided_by_what_is_there() {
 }
 
 mod coming_back;
+mod forwarded;
 mod load;

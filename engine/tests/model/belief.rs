@@ -40,7 +40,7 @@ struct Standing {
 impl Beliefs {
     /// Of a node that has just started: it believes in everybody, and has missed everything.
     pub fn new(boot: u32) -> Beliefs {
-        let pull = Pull { round: 1, losses: 0, since: Version::ZERO };
+        let pull = Pull { round: 1, ..Pull::default() };
         let peer = Peer { alive: true, lapses: 0, known: None, settled: Version::ZERO, pull, broken: false };
         Beliefs { boot, peers: [peer.clone(), peer.clone(), peer] }
     }
@@ -69,7 +69,8 @@ impl Beliefs {
 impl Peer {
     fn make_up(&mut self, lost: bool) {
         let since = if self.broken { self.pull.since.min(self.settled) } else { self.settled };
-        self.pull = Pull { round: self.pull.round + 1, losses: self.pull.losses + u64::from(lost), since };
+        let Pull { round, losses, boot, .. } = self.pull;
+        self.pull = Pull { round: round + 1, losses: losses + u64::from(lost), since, boot };
         self.broken = true;
     }
 

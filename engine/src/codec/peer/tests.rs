@@ -106,7 +106,7 @@ fn golden_frames() {
         let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message };
         let frame = bytes_of(&envelope);
         let kind = format!("{:02x}", frame[1]);
-        let header = format!("03{kind}8877665544332211010002000700000000000000");
+        let header = format!("04{kind}8877665544332211010002000700000000000000");
         let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected: String = expected.split_whitespace().collect();
         assert_eq!(text, header + &expected, "{}", envelope.message.kind());
@@ -119,8 +119,12 @@ fn golden_frames() {
     let value = Value { bytes: "hello".into(), media: "text/a".into() };
     let entry = Entry { value: value.clone(), version, deadline: Some(UnixMs(0x0102_0304)) };
     let timeout = Duration::from_millis(2_000);
-    let forward =
-        |operation| Message::Forward { id, hops: 1, request: Request { key: key.clone(), operation, timeout } };
+    let forward = |operation| Message::Forward {
+        id,
+        boot: 0x0b0c,
+        hops: 1,
+        request: Request { key: key.clone(), operation, timeout },
+    };
     let answer = |outcome| Message::Answer { id, slot, outcome };
     let holding =
         Holding { version: Some(version), deadline: None, bytes: 99, rank: Some(4), floor: Version::ZERO, doubt: true };
@@ -132,7 +136,7 @@ fn golden_frames() {
     const HOLDING: &str = "01 07007b68e5cf8b01 0300  00  6300000000000000  01 04000000  0000000000000000 0000  01";
     let row = |message, parts: &[&str]| check(message, &parts.concat());
 
-    let asked = &[ID, "01", "80841e00", "0200 6b31"].concat();
+    let asked = &[ID, "0c0b000000000000", "01", "80841e00", "0200 6b31"].concat();
     row(forward(Operation::Get { level: ReadLevel::Primary }), &[asked, "01 01"]);
     row(forward(Operation::Get { level: ReadLevel::One }), &[asked, "01 02"]);
     row(forward(Operation::Get { level: ReadLevel::Quorum }), &[asked, "01 03"]);
@@ -250,9 +254,9 @@ fn hostile_frames_are_refused_by_name() {
     let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
 
     check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
-    let newer = [&[4], &ping[1..]].concat();
-    check(&newer, DecodeError::Format { version: 4, known: 3 }, "format version 4; version 3 is known");
-    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 3 }, "format version 71; version 3 is known");
+    let newer = [&[5], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 5, known: 4 }, "format version 5; version 4 is known");
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 4 }, "format version 71; version 4 is known");
     let mut stranger = ping.clone();
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;
@@ -292,8 +296,8 @@ fn hostile_frames_are_refused_by_name() {
     // Forward: a timeout past the longest, an unknown operation and level.
     let micros = 60_000_001_u32.to_le_bytes();
     let limit = DecodeError::Limit { field: "timeout", value: 60_000_001, limit: 60_000_000 };
-    check(&framed(1, &[&id, &[1], &micros]), limit, "timeout is 60000001; it is at most 60000000");
-    let forward = |rest: &[u8]| framed(1, &[&id, &[1], &[0; 4], &[1, 0, b'k'], rest]);
+    check(&framed(1, &[&id, &[0; 8], &[1], &micros]), limit, "timeout is 60000001; it is at most 60000000");
+    let forward = |rest: &[u8]| framed(1, &[&id, &[0; 8], &[1], &[0; 4], &[1, 0, b'k'], rest]);
     check(&forward(&[5]), DecodeError::Tag { field: "operation", tag: 5 }, "5 is no operation");
     check(&forward(&[1, 0]), DecodeError::Tag { field: "read level", tag: 0 }, "0 is no read level");
     check(&forward(&[3, 9]), DecodeError::Tag { field: "write level", tag: 9 }, "9 is no write level");
@@ -351,7 +355,7 @@ fn the_largest_message_fits_into_a_frame() {
     let request = Request { key: key.clone(), operation: set, timeout };
     let change = Change::Put(Entry { value, version, deadline: Some(UnixMs(1)) });
     for message in [
-        Message::Forward { id: RequestId::default(), hops: 1, request },
+        Message::Forward { id: RequestId::default(), boot: 1, hops: 1, request },
         Message::Replicate { id: RequestId::default(), key, change },
     ] {
         let mut length = Length(limits::MAX_VALUE);

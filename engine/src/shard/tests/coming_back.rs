@@ -20,8 +20,8 @@ fn meet(trio: &mut Trio, since: Version) {
     for node in [N1, N2, N3] {
         let view = &mut trio.views[usize::from(node.0) - 1];
         let pull = |other| {
-            let Pull { round, losses, .. } = view.pull(other).unwrap();
-            Pull { round: round + 1, losses: losses + 1, since }
+            let Pull { round, losses, boot, .. } = view.pull(other).unwrap();
+            Pull { round: round + 1, losses: losses + 1, since, boot }
         };
         *view = view.with(|_| true, pull);
         trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));

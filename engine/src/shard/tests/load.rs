@@ -278,7 +278,7 @@ fn answers_are_remembered_up_to_a_share_of_the_bound() {
         out.effects.clear();
         shard.tick(time, &view, &mut out);
         out.effects.clear();
-        shard.receive(time, &view, N2, Message::Forward { id, hops: 1, request }, &mut out);
+        shard.receive(time, &view, N2, Message::Forward { id, boot: 0, hops: 1, request }, &mut out);
         // In doubt it asks first, and answers nothing yet; what is remembered is the same.
         out.effects.iter().find_map(|effect| match effect {
             Effect::Send { message: Message::Answer { outcome, .. }, .. } => Some(outcome.clone()),

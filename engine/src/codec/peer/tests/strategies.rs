@@ -207,7 +207,12 @@ pub(super) fn message() -> impl Strategy<Value = Message> {
     let change = prop_oneof![entry().prop_map(Change::Put), version().prop_map(|version| Change::Remove { version })];
     let verdict = prop_oneof![Just(Verdict::Applied), version().prop_map(|held| Verdict::Refused { held })];
     prop_oneof![
-        (id(), any::<u8>(), request()).prop_map(|(id, hops, request)| Message::Forward { id, hops, request }),
+        (id(), any::<(u64, u8)>(), request()).prop_map(|(id, (boot, hops), request)| Message::Forward {
+            id,
+            boot,
+            hops,
+            request
+        }),
         (id(), slot(), outcome).prop_map(|(id, slot, outcome)| Message::Answer { id, slot, outcome }),
         (id(), key(), change).prop_map(|(id, key, change)| Message::Replicate { id, key, change }),
         (id(), slot(), version(), verdict).prop_map(|(id, slot, version, verdict)| Message::Replicated {
