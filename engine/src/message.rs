@@ -103,7 +103,7 @@ pub enum Message {
         lanes: Lanes,
         /// Versions up to this one are known here.
         since: Version,
-        /// Where to go on: 0 at first, then what the page before said.
+        /// Where to go on: 0 at first, then what the page before said. Keys come first, then floors.
         cursor: u64,
         /// Only slots that the sender gains by the change of the map that is under way.
         gained: bool,

@@ -23,8 +23,10 @@ pub(super) struct Asked {
     pub(super) gained: bool,
 }
 
-/// Cursors below this are slots, for floors; from it on they are places in the store, for keys.
-pub(super) const KEYS: u64 = SLOTS as u64;
+/// Cursors below this are places in the store, for keys; from it on they are slots, for floors.
+///
+/// Keys come first: what goes from the store before its key is listed is in the floors that are listed later.
+const FLOORS: u64 = 1 << 63;
 
 impl Shard {
     /// Answers a `Sync` with a page.
@@ -38,38 +40,35 @@ impl Shard {
             let both = lanes.contains(slot) && replicas.contains(&from) && replicas.contains(&view.me);
             both && (!gained || view.gains(from, slot))
         };
-        let (floors, more) =
-            if cursor < KEYS { self.page_of_floors(cursor as u16, since, shared) } else { (Vec::new(), None) };
-        let (keys, next) = match more {
-            // Floors come first: by them the asker judges what it has itself.
-            Some(slot) => (Vec::new(), Some(slot)),
-            None => self.page_of_keys(cursor.max(KEYS), since, shared),
+        let (keys, more) = if cursor < FLOORS { self.page_of_keys(cursor, since, shared) } else { (Vec::new(), None) };
+        let (floors, next) = match more {
+            Some(place) => (Vec::new(), Some(place)),
+            None => self.page_of_floors(cursor.saturating_sub(FLOORS), since, shared),
         };
         self.counters.listed += keys.len() as u64;
         out.send(from, Message::Listed { id, slot, lanes, cursor, next, floors, keys });
     }
 
-    /// What was removed from slots beginning with that one, and the slot to go on with.
+    /// What was removed from slots beginning with that one, and the cursor to go on with.
     fn page_of_floors(
         &self,
-        from: u16,
+        from: u64,
         since: Version,
         shared: impl Fn(Slot) -> bool,
     ) -> (Vec<(Slot, Version)>, Option<u64>) {
-        let mut floors = self.gone.above(from, since).filter(|(slot, _)| shared(*slot));
+        let mut floors = self.gone.above(from.min(u64::from(SLOTS)) as u16, since).filter(|(slot, _)| shared(*slot));
         let page = floors.by_ref().take(MAX_PAGE_FLOORS.min(self.batch as usize)).collect();
-        (page, floors.next().map(|(slot, _)| u64::from(slot.number())))
+        (page, floors.next().map(|(slot, _)| FLOORS + u64::from(slot.number())))
     }
 
     /// What is held in places beginning with that one, and the cursor to go on with.
     fn page_of_keys(
         &self,
-        cursor: u64,
+        mut place: u64,
         since: Version,
         shared: impl Fn(Slot) -> bool,
     ) -> (Vec<(Key, Version)>, Option<u64>) {
         let (mut keys, mut bytes) = (Vec::new(), 0);
-        let mut place = cursor - KEYS;
         for visited in 1.. {
             let next = self.store.scan(place, 1, &mut |key, entry| {
                 // What has expired and was not freed yet is not among the floors either: the asker has to be told.
@@ -84,7 +83,7 @@ impl Shard {
                 || keys.len() >= MAX_PAGE_KEYS.min(self.batch as usize)
                 || bytes >= MAX_PAGE_BYTES
             {
-                return (keys, Some(KEYS.saturating_add(next)));
+                return (keys, Some(next));
             }
             place = next;
         }

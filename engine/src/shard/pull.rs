@@ -1,9 +1,9 @@
 //! Making up for what was missed: a pull from one replica, page by page, key by key.
 //!
-//! A page says what the other has seen go and which newer keys it has. What it has seen go is compared with what this
-//! node holds, and every key that is in question, here or there, is settled by asking all replicas of it that are
-//! alive: `vouch.rs` judges their answers. Reads of the lanes ask them too until the pull is done, so nothing waits for
-//! it.
+//! Pages say which newer keys the other has, and then what it has seen go: what goes while they are being listed is
+//! among it. What it has seen go is compared with what this node holds, and every key that is in question, here or
+//! there, is settled by asking all replicas of it that are alive: `vouch.rs` judges their answers. Reads of the lanes
+//! ask them too until the pull is done, so nothing waits for it.
 //!
 //! A pull that is out of date, because one of the two was away once more, is forgotten with all that it had under way:
 //! nothing that was learned before counts afterwards.
@@ -16,7 +16,6 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::gather::{Only, Purpose};
-use super::listing::KEYS;
 use super::sources::Call;
 use super::{Pending, Shard, Work, others};
 use crate::effect::{Event, Outbox};
@@ -166,7 +165,7 @@ impl Shard {
             self.floors.raise(*slot, version.preceding());
         }
         pulling.floors.extend(page.floors);
-        if pulling.comparing == Comparing::Later && page.next.is_none_or(|next| next >= KEYS) {
+        if page.next.is_none() {
             pulling.comparing = if pulling.floors.is_empty() { Comparing::Done } else { Comparing::At(0) };
             pulling.floors.sort_unstable();
         }

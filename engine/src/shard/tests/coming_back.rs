@@ -191,6 +191,41 @@ fn a_page_is_bounded_and_the_next_one_goes_on() {
 }
 
 #[test]
+fn what_goes_while_keys_are_listed_is_heard_of() {
+    let mut trio = Trio::new(Limits::default());
+    trio.shards.iter_mut().for_each(|shard| shard.in_batches_of(1));
+    let keys = keys(20, 5);
+    let write = |trio: &mut Trio, key: &Key, operation| {
+        let primary = trio.views[0].primary(key.slot()).unwrap();
+        trio.done(primary, key, operation).unwrap();
+    };
+    keys.iter().for_each(|key| write(&mut trio, key, set("old", WriteLevel::Live)));
+    let since = moment(&mut trio);
+    part(&mut trio);
+    for key in &keys {
+        let Operation::Set { value, condition, level, .. } = set("new", WriteLevel::Live) else { unreachable!() };
+        let deadline = Some(UnixMs(trio.now.unix.0 + 1_000));
+        write(&mut trio, key, Operation::Set { value, deadline, condition, level });
+    }
+    meet(&mut trio, since);
+    // A few pages come; then all the rest expires.
+    let mut pages = 0;
+    let mut later = Vec::new();
+    trio.carry(|from, to, message| {
+        pages += u32::from(to == N3 && is(message, "listed"));
+        if pages >= 8 {
+            later.push((from, to, message.clone()));
+        }
+        pages < 8
+    });
+    trio.wait(1_500);
+    trio.bus.extend(later);
+    carry_all_and_wait(&mut trio);
+    assert_eq!(keys.iter().filter(|key| trio.held(N3, key).is_some()).count(), 0);
+    check_quiet(&trio);
+}
+
+#[test]
 fn who_is_suspected_is_told_nothing() {
     let (mut trio, _, since) = away(WriteLevel::Live);
     let id = RequestId { node: N3, serial: 1 };
