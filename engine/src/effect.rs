@@ -87,6 +87,14 @@ pub enum Event {
         /// The version it had.
         version: Version,
     },
+    /// An entry that was missed was not taken in, for want of room: it stays with those who have it, unless they free it
+    /// because the slot is this node's to keep.
+    LeftOut {
+        /// The key.
+        key: Key,
+        /// The version it has there.
+        version: Version,
+    },
     /// An entry was freed because its slot is kept by other nodes now.
     Moved {
         /// The key.

@@ -247,6 +247,7 @@ fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
             Event::Rerouted { .. } => (at(node), "rerouted", None),
             Event::Rejoined => (at(node), "rejoined", None),
             Event::Mapped { .. } => (at(node), "map", None),
+            Event::LeftOut { key, .. } => (at(node), "left out", Some(key)),
             Event::Moved { key, .. } => (at(node), "moved", Some(key)),
         },
     }

@@ -38,6 +38,8 @@ struct Known {
     filled: bool,
     /// Since when it has been believed dead.
     dead: Option<Instant>,
+    /// It has been for too long: the map goes on without it.
+    given_up: bool,
 }
 
 /// A wish that nobody has repeated for so long is forgotten.
@@ -49,8 +51,16 @@ impl Editions {
     }
 
     /// What this node says of itself: its edition, and whether it knows all of its slots.
-    pub(super) fn standing(&self, view: &View) -> (Edition, bool) {
-        (view.map.edition(), self.filled == Some(view.generation))
+    pub(super) fn standing(&self, view: &View, is_alive: impl Fn(NodeId) -> bool) -> (Edition, bool) {
+        (view.map.edition(), self.is_filled(view, is_alive))
+    }
+
+    /// Does this node know all that there is of its slots? Not while it does not hear somebody who stays a member: that
+    /// one may have taken writes alone, which nobody else will have when slots that it loses are freed.
+    fn is_filled(&self, view: &View, is_alive: impl Fn(NodeId) -> bool) -> bool {
+        let others = view.map.members.iter().filter(|member| member.id != view.me);
+        let mut missing = others.filter(|member| !is_alive(member.id));
+        self.filled == Some(view.generation) && missing.all(|member| member.leaving || self.is_given_up(member.id))
     }
 
     /// The data plane has taken in the view of that generation, and is or is not in doubt about what it holds.
@@ -118,9 +128,9 @@ impl Editions {
             return None;
         }
         if view.map.phase != Phase::Steady {
-            return if self.is_through(now, view) { view.map.advanced(view.me) } else { None };
+            return if self.is_through(view) { view.map.advanced(view.me) } else { None };
         }
-        self.wishes.extend(self.to_remove(now, view).map(|wish| (wish, now)));
+        self.wishes.extend(self.to_remove(view).map(|wish| (wish, now)));
         // A wish that cannot be granted any more is dropped; whoever made it asks again and is told why.
         while let Some((wish, _)) = self.wishes.front() {
             if let Ok(Some(next)) = view.map.with(wish, view.me) {
@@ -132,28 +142,27 @@ impl Editions {
     }
 
     /// Have all done what the phase is for?
-    fn is_through(&self, now: Instant, view: &View) -> bool {
+    fn is_through(&self, view: &View) -> bool {
         let edition = view.map.edition();
         let done = |known: &Known| known.edition >= edition && (known.filled || known.edition > edition);
-        let mine = self.filled == Some(view.generation);
+        let mine = self.is_filled(view, |node| view.is_alive(node));
         let others = view.map.members.iter().filter(|member| member.id != view.me);
         let through = |member: &crate::view::Member| match view.is_alive(member.id) {
             true => self.find(member.id).is_some_and(done),
-            false => member.leaving || self.is_given_up(now, member.id),
+            false => member.leaving || self.is_given_up(member.id),
         };
         mine && others.into_iter().all(through) && view.can_move()
     }
 
     /// The first member that has been away for too long, as a wish.
-    fn to_remove(&self, now: Instant, view: &View) -> Option<Wish> {
-        let gone = |member: &&crate::view::Member| !member.leaving && self.is_given_up(now, member.id);
+    fn to_remove(&self, view: &View) -> Option<Wish> {
+        let gone = |member: &&crate::view::Member| !member.leaving && self.is_given_up(member.id);
         let member = view.map.members.iter().filter(|member| !view.is_alive(member.id)).find(gone)?;
         Some(Wish::Leave { name: member.name.clone() })
     }
 
-    fn is_given_up(&self, now: Instant, node: NodeId) -> bool {
-        let dead = self.find(node).and_then(|known| known.dead);
-        self.remove_after.is_some_and(|grace| dead.is_some_and(|since| since + grace <= now))
+    fn is_given_up(&self, node: NodeId) -> bool {
+        self.find(node).is_some_and(|known| known.given_up)
     }
 
     /// Notes who is away, and forgets who is no member.
@@ -161,8 +170,10 @@ impl Editions {
         self.members.retain(|known| view.map.member(known.id).is_some());
         for member in view.map.members.iter().filter(|member| member.id != view.me) {
             let alive = view.is_alive(member.id);
+            let grace = self.remove_after;
             let known = self.known(member.id);
             known.dead = if alive { None } else { known.dead.or(Some(now)) };
+            known.given_up = known.dead.is_some_and(|since| grace.is_some_and(|grace| since + grace <= now));
         }
     }
 
@@ -173,7 +184,7 @@ impl Editions {
 
     fn known(&mut self, id: NodeId) -> &mut Known {
         let index = self.members.binary_search_by_key(&id, |known| known.id).unwrap_or_else(|place| {
-            let known = Known { id, edition: Edition::default(), filled: false, dead: None };
+            let known = Known { id, edition: Edition::default(), filled: false, dead: None, given_up: false };
             self.members.insert(place, known);
             place
         });

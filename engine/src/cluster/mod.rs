@@ -329,8 +329,13 @@ impl Cluster {
         }
     }
 
+    /// Is that peer believed alive, whether the view says so yet or not?
+    fn believes(&self, node: NodeId) -> bool {
+        self.peers.iter().any(|peer| peer.id == node && peer.alive)
+    }
+
     fn standing(&self, index: usize) -> Standing {
-        let (edition, filled) = self.editions.standing(&self.view);
+        let (edition, filled) = self.editions.standing(&self.view, |node| self.believes(node));
         let peer = &self.peers[index];
         let over = self.swim.known(peer.id).filter(Known::is_down).map_or(0, |known| known.life).max(peer.outlived);
         Standing {

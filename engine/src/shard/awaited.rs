@@ -120,10 +120,8 @@ impl Shard {
         }
         pending.waiting.iter().for_each(|peer| self.awaited.begin(*peer));
         // In a line it had no time of its own, and now it is in none.
-        let deadline = pending.deadline;
         if held_back {
-            let wake = self.backoff(now, 0);
-            self.wake_at(serial, if deadline > now { wake.min(deadline) } else { wake });
+            self.sent_anew(now, serial);
         }
     }
 

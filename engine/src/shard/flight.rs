@@ -105,7 +105,7 @@ impl Shard {
             flight.leader = leader;
             self.flights.flights.insert(route, flight);
             // It has waited for others so far, and is due for the first time.
-            self.sent_first(time.instant, leader);
+            self.sent_anew(time.instant, leader);
             self.send_forward(time, view, leader, out);
         }
     }

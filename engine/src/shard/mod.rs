@@ -312,7 +312,7 @@ impl Shard {
     /// Has this shard done its part of the phase that the map is in? Where slots are filled, it knows all that there is
     /// of its own; where they are handed over, no write of its own is under way to their new owners.
     pub fn is_through(&self, view: &View) -> bool {
-        if view.map.phase != Phase::Handing {
+        if !self.in_doubt().is_empty() || view.map.phase != Phase::Handing {
             return self.in_doubt().is_empty();
         }
         let keeps = |slot| view.keeps(self.me, slot);
@@ -512,11 +512,12 @@ impl Shard {
         self.timers.insert((at, serial));
     }
 
-    /// A pending request that has waited for others is sent for the first time.
-    fn sent_first(&mut self, now: Instant, serial: u64) {
+    /// A pending request is sent as if for the first time: it had waited for others, or says something else now.
+    fn sent_anew(&mut self, now: Instant, serial: u64) {
         let wake = self.backoff(now, 0);
         let Some(deadline) = self.pending.get(&serial).map(|pending| pending.deadline) else { return };
-        self.wake_at(serial, wake.min(deadline));
+        // Past its deadline only the replication of a write is left, which has none.
+        self.wake_at(serial, if deadline > now { wake.min(deadline) } else { wake });
     }
 
     /// Looks at a pending request again after the next step of its backoff, and at its deadline at the latest.

@@ -80,10 +80,7 @@ impl Shard {
     fn catch_up(&mut self, now: UnixMs, key: &Key, at: Place, entry: &Entry, purpose: Use, out: &mut Outbox) {
         let Known { present, .. } = self.known(now, key, at, out);
         if purpose != Use::Client && present.is_none() && !self.has_room_for(key, entry) {
-            self.counters.left_out += 1;
-            // What it replaced may still be under way to here.
-            self.floors.raise(at.slot, entry.version.preceding());
-            return;
+            return self.leave_out(key, at, entry.version, out);
         }
         let removed = match self.put(now, key, at, entry, out) {
             Put::Stored => false,
@@ -93,13 +90,17 @@ impl Shard {
                 self.remove(now, key, at, entry.version);
                 true
             }
-            Put::TooLarge { .. } => {
-                self.floors.raise(at.slot, entry.version.preceding());
-                return;
-            }
+            Put::TooLarge { .. } => return self.leave_out(key, at, entry.version, out),
         };
         self.counters.caught_up += 1;
         out.event(|| Event::Applied { key: key.clone(), version: entry.version, removed, primary: false });
+    }
+
+    fn leave_out(&mut self, key: &Key, at: Place, version: Version, out: &mut Outbox) {
+        self.counters.left_out += 1;
+        // What it replaced may still be under way to here.
+        self.floors.raise(at.slot, version.preceding());
+        out.event(|| Event::LeftOut { key: key.clone(), version });
     }
 
     /// A full store makes room only for what was written later than what would have to go: what others use may not push

@@ -227,6 +227,8 @@ impl Shard {
             writing.lasting = u8::from(view.keeps(self.me, writing.key.slot()));
         }
         self.wait_for(time.instant, serial, targets.clone());
+        // It may have stood in a line, for the replica that has just answered: there it had no time of its own.
+        self.sent_anew(time.instant, serial);
         self.send_write(time.unix, serial, &targets, out);
         self.settle_write(view, serial, out);
     }

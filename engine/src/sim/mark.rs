@@ -91,6 +91,8 @@ pub enum Mark {
     LostToCrashes,
     /// An acknowledged write is nowhere in the end: it was evicted, expired, deleted or replaced.
     LostToRules,
+    /// An acknowledged write is nowhere in the end: its slot moved to a node that had no room for it.
+    LostToRoom,
     /// A machine became a member.
     Joined,
     /// A member left.
@@ -101,7 +103,7 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 47] = [
+    pub const ALL: [Mark; 48] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -146,6 +148,7 @@ impl Mark {
         Mark::Rejoined,
         Mark::LostToCrashes,
         Mark::LostToRules,
+        Mark::LostToRoom,
         Mark::Joined,
         Mark::Left,
         Mark::Moved,
@@ -198,6 +201,7 @@ impl Mark {
             Mark::Rejoined => "a node heard that it was given up",
             Mark::LostToCrashes => "a key died with all its holders",
             Mark::LostToRules => "a key went by the rules",
+            Mark::LostToRoom => "a key moved to where no room was",
             Mark::Joined => "a machine became a member",
             Mark::Left => "a member left",
             Mark::Moved => "slots had moved",

@@ -299,6 +299,7 @@ impl fmt::Display for Happened<'_> {
                 write!(f, "{why} {}", Text(key.as_bytes()))
             }
             Event::Unvouched { key, .. } => write!(f, "dropped {}: nobody vouches for it", Text(key.as_bytes())),
+            Event::LeftOut { key, .. } => write!(f, "left {} out: there is no room", Text(key.as_bytes())),
             Event::Moved { key, .. } => write!(f, "freed {}: others keep it now", Text(key.as_bytes())),
             Event::Reconciled { with } => write!(f, "knows again what {with} has"),
             Event::Read { key, version: Some(_) } => write!(f, "hit {}", Text(key.as_bytes())),

@@ -148,6 +148,7 @@ impl History {
             }
             Event::Applied { .. } => {}
             Event::Dropped { version, .. } => self.gone[at] = self.gone[at].max(*version),
+            Event::LeftOut { .. } => {}
             Event::Unvouched { version, .. } => {
                 self.gone[at] = self.gone[at].max(*version);
                 mark(Mark::Unvouched);

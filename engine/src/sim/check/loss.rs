@@ -1,10 +1,12 @@
 //! P2: where an acknowledged write is, and what became of it. An acknowledged version that is missing in the end is
-//! explained (every node that had it crashed, or it was evicted, expired, deleted or replaced), or the run fails.
+//! explained (every node that had it crashed; it was evicted, expired, deleted or replaced; or its slot
+//! has moved to a node that had no room for it), or the run fails.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::held;
 use crate::id::{NodeId, Version};
@@ -24,6 +26,10 @@ pub(super) struct Copies {
     gone: BTreeMap<NodeId, Version>,
     /// For each node, the highest version that it has freed because others keep the slot.
     moved: BTreeMap<NodeId, Version>,
+    /// The highest version that a node did not take in for want of room.
+    left_out: Version,
+    /// When a node crashed last that had the acknowledged version.
+    fell: Option<Instant>,
 }
 
 impl Copies {
@@ -41,7 +47,7 @@ impl Copies {
     ) -> Option<String> {
         let count = holders.len();
         if version > self.acknowledged {
-            (self.acknowledged, self.holders) = (version, holders);
+            (self.acknowledged, self.holders, self.fell) = (version, holders, None);
         }
         (count + crashed < usize::from(copies))
             .then(|| format!("{key:?} at {version} was acknowledged with {copies} copies, {count} have it"))
@@ -60,13 +66,19 @@ impl Copies {
         }
     }
 
-    /// A node has freed the key, which others keep now. The last one that had it is still asked for it.
-    pub(super) fn moved(&mut self, node: NodeId, version: Version) {
+    /// A node has freed the key, which others keep now: the change of the map was over at that moment. The last one
+    /// that had it is still asked for it, unless one that keeps it had crashed so shortly before that nobody knew.
+    pub(super) fn moved(&mut self, node: NodeId, version: Version, over: Instant) {
         let moved = self.moved.entry(node).or_default();
         *moved = (*moved).max(version);
-        if self.holders.len() > 1 {
+        if self.holders.len() > 1 || self.fell.is_some_and(|fell| fell + UNNOTICED >= over) {
             self.holders.retain(|holder| *holder != node);
         }
+    }
+
+    /// A node has no room for that version, which others have.
+    pub(super) fn left_out(&mut self, version: Version) {
+        self.left_out = self.left_out.max(version);
     }
 
     /// The highest version that node has had and let go.
@@ -75,7 +87,10 @@ impl Copies {
         of(&self.gone).max(of(&self.moved))
     }
 
-    pub(super) fn crashed(&mut self, node: NodeId) {
+    pub(super) fn crashed(&mut self, node: NodeId, at: Instant) {
+        if self.holders.contains(&node) {
+            self.fell = Some(at);
+        }
         self.holders.retain(|holder| *holder != node);
     }
 
@@ -89,12 +104,18 @@ impl Copies {
         if self.gone.values().any(|gone| *gone >= version) {
             return Ok(Some(Mark::LostToRules));
         }
+        if self.left_out >= version && self.moved.values().any(|moved| *moved >= version) {
+            return Ok(Some(Mark::LostToRoom));
+        }
         match self.holders.is_empty() {
             true => Ok(Some(Mark::LostToCrashes)),
             false => Err(format!("{key:?} at {version} is nowhere, {:?} had it, and nothing says why", self.holders)),
         }
     }
 }
+
+/// A crash is found out within that time: the default of suspicion, and what heartbeats take on bad networks.
+const UNNOTICED: Duration = Duration::from_secs(2);
 
 /// When nodes crashed last.
 #[derive(Clone, Debug, Default)]

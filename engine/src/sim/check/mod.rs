@@ -34,7 +34,7 @@ use super::clock::truth as true_time;
 use super::mark::{Mark, Marks};
 use crate::effect::Event;
 use crate::error::Failure;
-use crate::id::{NodeId, Version};
+use crate::id::{Epoch, NodeId, Version};
 use crate::map::Phase;
 use crate::node::Node;
 use crate::request::{Answer, Condition, Key, ReadLevel};
@@ -88,6 +88,8 @@ pub struct Checks {
     /// The first violations, in order; more are not kept.
     violations: Vec<Violation>,
     marks: Marks,
+    /// The latest edition of the map in which nothing moves, and when the first node held it.
+    settled: (Epoch, Instant),
     /// Some node has evicted something, or removed what had expired.
     forgetful: bool,
     /// The largest entry that any client has asked to store.
@@ -122,6 +124,7 @@ impl Checks {
             keys: BTreeMap::new(),
             violations: Vec::new(),
             marks: Marks::default(),
+            settled: (Epoch::default(), Instant(0)),
             forgetful: false,
             largest: 0,
             remembered: 0,
@@ -305,7 +308,13 @@ impl Checks {
             }
             Event::Moved { key, version } => {
                 if let Some(ledger) = self.keys.get_mut(key) {
-                    ledger.copies.moved(node, *version);
+                    ledger.copies.moved(node, *version, self.settled.1);
+                }
+            }
+            Event::LeftOut { key, version } => {
+                self.forgetful = true;
+                if let Some(ledger) = self.keys.get_mut(key) {
+                    ledger.copies.left_out(*version);
                 }
             }
             Event::Reconciled { .. } => self.marks.note(Mark::Reconciled),
@@ -313,6 +322,9 @@ impl Checks {
             Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } | Event::Rerouted { .. } => {}
             Event::Mapped { map } => {
                 if map.phase == Phase::Steady {
+                    if map.epoch > self.settled.0 {
+                        self.settled = (map.epoch, at);
+                    }
                     self.marks.note(Mark::Moved);
                 }
             }
@@ -340,7 +352,7 @@ impl Checks {
         self.calm.crashed(node, at);
         self.crashes.note(node, at);
         for ledger in self.keys.values_mut() {
-            ledger.copies.crashed(node);
+            ledger.copies.crashed(node, at);
             ledger.past.crashed(node);
         }
     }
