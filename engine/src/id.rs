@@ -29,6 +29,11 @@ pub const LANES: u16 = 64;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
+impl Epoch {
+    /// That of the map which a cluster is first started with.
+    pub const FIRST: Epoch = Epoch(1);
+}
+
 /// The position of a record in a node's log: how far it must be synced before an effect may leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lsn(pub u64);

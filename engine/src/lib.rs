@@ -37,5 +37,6 @@ pub mod cluster;
 pub mod shard;
 // rank 6
 pub mod node;
+pub mod plan;
 // rank 7
 pub mod sim;

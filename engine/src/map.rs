@@ -157,7 +157,16 @@ impl Map {
     /// The first edition: these members, by ascending id, and nothing moving.
     pub fn first(members: Vec<Member>, replicas: u8, virtual_nodes: u16) -> Map {
         let highest = members.last().map_or(NodeId(0), |member| member.id);
-        Map { epoch: Epoch(1), by: NodeId(0), boot: 0, phase: Phase::Steady, members, highest, replicas, virtual_nodes }
+        Map {
+            epoch: Epoch::FIRST,
+            by: NodeId(0),
+            boot: 0,
+            phase: Phase::Steady,
+            members,
+            highest,
+            replicas,
+            virtual_nodes,
+        }
     }
 
     /// The member of that id.

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use vitrine_engine::cluster::Cluster;
 use vitrine_engine::effect::{Effect, Event, Outbox};
 use vitrine_engine::id::NodeId;
+use vitrine_engine::map::{Refusal, Wish};
 use vitrine_engine::message::Message;
 use vitrine_engine::time::{Instant, Time};
+use vitrine_engine::view::Map;
 
-use crate::effects::Wire;
+use crate::effects::Wire as _;
 use crate::metrics::{Membership, Metrics};
+use crate::peer::Peers;
 use crate::shards::Shards;
 
 /// Messages of peers that wait for the control plane; more are dropped, and repeated by whoever sent them.
@@ -24,14 +27,24 @@ pub struct Control {
     /// Who routes by its views.
     pub shards: Arc<Shards>,
     /// Who carries its messages.
-    pub wire: Arc<dyn Wire>,
+    pub peers: Arc<Peers>,
     /// What it knows of the other members, for whoever looks.
     pub metrics: Arc<Metrics>,
     /// What peers say to it.
     pub inbox: mpsc::Receiver<(NodeId, Message)>,
+    /// What people want changed of the map, and who hears what is said to that.
+    pub wishes: mpsc::Receiver<Wished>,
+    /// The map, for whoever keeps it; `None` once this node is no member any more.
+    pub map: watch::Sender<Option<Arc<Map>>>,
     /// Turns true when every member has answered or has been given up on, and what those who answer have is known here.
     pub ready: Arc<AtomicBool>,
 }
+
+/// A change of the map that somebody wants, and where it is said that it cannot be.
+pub type Wished = (Wish, oneshot::Sender<Result<(), Refusal>>);
+
+/// Wishes that wait for the control plane; more are turned away.
+pub const WISHES: usize = 64;
 
 /// What the task remembers between two rounds, for the log and for readiness.
 #[derive(Default)]
@@ -47,6 +60,7 @@ impl Control {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut outbox = Outbox::watching();
         let mut reconciling = Reconciling::default();
+        self.peers.follow(&self.cluster.view().map);
         loop {
             let now = self.shards.now();
             let shards = Arc::clone(&self.shards);
@@ -60,7 +74,15 @@ impl Control {
             tokio::select! {
                 // A node without peers has nobody who could say anything; the rest goes on all the same.
                 Some((from, message)) = self.inbox.recv() => {
-                    self.cluster.receive(self.shards.now(), from, &message, &mut outbox);
+                    let (now, member) = (self.shards.now(), self.cluster.view().member(from).is_some());
+                    match member {
+                        true => self.cluster.receive(now, from, &message, &mut outbox),
+                        false => self.cluster.receive_from_stranger(now, from, &message, &mut outbox),
+                    }
+                }
+                Some((wish, answer)) = self.wishes.recv() => {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(self.cluster.wish(self.shards.now(), wish));
                 }
                 () = tokio::time::sleep(pause) => {}
                 () = shards.resolved() => {}
@@ -97,7 +119,7 @@ impl Control {
         let known = self.metrics.membership.load();
         let moved = !Arc::ptr_eq(&known.routes, routes);
         if moved {
-            self.wire.reroute(routes);
+            self.peers.reroute(routes);
         }
         if moved || known.counters != counters {
             self.metrics.membership.store(Arc::new(Membership { routes: Arc::clone(routes), counters }));
@@ -112,17 +134,31 @@ impl Control {
                 Event::Rerouted { member, through: None } => {
                     tracing::info!(%member, "nobody passes on to a member any more");
                 }
+                Event::Mapped { map } => {
+                    let (epoch, members) = (map.epoch.0, map.members.len());
+                    tracing::info!(epoch, phase = %map.phase, members, "the map has changed");
+                }
                 Event::Rejoined => tracing::warn!("others had given up this node: it is back, and asks what it missed"),
                 _ => {}
             }
         }
+        let map = &self.cluster.view().map;
+        let same = self.map.borrow().as_ref().is_some_and(|known| Arc::ptr_eq(known, map));
+        if !same && !self.cluster.is_expelled() {
+            // Whom it is about to speak to is dialled before that.
+            self.peers.follow(map);
+            self.map.send_replace(Some(Arc::clone(map)));
+        }
         for effect in outbox.effects.drain(..) {
             match effect {
-                Effect::Send { to, message, .. } => self.wire.send(to, message),
+                Effect::Send { to, message, .. } => self.peers.send(to, map.epoch, message),
                 Effect::Publish(view) => self.shards.publish(&view),
                 // It has no clients.
                 Effect::Reply { .. } => {}
             }
+        }
+        if self.cluster.is_expelled() {
+            self.map.send_replace(None);
         }
     }
 }

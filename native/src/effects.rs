@@ -10,15 +10,15 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use vitrine_engine::cluster::Routes;
 use vitrine_engine::effect::{Effect, Outbox};
-use vitrine_engine::id::{ClientToken, NodeId};
+use vitrine_engine::id::{ClientToken, Epoch, NodeId};
 use vitrine_engine::message::Message;
 use vitrine_engine::request::Outcome;
 use vitrine_engine::view::View;
 
 /// Whoever carries messages to peers. It may drop them: whoever sent one repeats it.
 pub trait Wire: Send + Sync {
-    /// Takes a message for a peer, without waiting.
-    fn send(&self, to: NodeId, message: Message);
+    /// Takes a message for a peer, which was made under the map of that epoch, without waiting.
+    fn send(&self, to: NodeId, epoch: Epoch, message: Message);
 
     /// Sends by these ways from now on.
     fn reroute(&self, routes: &Arc<Routes>);
@@ -82,12 +82,13 @@ impl Effects {
         }
     }
 
-    /// Performs what was gathered, in order, and leaves the outbox empty. Gives back the last view to publish.
-    pub fn perform(&self, outbox: &mut Outbox) -> Option<Arc<View>> {
+    /// Performs what was gathered under the map of that epoch, in order, and leaves the outbox empty. Gives back the
+    /// last view to publish.
+    pub fn perform(&self, epoch: Epoch, outbox: &mut Outbox) -> Option<Arc<View>> {
         let mut publish = None;
         for effect in outbox.effects.drain(..) {
             match effect {
-                Effect::Send { to, message, .. } => self.wire.send(to, message),
+                Effect::Send { to, message, .. } => self.wire.send(to, epoch, message),
                 Effect::Reply { client, outcome, by, .. } => {
                     let waiting = self.part(client).lock().remove(&client);
                     // A client that went away has nobody who listens: that is its right.

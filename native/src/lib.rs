@@ -3,14 +3,17 @@
 // A server with deliberate mistakes in it would be a bad joke.
 const _: () = assert!(!vitrine_engine::mutant::MUTANTS, "the server is not built with the engine's feature `mutants`");
 
+pub mod boot;
 pub mod cli;
 pub mod clock;
 pub mod control;
+pub mod durable;
 pub mod effects;
 pub mod http;
 pub mod load;
 pub mod logs;
 pub mod majority;
+pub mod map_file;
 pub mod members;
 pub mod metrics;
 pub mod peer;

@@ -56,13 +56,18 @@ pub fn map(seats: &[Seat], me: &str, replicas: u8, virtual_nodes: u16) -> Result
         let names = members.iter().map(|m| m.name.clone()).collect::<Vec<_>>().join(", ");
         return Err(MembersError::NotIn { name: me.to_owned(), names });
     };
-    let replicas = replicas.min(u8::try_from(members.len()).unwrap_or(u8::MAX));
     Ok((Arc::new(Map::first(members, replicas, virtual_nodes)), id))
 }
 
 /// True for what may be a node's name: 1 to 64 letters, digits, `-`, `_` and `.`, for logs and headers.
 pub fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+/// True for what may be a host: a DNS name or an address, IPv6 in brackets.
+pub fn is_host(text: &str) -> bool {
+    let bracketed = text.starts_with('[') && text.ends_with(']');
+    !text.is_empty() && text.len() <= 200 && (bracketed || !text.contains(':')) && !text.contains(['@', '/', ' ', ','])
 }
 
 /// What is wrong with a member list.
@@ -126,11 +131,9 @@ fn seat(entry: &str) -> Result<Seat, MembersError> {
     let (name, address) = entry.split_once('=').ok_or_else(form)?;
     let (host_and_peer, http_port) = address.rsplit_once('@').ok_or_else(form)?;
     let (host, peer_port) = host_and_peer.rsplit_once(':').ok_or_else(form)?;
-    let bracketed = host.starts_with('[') && host.ends_with(']');
-    let host_is_fine = !host.is_empty() && (bracketed || !host.contains(':')) && !host.contains(['@', '/', ' ']);
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port != 0);
     match (port(peer_port), port(http_port)) {
-        (Some(peer_port), Some(http_port)) if is_name(name) && host_is_fine => {
+        (Some(peer_port), Some(http_port)) if is_name(name) && is_host(host) => {
             Ok(Seat { name: name.to_owned(), host: host.to_owned(), peer_port, http_port })
         }
         _ => Err(form()),
@@ -153,7 +156,7 @@ mod tests {
             };
             assert_eq!(seen, expected, "{text:?}");
         };
-        check("n1=a:7000@8000", "n1 of n1=n1 copies 1");
+        check("n1=a:7000@8000", "n1 of n1=n1 copies 2");
         check("n10=c:1@2,n2=b:1@2, n1=[::1]:1@2", "n1 of n1=n1 n2=n2 n3=n10 copies 2");
         check("n2=a:1@2", "this node is called `n1`, which is not in the member list (n2)");
         check("n1=a:1@2,n1=b:1@2", "the member `n1` is in the list twice");

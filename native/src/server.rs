@@ -16,11 +16,13 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use vitrine_engine::cluster::{Cluster, Heartbeat};
 use vitrine_engine::id::NodeId;
 use vitrine_engine::message::{Envelope, Message};
+use vitrine_engine::view::Map;
 
 use crate::clock::{Clock as _, SystemClock};
-use crate::control::{Control, INBOX};
+use crate::control::{Control, INBOX, WISHES};
 use crate::effects::Wire;
 use crate::http::{self, Front, FrontConfig};
+use crate::map_file::MapFile;
 use crate::metrics::Metrics;
 use crate::peer::{self, Identity, Peers};
 use crate::settings::Settings;
@@ -33,6 +35,7 @@ pub struct Server {
     http: SocketAddr,
     peer: Option<SocketAddr>,
     shards: Arc<Shards>,
+    map: watch::Receiver<Option<Arc<Map>>>,
     /// True: take no new work, and finish what runs.
     stop: watch::Sender<bool>,
     /// True: end now.
@@ -66,17 +69,47 @@ pub enum StartError {
     },
 }
 
-impl Server {
-    /// Starts a node and returns once it listens.
-    pub fn start(settings: &Settings) -> Result<Server, StartError> {
+/// The ports of a node that is about to start.
+pub struct Listeners {
+    http_listener: TcpListener,
+    peer_listener: Option<TcpListener>,
+    /// Where HTTP is served.
+    pub http: SocketAddr,
+    /// Where peers connect.
+    pub peer: Option<SocketAddr>,
+}
+
+impl Listeners {
+    /// Takes the ports.
+    pub fn bind(settings: &Settings) -> Result<Listeners, StartError> {
         let http_listener = bind("HTTP", SocketAddr::new(settings.host, settings.port))?;
-        let peer_listener = match settings.map.members.len() {
-            1 => None,
-            _ => Some(bind("peers", SocketAddr::new(settings.host, settings.peer_port))?),
+        let peer_listener = match bind("peers", SocketAddr::new(settings.host, settings.peer_port)) {
+            Ok(listener) => Some(listener),
+            Err(StartError::Bind { address, source, .. }) if settings.any_peer_port => {
+                tracing::warn!(%address, error = %source, "no port for peers: no other node can join this one");
+                None
+            }
+            Err(error) => return Err(error),
         };
         let address = |listener: &TcpListener| listener.local_addr().map_err(system("reading a bound address"));
         let http = address(&http_listener)?;
         let peer = peer_listener.as_ref().map(address).transpose()?;
+        Ok(Listeners { http_listener, peer_listener, http, peer })
+    }
+}
+
+impl Server {
+    /// Starts a node with the map of its settings, and returns once it listens.
+    pub fn start(settings: &Settings) -> Result<Server, StartError> {
+        let listeners = Listeners::bind(settings)?;
+        let mut settings = settings.clone();
+        settings.listens_at(listeners.http.port(), listeners.peer.map(|address| address.port()));
+        Server::start_on(listeners, &settings)
+    }
+
+    /// Starts a node at those ports.
+    pub fn start_on(listeners: Listeners, settings: &Settings) -> Result<Server, StartError> {
+        let Listeners { http_listener, peer_listener, http, peer } = listeners;
 
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|e| system("drawing random numbers")(io::Error::other(e)))?;
@@ -85,9 +118,12 @@ impl Server {
         let clock = Arc::new(SystemClock::start());
         let metrics = Arc::new(Metrics::new(settings.workers));
         let identity = Arc::new(Identity::new(settings.me, &settings.cluster_name, &settings.map));
-        let peers = Arc::new(Peers::new(Arc::clone(&identity), &settings.map, Arc::clone(&metrics)));
+        let peers = Arc::new(Peers::new(Arc::clone(&identity), Arc::clone(&metrics)));
         let wire = Arc::clone(&peers) as Arc<dyn Wire>;
-        let cluster = Cluster::new(settings.me, Arc::clone(&settings.map), Heartbeat::default(), draw(0), clock.now());
+        let heartbeat = Heartbeat { remove_after: settings.remove_after, ..Heartbeat::default() };
+        let cluster = Cluster::new(settings.me, Arc::clone(&settings.map), heartbeat, draw(0), clock.now());
+        let (wishes, wished) = mpsc::channel(WISHES);
+        let (map, follow_map) = watch::channel(Some(Arc::clone(&settings.map)));
         let config = ShardsConfig {
             entries: settings.capacity,
             bytes: settings.memory,
@@ -114,6 +150,8 @@ impl Server {
                 boot: draw(0) as u32,
                 ready: Arc::clone(&ready),
                 cluster_name: settings.cluster_name.clone(),
+                wishes,
+                has_peers: peer.is_some(),
             },
         ));
 
@@ -125,9 +163,18 @@ impl Server {
         let workers: Vec<Handle> = runtimes.iter().map(|runtime| runtime.handle().clone()).collect();
 
         let (sender, inbox) = mpsc::channel(INBOX);
-        let control =
-            Control { cluster, shards: Arc::clone(&shards), wire, metrics: Arc::clone(&metrics), inbox, ready };
+        let control = Control {
+            cluster,
+            shards: Arc::clone(&shards),
+            peers: Arc::clone(&peers),
+            metrics: Arc::clone(&metrics),
+            inbox,
+            wishes: wished,
+            map,
+            ready,
+        };
         let deliver = deliver(Arc::clone(&shards), sender);
+        peers.listen(Arc::clone(&deliver));
         {
             // Sockets belong to the runtime they are made in: the first worker's.
             let _first = workers[0].enter();
@@ -151,7 +198,10 @@ impl Server {
                     deliver,
                     ending.clone(),
                 ));
-                peers.run(&ending);
+            }
+            if settings.data.is_dir() {
+                let file = MapFile::new(&settings.data, settings.name(), &settings.cluster_name);
+                workers[0].spawn(keep(file, follow_map.clone()));
             }
         }
         let threads = runtimes.into_iter().enumerate().map(|(index, runtime)| {
@@ -164,7 +214,16 @@ impl Server {
         });
         let threads = threads.collect::<Result<Vec<_>, _>>().map_err(system("starting a thread"))?;
         let (max_connections, stop_timeout) = (settings.max_connections, settings.stop_timeout);
-        Ok(Server { http, peer, shards, stop, end, connections, max_connections, threads, stop_timeout })
+        let map = follow_map;
+        Ok(Server { http, peer, shards, map, stop, end, connections, max_connections, threads, stop_timeout })
+    }
+
+    /// Waits until this node is no member any more.
+    pub async fn left(&self) {
+        // An error is the control plane's end: then it is stopped anyway, and nobody waits.
+        if self.map.clone().wait_for(Option::is_none).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Where HTTP is served.
@@ -297,6 +356,21 @@ fn deliver(shards: Arc<Shards>, control: mpsc::Sender<(NodeId, Message)>) -> pee
         // A full inbox drops: whoever sent it repeats it.
         None => drop(control.try_send((from, message))),
     })
+}
+
+/// Keeps each map on disk, and forgets it when this node is no member any more.
+async fn keep(file: MapFile, mut map: watch::Receiver<Option<Arc<Map>>>) {
+    while map.changed().await.is_ok() {
+        let latest = map.borrow_and_update().clone();
+        let file = file.clone();
+        let kept = tokio::task::spawn_blocking(move || match latest {
+            Some(map) => file.keep(&map),
+            None => file.forget(),
+        });
+        if let Ok(Err(error)) = kept.await {
+            tracing::error!(%error, "the map cannot be kept: this node starts from an older one next time");
+        }
+    }
 }
 
 /// Where the node has a folder for data, it starts above every version that it may have given before.

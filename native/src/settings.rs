@@ -15,6 +15,7 @@ use vitrine_engine::id::NodeId;
 use vitrine_engine::limits;
 use vitrine_engine::view::Map;
 
+use crate::load::Origin as Server;
 use crate::members::{self, Seat};
 use crate::span;
 
@@ -29,10 +30,24 @@ pub struct Settings {
     pub peer_port: u16,
     /// Both nodes of a connection must have the same.
     pub cluster_name: String,
-    /// The members and their addresses.
+    /// The members and their addresses: those of the list, until [`crate::boot`] knows better.
     pub map: Arc<Map>,
     /// This node's number in the map.
     pub me: NodeId,
+    /// Nodes of the cluster that this one wants to be a member of, as URLs; none when it begins with the list.
+    pub join: Vec<Server>,
+    /// The host that other nodes and clients reach this one by, where no list says it.
+    pub advertise: String,
+    /// The share of the slots that it asks for when it joins.
+    pub weight: u32,
+    /// Where it stands, when it joins: replicas of a slot are kept in different zones.
+    pub zone: String,
+    /// A member that has been away for so long is removed; `None` leaves that to a person.
+    pub remove_after: Option<Duration>,
+    /// There is no list: nobody has said where others reach this node.
+    pub lone: bool,
+    /// Nor at which port peers do: one that is taken is no reason not to start.
+    pub any_peer_port: bool,
     /// The most entries; `None` is bounded by memory alone.
     pub capacity: Option<u64>,
     /// The most accounted bytes.
@@ -134,10 +149,35 @@ impl Settings {
                 seats
             }
         };
+        let host: IpAddr = layers.parse("host", |t| if t == "localhost" { "127.0.0.1" } else { t }.parse().ok())?;
+        let join = layers.parse("join", |t| {
+            let urls = t.split(',').map(str::trim).filter(|url| !url.is_empty());
+            urls.map(|url| url.parse().ok()).collect::<Option<Vec<Server>>>()
+        })?;
+        if !join.is_empty() && !layers.is_default("members") {
+            let detail = "--members and --join exclude each other: a node that joins learns who the members are";
+            return Err(layers.error("join", Some(detail.to_owned())));
+        }
         let (map, me) = members::map(&seats, &name, replicas, virtual_nodes)
             .map_err(|e| layers.error("members", Some(e.to_string())))?;
         Ok(Settings {
-            host: layers.parse("host", |t| if t == "localhost" { "127.0.0.1" } else { t }.parse().ok())?,
+            host,
+            lone: layers.is_default("members"),
+            any_peer_port: layers.is_default("peer-port") && layers.is_default("members") && join.is_empty(),
+            join,
+            advertise: layers.parse("advertise", |t| match t {
+                // Peers on this machine reach it so; whoever is elsewhere has to be told a name.
+                "auto" if host.is_unspecified() => Some("127.0.0.1".to_owned()),
+                "auto" if host.is_ipv6() => Some(format!("[{host}]")),
+                "auto" => Some(host.to_string()),
+                t => members::is_host(t).then(|| t.to_owned()),
+            })?,
+            weight: layers.parse("weight", |t| t.parse().ok().filter(|n| (1..=limits::MAX_WEIGHT).contains(n)))?,
+            zone: layers.parse("zone", |t| (t.is_empty() || members::is_name(t)).then(|| t.to_owned()))?,
+            remove_after: layers.parse("remove-after", |t| match t {
+                "never" => Some(None),
+                t => span::parse(t).filter(|span| *span >= SHORTEST_GRACE).map(Some),
+            })?,
             port,
             peer_port,
             cluster_name: layers.parse("cluster-name", |t| members::is_name(t).then(|| t.to_owned()))?,
@@ -172,6 +212,25 @@ impl Settings {
             body_timeout: layers.parse("body-timeout", span::parse)?,
             stop_timeout: layers.parse("stop-timeout", span::parse)?,
         })
+    }
+
+    /// Begins with that map; false, and nothing changed, when this node is not in it.
+    pub fn stands_in(&mut self, map: &Arc<Map>) -> bool {
+        let Some(me) = map.named(self.name()).map(|member| member.id) else { return false };
+        (self.map, self.me) = (Arc::clone(map), me);
+        true
+    }
+
+    /// Its ports, once they are bound. Where no list says where others reach this node, they do so there.
+    pub fn listens_at(&mut self, http: u16, peer: Option<u16>) {
+        if self.lone {
+            let mut map = Map::clone(&self.map);
+            for member in map.members.iter_mut().filter(|member| member.id == self.me) {
+                member.http_address = format!("{}:{http}", self.advertise);
+                member.peer_address = peer.map_or(String::new(), |port| format!("{}:{port}", self.advertise));
+            }
+            self.map = Arc::new(map);
+        }
     }
 
     /// This node's name.
@@ -326,6 +385,9 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
+/// A member that is away for less may only be restarting.
+const SHORTEST_GRACE: Duration = Duration::from_secs(10);
+
 /// Every setting of a node.
 pub const TABLE: &[Setting] = &[
     Setting {
@@ -362,6 +424,41 @@ pub const TABLE: &[Setting] = &[
         default: "",
         takes: "NAME=HOST:PEERPORT@HTTPPORT, comma-separated, each name once, this node among them",
         help: "All members of the cluster, the same list on each: n1=HOST:PEERPORT@HTTPPORT,n2=…",
+    },
+    Setting {
+        name: "join",
+        value: "URLS",
+        default: "",
+        takes: "URLs of nodes of the cluster, comma-separated, such as http://10.0.0.1:8000",
+        help: "Become a member of a running cluster, by any of its nodes; instead of --members",
+    },
+    Setting {
+        name: "advertise",
+        value: "HOST",
+        default: "auto",
+        takes: "a DNS name or an address (IPv6 in brackets), or `auto` for that of --host",
+        help: "Host that the other nodes reach this one by, when it joins or others join it",
+    },
+    Setting {
+        name: "weight",
+        value: "N",
+        default: "1",
+        takes: "a number, 1 to 1000",
+        help: "Share of the slots that it asks for when it joins, beside members of weight 1",
+    },
+    Setting {
+        name: "zone",
+        value: "NAME",
+        default: "",
+        takes: "up to 64 letters, digits, '-', '_' or '.'",
+        help: "Where it stands, when it joins: a rack, a data centre",
+    },
+    Setting {
+        name: "remove-after",
+        value: "SPAN",
+        default: "never",
+        takes: "a span of at least 10s, such as 10m, or `never`",
+        help: "Remove a member that has been away for so long; the same on each member",
     },
     Setting {
         name: "cluster-name",

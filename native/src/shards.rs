@@ -401,7 +401,7 @@ impl Shards {
     /// Acts under the stripe's lock, then performs what was gathered after it.
     fn locked<T>(&self, stripe: &Stripe, act: impl FnOnce(&mut Locked, &mut Outbox) -> T) -> T {
         let mut outbox = OUTBOX.take();
-        let answer = {
+        let (answer, epoch) = {
             let mut guard = stripe.locked.lock();
             let answer = act(&mut guard, &mut outbox);
             let wake = guard.shard.next_wake().map_or(u64::MAX, |instant| instant.0);
@@ -412,9 +412,9 @@ impl Shards {
             if stripe.doubt.swap(doubt, Ordering::AcqRel) != doubt && doubt == 0 {
                 self.resolved.notify_one();
             }
-            answer
+            (answer, guard.view.map.epoch)
         };
-        self.effects.perform(&mut outbox);
+        self.effects.perform(epoch, &mut outbox);
         OUTBOX.set(outbox);
         answer
     }

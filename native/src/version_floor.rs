@@ -7,14 +7,15 @@
 //! file, or cannot be written, costs availability nothing: the node says so, and goes on with what it has in memory.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vitrine_engine::id::{NodeId, Version};
 use vitrine_engine::limits;
 use vitrine_engine::time::UnixMs;
+
+use crate::durable;
 
 /// The file of one node.
 #[derive(Clone, Debug)]
@@ -89,14 +90,7 @@ impl VersionFloor {
 
     /// Puts a higher floor on disk. When this returns, it is there also after a power cut.
     pub fn write(&mut self, floor: Version) -> io::Result<()> {
-        let temporary = self.path.with_extension("version-floor.new");
-        let mut file = File::create(&temporary)?;
-        file.write_all(print(floor).as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, &self.path)?;
-        if let Some(folder) = self.path.parent() {
-            File::open(folder)?.sync_all()?;
-        }
+        durable::replace(&self.path, print(floor).as_bytes())?;
         self.floor = floor;
         Ok(())
     }

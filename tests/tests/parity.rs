@@ -65,7 +65,7 @@ struct Recorder {
 }
 
 impl Wire for Recorder {
-    fn send(&self, to: NodeId, message: Message) {
+    fn send(&self, to: NodeId, _: Epoch, message: Message) {
         self.sent.lock().expect("one thread").push_back((self.from, to, message));
     }
 

@@ -39,7 +39,7 @@ struct Native {
 struct Caught(Mutex<Vec<(NodeId, Message)>>);
 
 impl Wire for Caught {
-    fn send(&self, to: NodeId, message: Message) {
+    fn send(&self, to: NodeId, _: Epoch, message: Message) {
         self.0.lock().unwrap().push((to, message));
     }
 

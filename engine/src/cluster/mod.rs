@@ -276,7 +276,7 @@ impl Cluster {
     fn adopt(&mut self, now: Instant, map: &Arc<Map>, out: &mut Outbox) {
         let before = Arc::clone(&self.view.map);
         let same = (map.replicas, map.virtual_nodes) == (before.replicas, before.virtual_nodes);
-        if !same || !map.replaces(&before) || map.flaw().is_some() {
+        if self.expelled || !same || !map.replaces(&before) || map.flaw().is_some() {
             return;
         }
         // Whoever is not in it any more is told as well.

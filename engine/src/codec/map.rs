@@ -4,11 +4,36 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use super::bytes::{DecodeError, Reader, Sink, Wire};
 use crate::id::Epoch;
 use crate::limits;
 use crate::map::{Map, Member, Phase, Wish};
 use crate::message::Edition;
+
+/// A map by itself, as nodes keep it and hand it to those who join: the format version, then the map.
+pub fn encode(map: &Arc<Map>) -> Vec<u8> {
+    let mut out = Vec::new();
+    FORMAT.put(&mut out);
+    map.put(&mut out);
+    out
+}
+
+/// Reads such a map. It has no flaw when it is read.
+pub fn decode(bytes: Bytes) -> Result<Arc<Map>, DecodeError> {
+    let mut from = Reader::new(bytes);
+    let version: u8 = from.take("format version")?;
+    if version != FORMAT {
+        return Err(DecodeError::Format { version, known: FORMAT });
+    }
+    let map = from.take("map")?;
+    from.finish()?;
+    Ok(map)
+}
+
+/// The version of the format of a map by itself.
+const FORMAT: u8 = 1;
 
 /// The length, 8 bits, then the bytes, which are UTF-8.
 impl Wire for String {

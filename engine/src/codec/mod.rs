@@ -6,6 +6,6 @@
 
 pub mod bytes;
 mod fields;
-mod map;
+pub mod map;
 pub mod peer;
 mod request;

@@ -135,7 +135,8 @@ fn key() -> Arg {
     Arg::new("KEY").required(true).help("The key")
 }
 
-fn url() -> Arg {
+/// The flag that says which node is asked.
+pub(super) fn url() -> Arg {
     Arg::new("url")
         .long("url")
         .value_name("URL")
@@ -144,7 +145,8 @@ fn url() -> Arg {
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8000";
 
-fn address(matches: &ArgMatches) -> String {
+/// That node's URL.
+pub(super) fn address(matches: &ArgMatches) -> String {
     let flag = matches.get_one::<String>("url").cloned();
     flag.or_else(|| std::env::var("VITRINE_URL").ok()).unwrap_or_else(|| DEFAULT_URL.to_owned())
 }

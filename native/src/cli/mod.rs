@@ -4,6 +4,7 @@
 
 pub mod bench;
 mod client;
+mod cluster;
 mod demo;
 pub mod replay;
 mod serve;
@@ -54,6 +55,7 @@ fn run(matches: &ArgMatches) -> Result<(), Failed> {
         Some(("set", matches)) => client::set(matches),
         Some(("del", matches)) => client::del(matches),
         Some(("health", matches)) => client::health(matches),
+        Some(("cluster", matches)) => cluster::run(matches),
         Some(("replay", matches)) => {
             let args = parsed::<replay::ReplayArgs>(matches)?;
             replay::run(&args).map_err(|error| Failed::of(error.status(), error.to_string()))
@@ -80,6 +82,7 @@ fn command() -> clap::Command {
         .subcommand(client::set_command())
         .subcommand(client::del_command())
         .subcommand(client::health_command())
+        .subcommand(cluster::command())
         .subcommand(replay::ReplayArgs::augment_args(
             clap::Command::new("replay")
                 .about("Replay a request trace, here or against running servers, and count its hits and misses"),

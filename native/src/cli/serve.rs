@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{Failed, failed};
+use crate::boot;
 use crate::logs;
-use crate::server::Server;
+use crate::server::{Listeners, Server};
 use crate::settings::{Layers, Settings, TABLE, environment_name};
 
 /// What can be typed: a flag for each setting of the table.
@@ -76,7 +77,26 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
     // One signal is awaited on this thread; the node has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let signals = runtime.block_on(async { Signals::listen() }).map_err(failed)?;
-    let server = Server::start(&settings).map_err(failed)?;
+    let mut signals = signals;
+    let listeners = Listeners::bind(&settings).map_err(failed)?;
+    if !settings.join.is_empty() {
+        tracing::info!(node = settings.name(), "asking to join the cluster");
+    }
+    let (http, peer) = (listeners.http, listeners.peer);
+    let entered = runtime.block_on(async {
+        tokio::select! {
+            entered = boot::enter(settings, http, peer) => Ok(entered),
+            signal = signals.next() => Err(signal),
+        }
+    });
+    let settings = match entered {
+        Ok(entered) => entered.map_err(failed)?,
+        Err(signal) => {
+            tracing::info!(signal, "stopped before it was a member");
+            return Ok(());
+        }
+    };
+    let server = Server::start_on(listeners, &settings).map_err(failed)?;
     tracing::info!(
         node = settings.name(),
         http = %server.http_address(),
@@ -90,8 +110,16 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
         version = env!("CARGO_PKG_VERSION"),
         "serving"
     );
-    let signal = runtime.block_on(signals.next());
-    tracing::info!(signal, "stopping: no new connections, what runs is finished");
+    let signal = runtime.block_on(async {
+        tokio::select! {
+            signal = signals.next() => Some(signal),
+            () = server.left() => None,
+        }
+    });
+    match signal {
+        Some(signal) => tracing::info!(signal, "stopping: no new connections, what runs is finished"),
+        None => tracing::info!("this node is no member any more: its slots are kept by others; stopping"),
+    }
     if server.stop() {
         tracing::info!("stopped");
     } else {
@@ -151,7 +179,7 @@ impl Signals {
     }
 
     #[cfg(unix)]
-    async fn next(mut self) -> &'static str {
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
@@ -159,7 +187,7 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    async fn next(self) -> &'static str {
+    async fn next(&mut self) -> &'static str {
         let _ = tokio::signal::ctrl_c().await;
         "ctrl-c"
     }

@@ -18,13 +18,14 @@ use hyper::header::{self, HeaderValue};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use vitrine_engine::error::Failure;
 use vitrine_engine::hash;
 use vitrine_engine::id::{NodeId, Slot};
 use vitrine_engine::request::{self as ask, Key};
 use vitrine_engine::time::Time;
 
+use crate::control::Wished;
 use crate::effects::Reply;
 use crate::metrics::{Command, Metrics};
 use crate::shards::{Shards, Submitted};
@@ -34,6 +35,7 @@ mod body;
 mod entries;
 mod fast_path;
 mod head_timer;
+mod members;
 mod plain;
 mod problem;
 pub mod query;
@@ -68,6 +70,8 @@ pub struct Front {
     pub max_snapshot: u64,
     ready: Arc<AtomicBool>,
     cluster_name: String,
+    wishes: mpsc::Sender<Wished>,
+    has_peers: bool,
     intake: body::Intake,
     me: NodeId,
     names: Vec<(NodeId, HeaderValue)>,
@@ -98,6 +102,10 @@ pub struct FrontConfig {
     pub ready: Arc<AtomicBool>,
     /// For whoever asks.
     pub cluster_name: String,
+    /// Where changes of the map are asked for.
+    pub wishes: mpsc::Sender<Wished>,
+    /// This node has a port for other members.
+    pub has_peers: bool,
 }
 
 impl Front {
@@ -126,6 +134,8 @@ impl Front {
             boot: config.boot,
             ready: config.ready,
             cluster_name: config.cluster_name,
+            wishes: config.wishes,
+            has_peers: config.has_peers,
         }
     }
 
@@ -150,7 +160,9 @@ impl Front {
 
     fn name(&self, node: NodeId) -> HeaderValue {
         let found = self.names.binary_search_by_key(&node, |(id, _)| *id).map(|index| self.names[index].1.clone());
-        found.unwrap_or(HeaderValue::from_static("?"))
+        // Members may have come since.
+        let joined = || HeaderValue::from_str(&self.shards.view().member(node)?.name).ok();
+        found.or_else(|_| joined().ok_or(())).unwrap_or(HeaderValue::from_static("?"))
     }
 }
 
@@ -205,6 +217,9 @@ enum Route {
     Health,
     Ready,
     Cluster,
+    Members,
+    Member,
+    Plan,
     Metrics,
     Page,
     PageFolder,
@@ -223,6 +238,9 @@ static ROUTES: LazyLock<matchit::Router<Route>> = LazyLock::new(|| {
         ("/v1/explain/", Route::Explain),
         ("/v1/explain/{key}", Route::Explain),
         ("/v1/cluster", Route::Cluster),
+        ("/v1/cluster/members", Route::Members),
+        ("/v1/cluster/members/{name}", Route::Member),
+        ("/v1/cluster/plan", Route::Plan),
         ("/healthz", Route::Health),
         ("/readyz", Route::Ready),
         ("/metrics", Route::Metrics),
@@ -282,6 +300,8 @@ enum Work {
     Entry(Key),
     Explain(Key),
     Plain(plain::Action),
+    Members,
+    Member(String),
 }
 
 struct Seen {
@@ -358,11 +378,20 @@ impl Service<Request<Incoming>> for Connection {
                 Err(problem) => self.done(call, Err(problem)),
             },
             Route::Plain(action) => self.wait(call, Work::Plain(action), request),
+            Route::Members => self.wait(call, Work::Members, request),
+            Route::Member => match entries::key_bytes(segment) {
+                Ok(name) => {
+                    let name = String::from_utf8_lossy(&name).into_owned();
+                    self.wait(call, Work::Member(name), request)
+                }
+                Err(problem) => self.done(call, Err(problem)),
+            },
             _ if !reads(request.method()) => self.done(call, Err(reads_only())),
             Route::Root => self.done(call, Ok(status::root(front, request.headers()))),
             Route::Health => self.done(call, Ok(answer::text(StatusCode::OK, "ok\n"))),
             Route::Ready => self.done(call, Ok(status::ready(front))),
             Route::Cluster => self.done(call, Ok(status::cluster(front))),
+            Route::Plan => self.done(call, members::plan(front, request.uri().query())),
             Route::Metrics => self.done(call, Ok(status::metrics(front, request.headers()))),
             Route::Page => {
                 let file = ui::file(segment, request.headers());
@@ -393,6 +422,8 @@ impl Connection {
                 Work::Entry(key) => entries::handle(&front, call.started, key, request, &mut by).await,
                 Work::Explain(key) => status::explain(&front, key).await,
                 Work::Plain(action) => plain::handle(&front, action, request, &mut by, &mut call.slot).await,
+                Work::Members => members::all(&front, request).await,
+                Work::Member(name) => members::one(&front, &name, request).await,
             };
             finished(&front, worker, &call, by, result)
         })))

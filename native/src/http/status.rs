@@ -64,6 +64,32 @@ pub fn ready(front: &Front) -> Response<Body> {
 /// `/v1/cluster`: the map, and who is believed alive, as this node sees it.
 pub fn cluster(front: &Front) -> Response<Body> {
     let view = front.shards.view();
+    let (mut entries, mut bytes) = (0_u64, 0_u64);
+    front.shards.each(|shard| {
+        entries += u64::from(shard.store().len());
+        bytes += shard.store().bytes();
+    });
+    let document = json!({
+        "cluster": front.cluster_name,
+        "node": name(&view, view.me),
+        "version": env!("CARGO_PKG_VERSION"),
+        "epoch": view.map.epoch.0,
+        "phase": view.map.phase.to_string(),
+        "generation": view.generation,
+        "slots": SLOTS,
+        "replicas": view.map.replicas,
+        "virtual_nodes": view.map.virtual_nodes,
+        "members": members(front, &view),
+        // It asks the other replicas before it answers for what it holds in so many of the 64 lanes of slots.
+        "reconciling": front.shards.in_doubt() > 0,
+        "here": { "entries": entries, "bytes": bytes, "stripes": front.shards.stripes(),
+            "lanes_in_doubt": front.shards.in_doubt(), "slots_isolated": front.shards.isolated() },
+    });
+    answer::json(StatusCode::OK, &document)
+}
+
+/// The members as this node sees them, by ascending number.
+pub fn members(front: &Front, view: &View) -> Vec<Json> {
     let mut owned = vec![(0_u32, 0_u32); view.map.members.len()];
     let index = |node: NodeId| view.map.members.binary_search_by_key(&node, |m| m.id).ok();
     for slot in Slot::all() {
@@ -75,8 +101,7 @@ pub fn cluster(front: &Front) -> Response<Body> {
         }
     }
     let membership = front.metrics.membership.load();
-    let members: Vec<Json> = view
-        .map
+    view.map
         .members
         .iter()
         .zip(&owned)
@@ -86,36 +111,17 @@ pub fn cluster(front: &Front) -> Response<Body> {
                 "name": member.name,
                 "alive": view.is_alive(member.id),
                 "state": membership.routes.way(member.id).map_or(Health::Alive, |way| way.health).name(),
-                "reached": reached(&view, &membership.routes, member.id),
+                "reached": reached(view, &membership.routes, member.id),
                 "weight": member.weight,
+                "zone": member.zone,
+                "leaving": member.leaving,
                 "http_address": member.http_address,
                 "peer_address": member.peer_address,
                 "primary_slots": primary,
                 "replica_slots": replica,
             })
         })
-        .collect();
-    let (mut entries, mut bytes) = (0_u64, 0_u64);
-    front.shards.each(|shard| {
-        entries += u64::from(shard.store().len());
-        bytes += shard.store().bytes();
-    });
-    let document = json!({
-        "cluster": front.cluster_name,
-        "node": name(&view, view.me),
-        "version": env!("CARGO_PKG_VERSION"),
-        "epoch": view.map.epoch.0,
-        "generation": view.generation,
-        "slots": SLOTS,
-        "replicas": view.map.replicas,
-        "virtual_nodes": view.map.virtual_nodes,
-        "members": members,
-        // It asks the other replicas before it answers for what it holds in so many of the 64 lanes of slots.
-        "reconciling": front.shards.in_doubt() > 0,
-        "here": { "entries": entries, "bytes": bytes, "stripes": front.shards.stripes(),
-            "lanes_in_doubt": front.shards.in_doubt(), "slots_isolated": front.shards.isolated() },
-    });
-    answer::json(StatusCode::OK, &document)
+        .collect()
 }
 
 /// By which way a member is reached: `itself`, `direct`, `through NAME` or `not`.

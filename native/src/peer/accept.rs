@@ -14,7 +14,7 @@ use vitrine_engine::limits;
 use vitrine_engine::message::Envelope;
 
 use super::Peers;
-use super::hello::{Identity, MAX_HELLO, Welcome};
+use super::hello::{Identity, MAX_HELLO, MAX_WELCOME, Refused, Welcome};
 use crate::metrics::Metrics;
 
 /// Where messages go.
@@ -37,7 +37,7 @@ pub async fn accept(
     mut stop: watch::Receiver<bool>,
 ) {
     // A member has one connection, and one more while it reconnects; the rest is for strangers to be told so.
-    let slots = Arc::new(Semaphore::new(identity.members.len() * 2 + 16));
+    let slots = Arc::new(Semaphore::new(limits::MAX_MEMBERS * 2 + 16));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -87,10 +87,12 @@ async fn read(
     let mut frames = Framed::with_capacity(stream, codec, 64 << 10);
     let first = tokio::time::timeout(HELLO_TIMEOUT, frames.next()).await.map_err(|_| "it did not say hello")?;
     let Some(first) = first else { return Ok(()) };
-    let judged = first.map_err(|e| format!("what it says is no hello: {e}")).and_then(|frame| identity.admit(&frame));
-    let welcome = Welcome::frame(judged.as_ref().err().map(String::as_str));
-    frames.send(Bytes::from(welcome)).await.map_err(|e| text(&e))?;
-    let peer = judged.map_err(|reason| format!("refused: {reason}"))?;
+    let no_hello = |reason| Refused { reason, map: None };
+    let judged = first.map_err(|e| no_hello(format!("what it says is no hello: {e}")));
+    let judged = judged.and_then(|frame| identity.admit(&frame));
+    frames.codec_mut().set_max_frame_length(MAX_WELCOME);
+    frames.send(Bytes::from(Welcome::frame(judged.as_ref().err()))).await.map_err(|e| text(&e))?;
+    let peer = judged.map_err(|refused| format!("refused: {}", refused.reason))?;
     frames.codec_mut().set_max_frame_length(max_value.saturating_add(BESIDES_VALUE));
     while let Some(frame) = frames.next().await {
         let frame = frame.map_err(|e| text(&e))?.freeze();

@@ -16,7 +16,8 @@ use vitrine_engine::message::Envelope;
 use vitrine_engine::rng::Rng;
 use vitrine_engine::view::Member;
 
-use super::hello::{Identity, MAX_HELLO, Welcome};
+use super::Peers;
+use super::hello::{Identity, MAX_WELCOME, Welcome};
 use crate::metrics::Metrics;
 
 /// The way to one peer.
@@ -54,6 +55,12 @@ impl Link {
         self.member.id
     }
 
+    /// Does it still lead to that member, where it now is?
+    pub fn leads_to(&self, member: &Member) -> bool {
+        (self.member.id, &self.member.name, &self.member.peer_address)
+            == (member.id, &member.name, &member.peer_address)
+    }
+
     /// Queues a message; false when it was dropped.
     pub fn push(&self, envelope: &Envelope, tag: ClusterTag) -> bool {
         let mut queue = self.queue.lock();
@@ -73,12 +80,12 @@ impl Link {
     }
 
     /// Dials, writes, and dials again, for ever.
-    pub async fn run(&self, identity: &Identity, metrics: &Metrics) {
+    pub async fn run(&self, identity: &Identity, metrics: &Metrics, peers: &Peers) {
         let mut rng = Rng::new(identity.fingerprint ^ u64::from(identity.me.0), "reconnect");
         let mut backoff = FIRST_BACKOFF;
         let mut quiet = false;
         loop {
-            let problem = match self.connect(identity).await {
+            let problem = match self.connect(identity, peers).await {
                 Ok(stream) => {
                     tracing::info!(peer = self.member.name, address = self.member.peer_address, "connected to a peer");
                     metrics.peers.connected.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -108,7 +115,7 @@ impl Link {
         }
     }
 
-    async fn connect(&self, identity: &Identity) -> io::Result<TcpStream> {
+    async fn connect(&self, identity: &Identity, peers: &Peers) -> io::Result<TcpStream> {
         let dial = async {
             let mut stream = TcpStream::connect(&self.member.peer_address).await?;
             stream.set_nodelay(true)?;
@@ -116,12 +123,16 @@ impl Link {
             let length = u32::try_from(hello.len()).map_err(io::Error::other)?;
             stream.write_all(&[&length.to_be_bytes(), hello.as_slice()].concat()).await?;
             let length = stream.read_u32().await? as usize;
-            if length > MAX_HELLO {
+            if length > MAX_WELCOME {
                 return Err(io::Error::other("what answers there is no node of this cache"));
             }
             let mut answer = vec![0; length];
             stream.read_exact(&mut answer).await?;
-            match Welcome::read(&answer).map_err(io::Error::other)?.refused {
+            let welcome = Welcome::read(&answer).map_err(io::Error::other)?;
+            if let Some(map) = welcome.map() {
+                peers.shown(self.member.id, map);
+            }
+            match welcome.refused {
                 None => Ok(stream),
                 Some(reason) => Err(io::Error::other(format!("it refused this node: {reason}"))),
             }

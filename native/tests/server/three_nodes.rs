@@ -174,10 +174,12 @@ fn a_stranger_is_refused_with_a_reason() {
         let _ = stream.read_to_end(&mut answer);
         String::from_utf8_lossy(answer.get(4..).unwrap_or_default()).into_owned()
     };
-    let hello =
-        |cluster: &str| format!(r#"{{"protocol":1,"cluster":"{cluster}","fingerprint":0,"from":"n2","to":"n1"}}"#);
+    let hello = |cluster: &str| {
+        let rest = r#""fingerprint":0,"from":"n2","number":2,"epoch":1,"to":"n1""#;
+        format!(r#"{{"protocol":2,"cluster":"{cluster}",{rest}}}"#)
+    };
     assert!(say(hello("other").as_bytes()).contains("it belongs to the cluster `other`"));
-    assert!(say(hello("vitrine").as_bytes()).contains("its members, --replicas or --virtual-nodes differ"));
+    assert!(say(hello("vitrine").as_bytes()).contains("its --replicas or --virtual-nodes differ"));
     assert!(say(b"GET / HTTP/1.1").contains("what it says is no hello"));
     assert!(say(&[b'x'; 10_000]).contains("frame"));
     assert_eq!(cluster.node(0).send("PUT", "/v1/entries/k", "", b"v").header("x-vitrine-copies"), Some("2"));
