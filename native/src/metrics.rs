@@ -12,6 +12,7 @@ use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use vitrine_engine::cluster::{ClusterCounters, Health, Routes};
+use vitrine_engine::map::Phase;
 use vitrine_engine::shard::Counters;
 
 use crate::shards::Shards;
@@ -210,6 +211,8 @@ struct Scrape {
     waiting: u64,
     alive: u64,
     members: u64,
+    epoch: u64,
+    phase: u64,
     in_doubt: u64,
     isolated: u64,
 }
@@ -233,6 +236,12 @@ impl Scrape {
             waiting: shards.waiting() as u64,
             alive: view.map.members.iter().filter(|m| view.is_alive(m.id)).count() as u64,
             members: view.map.members.len() as u64,
+            epoch: view.map.epoch.0,
+            phase: match view.map.phase {
+                Phase::Steady => 0,
+                Phase::Filling => 1,
+                Phase::Handing => 2,
+            },
             in_doubt: shards.in_doubt(),
             isolated: shards.isolated(),
         };
@@ -339,6 +348,8 @@ impl Scrape {
             ("slots_isolated", "Slots led here without a majority of their replicas in touch", Some(self.isolated)),
             ("reconcile_lanes_in_doubt", "Lanes of slots, of 64, not answered for alone", Some(self.in_doubt)),
             ("members", "Members of the cluster", Some(self.members)),
+            ("map_epoch", "Edition of the map: it grows with every change of the members", Some(self.epoch)),
+            ("map_phase", "Of a change of the map: 0 none, 1 filling, 2 handing over", Some(self.phase)),
             ("members_alive", "Members believed alive, this node included", Some(self.alive)),
         ] {
             if let Some(value) = value {

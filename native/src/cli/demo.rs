@@ -178,6 +178,14 @@ async fn attend(nodes: &mut [Node]) -> Result<(), Failed> {
                 let (node, left) = (&nodes[index], nodes.len() - gone.len());
                 say(&format!("\n{} ended ({}); {left} left", node.name, ending(status)));
                 say(&format!("  its log:       {}", quoted(&node.folder.join("log.jsonl").display().to_string())));
+                if status.success() {
+                    // It was taken out: the list that it was started with is of the past.
+                    let other = nodes.iter().enumerate().find(|(index, _)| !gone.contains(index));
+                    if let Some((_, other)) = other {
+                        say(&format!("  join again:    {}", join_command(&node.name, node.http - 1, other.http)));
+                        continue;
+                    }
+                }
                 let arguments: Vec<String> = node.arguments.iter().map(|argument| quoted(argument)).collect();
                 say(&format!("  bring it back: {} {}", program(), arguments.join(" ")));
                 if left == 0 {
@@ -198,8 +206,17 @@ fn welcome(nodes: &[Node]) {
     say(&format!("Store a key:   {program} set greeting hello --url {}", url(first)));
     say(&format!("Read it:       {program} get greeting --url {}", url(last)));
     say(&format!("Where it is:   curl {}/v1/explain/greeting", url(first)));
+    say(&format!("Join one more: {}", join_command(&format!("n{}", nodes.len() + 1), last.http, first.http)));
+    say(&format!("Take one out:  {program} cluster remove {} --url {}", last.name, url(first)));
     say(&format!("Kill a node:   kill -9 {}", last.child.id().unwrap_or(0)));
     say("End:           Ctrl-C");
+}
+
+/// What starts a node of that name at the port after that one, as a member of the cluster in which that other one is.
+fn join_command(name: &str, port: u16, seed: u16) -> String {
+    let port = port.saturating_add(1);
+    let join = format!("--join http://127.0.0.1:{seed} --port {port} --peer-port 0");
+    format!("{} serve --node {name} {join}", program())
 }
 
 /// A line for whoever reads along. That nobody does any more is no reason to end the nodes.

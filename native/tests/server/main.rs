@@ -5,6 +5,7 @@ mod bad_input;
 mod demo;
 mod fast_path;
 mod load;
+mod members;
 mod one_node;
 mod support;
 mod three_nodes;
