@@ -145,7 +145,7 @@ fn serve(native: &mut Native, time: Time, input: Input) -> Led {
 fn perform(native: &Native, out: &mut Outbox) {
     for effect in out.effects.drain(..) {
         match effect {
-            Effect::Send { to, message, .. } => native.wire.send(to, message),
+            Effect::Send { to, message, .. } => native.wire.send(to, Epoch(1), message),
             Effect::Publish(view) => native.shards.publish(&view),
             Effect::Reply { .. } => panic!("the control plane answers nobody"),
         }

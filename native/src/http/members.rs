@@ -138,15 +138,15 @@ pub fn plan(front: &Front, query: Option<&str>) -> Result<Response<Body>, Proble
         return Err(refused(Refusal::Unknown { name: name.clone() }));
     }
     let plan = Plan::of(map, &wish).map_err(refused)?;
-    let (mut entries, mut bytes, mut held) = (0_u64, 0_u64, 0_u64);
+    let (mut entries, mut bytes) = (0_u64, 0_u64);
     front.shards.each(|shard| {
         entries += u64::from(shard.store().len());
         bytes += shard.store().bytes();
     });
     let view = front.shards.view();
-    held += vitrine_engine::id::Slot::all().filter(|slot| view.is_replica(*slot)).count() as u64;
+    let held = vitrine_engine::id::Slot::all().filter(|slot| view.is_replica(*slot)).count() as u64;
     // What this node holds, as a measure of all: keys are spread over slots by their hash.
-    let estimate = |total: u64, slots: u32| if held == 0 { 0 } else { total * u64::from(slots) / held };
+    let estimate = |total: u64, slots: u32| (total * u64::from(slots)).checked_div(held).unwrap_or(0);
     let document = match plan {
         None => json!({ "moved_slots": 0, "copies": 0, "members": [], "detail": "it is so already" }),
         Some(plan) => json!({
