@@ -19,7 +19,7 @@ mod trace;
 mod workload;
 mod world;
 
-pub use check::{Checks, Promise, RECONCILES, Violation};
+pub use check::{Checks, Promise, RECONCILES, Record, Violation};
 pub use client::{Ask, Reply, Told, Verb};
 pub use command::{Command, CommandError, Span};
 pub use fault::{Fault, Faults};

@@ -11,6 +11,7 @@ mod memory;
 mod order;
 mod placement;
 mod progress;
+mod record;
 #[cfg(test)]
 mod tests;
 mod truth;
@@ -28,6 +29,7 @@ pub use self::calm::RECONCILES;
 use self::ghosts::Past;
 use self::loss::{Copies, Crashes};
 use self::order::{Did, Found, Register};
+pub use self::record::Record;
 use self::written::Written;
 use super::client::{Ask, Reply, Verb};
 use super::clock::truth as true_time;
