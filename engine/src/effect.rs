@@ -87,8 +87,8 @@ pub enum Event {
         /// The version it had.
         version: Version,
     },
-    /// An entry that was missed was not taken in, for want of room: it stays with those who have it, unless they free it
-    /// because the slot is this node's to keep.
+    /// An entry that was missed was not taken in, for want of room: it stays with those who have it, unless they free
+    /// it because the slot is this node's to keep.
     LeftOut {
         /// The key.
         key: Key,

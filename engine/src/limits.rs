@@ -53,6 +53,8 @@ pub const MAX_PAGE_KEYS: usize = 256;
 pub const MAX_PAGE_BYTES: usize = 16 << 10;
 /// Places of a store that are looked at for one page, so that a lock is held for a bounded time.
 pub const MAX_PAGE_PLACES: u32 = 2_048;
+/// Bytes a second that a node fetches of slots that it gains, unless it is told otherwise.
+pub const DEFAULT_MOVE_RATE: u64 = 64 << 20;
 /// Keys that one pull settles at the same time.
 pub const MAX_SETTLING: u32 = 64;
 /// How far ahead of this node's clock a version may lie. Beyond it somebody's clock is wrong: it is not followed.

@@ -12,7 +12,7 @@ use crate::id::{ClientToken, Epoch, Lanes, NodeId, Version};
 use crate::map::{Refusal, Wish};
 use crate::message::Message;
 use crate::request::Request;
-use crate::shard::{Counters, Shard, ShardConfig, lanes_of, stripe_of};
+use crate::shard::{Counters, Progress, Shard, ShardConfig, lanes_of, stripe_of};
 use crate::time::{Instant, Time};
 use crate::view::{Map, View};
 
@@ -79,6 +79,17 @@ impl Node {
     /// See [`Shard::in_batches_of`].
     pub fn in_batches_of(&mut self, most: u32) {
         self.shards.iter_mut().for_each(|shard| shard.in_batches_of(most));
+    }
+
+    /// See [`Shard::limit_moves`].
+    pub fn limit_moves(&mut self, bytes_a_second: u64, now: Instant) {
+        self.shards.iter_mut().for_each(|shard| shard.limit_moves(bytes_a_second, now));
+    }
+
+    /// How far slots that move to this node have come.
+    pub fn progress(&self) -> Progress {
+        let view = self.cluster.view();
+        self.shards.iter().fold(Progress::default(), |sum, shard| sum.plus(shard.progress(view)))
     }
 
     /// Takes one input; what must happen is in the outbox.

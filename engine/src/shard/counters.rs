@@ -51,6 +51,12 @@ pub struct Counters {
     pub unvouched: u64,
     /// Entries freed because their slots have moved to other nodes.
     pub moved: u64,
+    /// Keys fetched for slots that this node gains.
+    pub filled: u64,
+    /// Bytes of those keys and their values.
+    pub filled_bytes: u64,
+    /// Bytes of keys and values fetched because they had been missed.
+    pub missed_bytes: u64,
 }
 
 impl Counters {
@@ -88,6 +94,9 @@ impl Counters {
             left_out: self.left_out + other.left_out,
             unvouched: self.unvouched + other.unvouched,
             moved: self.moved + other.moved,
+            filled: self.filled + other.filled,
+            filled_bytes: self.filled_bytes + other.filled_bytes,
+            missed_bytes: self.missed_bytes + other.missed_bytes,
         }
     }
 }

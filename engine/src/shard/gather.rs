@@ -211,6 +211,17 @@ impl Shard {
         found: &[(NodeId, Found)],
         out: &mut Outbox,
     ) {
+        let entries = found.iter().filter_map(|(_, found)| found.entry.as_ref());
+        let values: u64 = entries.clone().map(|entry| entry.value.bytes.len() as u64).sum();
+        let bytes = values + entries.count() as u64 * key.as_bytes().len() as u64;
+        if only.is_some() {
+            self.budget.came(bytes);
+            self.filling.remove(&key);
+            self.counters.filled += u64::from(bytes > 0);
+            self.counters.filled_bytes += bytes;
+        } else {
+            self.counters.missed_bytes += bytes;
+        }
         // A pull that is forgotten was overtaken by another absence, in which this may have gone out of date.
         if !self.pulls(pull) {
             return;
@@ -221,6 +232,10 @@ impl Shard {
         let more = wanted == Wanted::Version && elsewhere > present;
         if (more || unsure) && self.room(0, &others(view, key.slot())).is_ok() {
             let only = only.filter(|_| !unsure);
+            if only.is_some() {
+                self.budget.asked();
+                self.filling.insert(key.clone());
+            }
             let purpose = Purpose::Settle { pull, wanted: Wanted::Copy, only };
             return self.gather(time, view, None, Instant::NEVER, key, purpose, out);
         }

@@ -9,6 +9,7 @@
 
 mod answered;
 mod awaited;
+mod budget;
 mod counters;
 mod digest;
 mod flight;
@@ -17,6 +18,7 @@ mod forward;
 mod gather;
 mod listing;
 mod local;
+mod progress;
 mod pull;
 mod purge;
 mod replica;
@@ -37,17 +39,19 @@ use crate::id::{ClientToken, LANES, Lanes, NodeId, RequestId, Slot, Version};
 use crate::limits;
 use crate::map::Phase;
 use crate::message::{ANSWER_MEMORY, Message};
-use crate::request::{Operation, Outcome, ReadLevel, Request};
+use crate::request::{Key, Operation, Outcome, ReadLevel, Request};
 use crate::rng::Rng;
 use crate::store::{Limits, Store};
 use crate::time::{Instant, Time, UnixMs};
 use crate::view::View;
 use answered::{Answered, Known};
 use awaited::Awaited;
+use budget::Budget;
 pub use counters::Counters;
 use flight::Flights;
 use floors::Floors;
 pub use local::{Local, Place};
+pub use progress::Progress;
 use sources::Sources;
 pub use write::writes_at_once;
 
@@ -83,6 +87,10 @@ pub struct Shard {
     generation: u64,
     /// At most so many of anything are done in one go.
     batch: u32,
+    /// What may be fetched of slots that this node gains.
+    budget: Budget,
+    /// Keys of such slots that are being fetched: every old owner lists them, and they are fetched once.
+    filling: BTreeSet<Key>,
 }
 
 /// How a shard is made.
@@ -194,7 +202,15 @@ impl Shard {
             seen: now,
             generation: 0,
             batch: u32::MAX,
+            budget: Budget::new(share(limits::DEFAULT_MOVE_RATE, lanes), now.instant),
+            filling: BTreeSet::new(),
         }
+    }
+
+    /// Fills slots that its node gains at that many bytes a second from now on, all stripes of the node together; 0 for
+    /// as fast as they come. It begins with [`limits::DEFAULT_MOVE_RATE`].
+    pub fn limit_moves(&mut self, bytes_a_second: u64, now: Instant) {
+        self.budget.change(share(bytes_a_second, self.lanes), now);
     }
 
     /// Does at most so many of anything in one go from now on: keys and floors of a page, places that are compared,
@@ -548,6 +564,12 @@ impl Shard {
         let mut noted = local::noted!(self, now, Some(out));
         self.store.expire(now, EXPIRY_BATCH.min(batch), &mut |removal| noted.removal(&removal));
     }
+}
+
+/// The share of the stripe that has those lanes in what its node may do; 0 is no limit, and no share is 0.
+fn share(rate: u64, lanes: Lanes) -> u64 {
+    let share = u128::from(rate) * u128::from(lanes.len()) / u128::from(LANES);
+    (share as u64).max(u64::from(rate > 0))
 }
 
 /// The replicas of a slot to ask or to tell: all that are believed alive, but this node.

@@ -79,7 +79,23 @@ pub(super) struct Page {
 /// Places of the own store that are compared in one go, so that a lock is held for a bounded time.
 const COMPARED: u32 = 1_024;
 
+/// When a pull looks again whose keys are all being fetched by another one.
+const FETCHED_BY_ANOTHER: Duration = Duration::from_millis(5);
+
+impl Todo {
+    fn key(&self) -> &Key {
+        match self {
+            Todo::Listed(key, _) | Todo::Held(key) => key,
+        }
+    }
+}
+
 impl Pulling {
+    /// Keys of gained slots that are known and have not come.
+    pub(super) fn waiting_for_gained(&self) -> u64 {
+        if self.gained { self.todo.len() as u64 + u64::from(self.settling) } else { 0 }
+    }
+
     pub(super) fn digest(&self, state: &mut impl Hasher) {
         (self.from, self.lanes, self.since, self.gained, self.cursor, self.waiting, self.next).hash(state);
         (&self.floors, self.comparing, &self.todo, self.settling).hash(state);
@@ -207,7 +223,20 @@ impl Shard {
             if pulling.settling >= MAX_SETTLING.min(self.batch) {
                 return self.look_again(serial, Instant::NEVER);
             }
-            if let Some(todo) = pulling.todo.pop_front() {
+            if pulling.gained
+                && !pulling.todo.is_empty()
+                && let Some(at) = self.budget.wait(time.instant)
+            {
+                return self.look_again(serial, at);
+            }
+            let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) else { return };
+            let filling = &self.filling;
+            let next = pulling.todo.iter().position(|todo| !pulling.gained || !filling.contains(todo.key()));
+            if next.is_none() && !pulling.todo.is_empty() {
+                // Another pull is fetching them.
+                return self.look_again(serial, time.instant + FETCHED_BY_ANOTHER);
+            }
+            if let Some(todo) = next.and_then(|next| pulling.todo.remove(next)) {
                 if let Err(todo) = self.settle(time, view, serial, todo, out) {
                     if let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) {
                         pulling.todo.push_front(todo);
@@ -261,6 +290,10 @@ impl Shard {
         if let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) {
             pulling.settling += 1;
             only = pulling.gained.then(|| Only { node: primary.unwrap_or(pulling.from), floor });
+        }
+        if only.is_some() {
+            self.budget.asked();
+            self.filling.insert(key.clone());
         }
         self.gather(time, view, None, Instant::NEVER, key, Purpose::Settle { pull: serial, wanted, only }, out);
         Ok(())

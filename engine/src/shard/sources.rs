@@ -82,6 +82,11 @@ impl Sources {
         self.doubt.contains(slot) || (self.gaps.contains(slot) && self.gains(slot))
     }
 
+    /// Has some old owner yet to be heard out about the gained slots of that lane?
+    pub(super) fn is_filling(&self, slot: Slot) -> bool {
+        self.list.iter().any(|source| source.gained.contains(slot))
+    }
+
     /// What was adopted last.
     pub(super) fn view(&self) -> Option<&View> {
         self.view.as_ref()
@@ -218,10 +223,17 @@ impl Sources {
     /// Takes in another map: who shares slots with this node now, and what it gains.
     fn place(&mut self, before: Option<&View>, view: &View) {
         let known = core::mem::replace(&mut self.list, sharing(view, self.lanes));
+        // Whoever has just become a member has nothing: there is nothing to be missed of it.
+        let follows = before.filter(|before| before.map.epoch.0 + 1 == view.map.epoch.0);
+        let joins = |node| follows.is_some_and(|b| b.map.member(node).is_none()) && view.map.phase == Phase::Filling;
         for source in &mut self.list {
-            let Some(known) = known.iter().find(|known| known.id == source.id) else { continue };
-            let shared = source.shared;
-            *source = Source { shared, open: known.open.and(shared), pulling: known.pulling.and(shared), ..*known };
+            if let Some(known) = known.iter().find(|known| known.id == source.id) {
+                let shared = source.shared;
+                *source = Source { shared, open: known.open.and(shared), pulling: known.pulling.and(shared), ..*known };
+            } else if joins(source.id) {
+                let pull = view.pull(source.id).unwrap_or_default();
+                (source.round, source.losses) = (pull.round, pull.losses);
+            }
         }
         let new = |slot: &Slot| match before {
             Some(before) => view.is_replica(*slot) && !before.is_replica(*slot),

@@ -172,9 +172,12 @@ fn config(seed: u64, rng: &mut Rng) -> WorldConfig {
     // A dice of its own, so that it changes nothing else of the seeds that have failed once.
     let mut batches = Rng::new(seed, "batch");
     let batch = batches.chance(300_000).then(|| batches.between(1, 6) as u32);
+    let mut rates = Rng::new(seed, "move rate");
+    let move_rate = rates.chance(200_000).then(|| rates.between(50_000, 1_000_000));
     WorldConfig {
         seed,
         batch,
+        move_rate,
         nodes,
         replicas: rng.between(1, 3) as u8,
         limits,

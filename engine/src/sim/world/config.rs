@@ -35,6 +35,8 @@ pub struct WorldConfig {
     pub checks: bool,
     /// The most that a node does in one go, so that a small cluster has second pages too; `None` is what it always is.
     pub batch: Option<u32>,
+    /// Bytes a second that each node fetches of slots that it gains, 0 for no limit; `None` is what it always is.
+    pub move_rate: Option<u64>,
     /// Events that the trace keeps; 0 for none.
     pub trace: u32,
 }
@@ -54,6 +56,7 @@ impl Default for WorldConfig {
             timeout: limits::DEFAULT_TIMEOUT,
             checks: true,
             batch: None,
+            move_rate: None,
             trace: 10_000,
         }
     }

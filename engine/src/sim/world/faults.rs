@@ -165,6 +165,9 @@ impl World {
         if let Some(batch) = self.config.batch {
             node.in_batches_of(batch);
         }
+        if let Some(rate) = self.config.move_rate {
+            node.limit_moves(rate, self.now);
+        }
         machine.node = Some(node);
         machine.wake = Instant::NEVER;
         let me = machine.id;
