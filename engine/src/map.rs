@@ -227,10 +227,21 @@ impl Map {
         if self.grants(wish) {
             return Ok(None);
         }
+        let mut members = self.members.clone();
+        if let Wish::Join { name, peer_address, http_address, .. } = wish
+            && let Some(member) = members.iter_mut().find(|member| member.name == *name && !member.leaving)
+        {
+            // Placements stay as they are, so that it need not wait: what moves may wait for this very member.
+            if !fits(peer_address, 0) || !fits(http_address, 0) {
+                return Err(Refusal::Form { field: "address" });
+            }
+            member.peer_address.clone_from(peer_address);
+            member.http_address.clone_from(http_address);
+            return Ok(Some(Map { epoch: Epoch(self.epoch.0 + 1), by, members, ..self.clone() }));
+        }
         if self.phase != Phase::Steady {
             return Err(Refusal::Moving);
         }
-        let mut members = self.members.clone();
         match wish {
             Wish::Join { name, weight, zone, peer_address, http_address } => {
                 for (text, least, field) in

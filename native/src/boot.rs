@@ -1,10 +1,12 @@
 //! How a node finds its map when it starts: on its disk, by asking to join, or in the list.
 //!
-//! The map on disk goes before the list: members have come and gone since. A node that is told to join asks the nodes
-//! it was given, one after the other and again and again, until the map has it.
+//! The map on disk goes before the list: members have come and gone since, and only where they are the list knows better.
+//! A node that is told to join asks the nodes it was given, one after the other and again and again, until the map has
+//! it. One that has a map and is somewhere else now tells the others so.
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +16,17 @@ use bytes::Bytes;
 use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
 use vitrine_engine::codec;
+use vitrine_engine::hash::Fingerprint;
+use vitrine_engine::id::{Epoch, NodeId};
 use vitrine_engine::rng::Rng;
-use vitrine_engine::view::Map;
+use vitrine_engine::view::{Map, Member};
 
-use crate::load::{Client, ClientError, Origin};
+use crate::load::{Client, Origin};
 use crate::map_file::{MapError, MapFile};
-use crate::settings::Settings;
+use crate::settings::{Settings, bracketed};
 
 /// What a node that wants to join says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +45,12 @@ pub struct Application {
     /// Where it stands; may be empty.
     #[serde(default)]
     pub zone: String,
+    /// Copies of each entry, where it was told how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u8>,
+    /// Points on the ring, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_nodes: Option<u16>,
 }
 
 /// What it is told.
@@ -60,6 +72,22 @@ pub enum BootError {
         /// Why.
         why: String,
     },
+    /// No seed has given it a place in time.
+    Unreachable {
+        /// What the last one said.
+        why: String,
+    },
+    /// What was asked for is not what the kept map says, and may never differ.
+    Differs {
+        /// The setting.
+        setting: &'static str,
+        /// What was asked for.
+        asked: u16,
+        /// What the map says.
+        kept: u16,
+        /// Where it is kept.
+        path: PathBuf,
+    },
     /// Peers cannot reach it, which a member has to allow.
     NoPeerPort,
 }
@@ -68,6 +96,10 @@ pub enum BootError {
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
 /// How long one node is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// With a map of its own, a node does not ask for longer whether there is a newer one.
+const NEWS: Duration = Duration::from_secs(4);
+/// A name that is taken is free soon, where its bearer has only just ended.
+const TAKEN: Duration = Duration::from_secs(5);
 /// It says that it is still waiting once in so many rounds.
 const SAID: u32 = 10;
 
@@ -75,78 +107,223 @@ const SAID: u32 = 10;
 pub async fn enter(mut settings: Settings, http: SocketAddr, peer: Option<SocketAddr>) -> Result<Settings, BootError> {
     settings.listens_at(http.port(), peer.map(|address| address.port()));
     let name = settings.name().to_owned();
-    if settings.data.is_dir() {
-        let file = MapFile::new(&settings.data, &name, &settings.cluster_name);
-        if let Some(map) = file.read().map_err(BootError::Map)? {
-            tracing::info!(epoch = map.epoch.0, members = map.members.len(), "the map of an earlier run is there");
-            if settings.stands_in(&map) {
-                return Ok(settings);
-            }
+    let file = MapFile::new(&settings.data, &name, &settings.cluster_name);
+    let kept = if settings.data.is_dir() { file.read().map_err(BootError::Map)? } else { None };
+    let Some(kept) = kept.filter(|map| map.named(&name).is_some()) else {
+        if !settings.join.is_empty() {
+            let map = Joining::new(&settings, &settings.join, None, http, peer)?.ask(None).await?;
+            settings.stands_in(&map);
         }
-    }
-    if settings.join.is_empty() {
+        return Ok(settings);
+    };
+    tracing::info!(epoch = kept.epoch.0, members = kept.members.len(), "the map of an earlier run is there");
+    agrees(&settings, &kept, &file)?;
+    let others: Vec<Origin> = kept.members.iter().filter(|member| member.name != name).map(at_http).collect();
+    let listed = Arc::clone(&settings.map);
+    if !settings.lone || others.is_empty() && settings.join.is_empty() {
+        // Where it differs, the list is the newer one: all who are given it make the same of it.
+        settings.stands_in(&readdressed(&kept, &listed));
         return Ok(settings);
     }
-    let peer_port = peer.ok_or(BootError::NoPeerPort)?.port();
-    let application = Application {
-        cluster: settings.cluster_name.clone(),
-        name,
-        peer_address: format!("{}:{peer_port}", settings.advertise),
-        http_address: format!("{}:{}", settings.advertise, http.port()),
-        weight: settings.weight,
-        zone: settings.zone.clone(),
+    let own = kept.named(&name).expect("it was looked for");
+    let mut seeds = settings.join.clone();
+    let joining = Joining::new(&settings, &[], Some(own), http, peer);
+    let moved = joining.as_ref().is_ok_and(|joining| {
+        let Application { peer_address, http_address, .. } = &joining.application;
+        (peer_address, http_address) != (&own.peer_address, &own.http_address)
+    });
+    if seeds.is_empty() && !moved {
+        settings.stands_in(&kept);
+        return Ok(settings);
+    }
+    seeds.extend(others);
+    let before = Some(own).filter(|_| settings.join.is_empty());
+    let map = match Joining::new(&settings, &seeds, before, http, peer)?.ask(Some(NEWS)).await {
+        Ok(map) if map.edition() > kept.edition() => map,
+        Ok(_) => kept,
+        Err(BootError::Unreachable { why }) => {
+            tracing::warn!(why, "nobody answers: this node begins with the map that it kept");
+            kept
+        }
+        Err(refused) => return Err(refused),
     };
-    let mut rng = Rng::new(u64::from(std::process::id()), "join");
-    let (mut pause, mut round) = (PAUSES[0], 0);
-    loop {
-        for origin in &settings.join {
-            match ask(origin, &application).await {
-                Ok(Some(map)) if map.named(&application.name).is_some() => {
-                    settings.stands_in(&map);
-                    return Ok(settings);
+    settings.stands_in(&map);
+    Ok(settings)
+}
+
+/// A node that asks for its place.
+struct Joining<'a> {
+    application: Application,
+    seeds: &'a [Origin],
+    /// Where this node itself listens.
+    port: u16,
+}
+
+impl<'a> Joining<'a> {
+    /// By those seeds. Where nobody names the host of this node it is that of before, or else empty: it becomes the
+    /// address by which the seed is reached.
+    fn new(
+        settings: &Settings,
+        seeds: &'a [Origin],
+        before: Option<&Member>,
+        http: SocketAddr,
+        peer: Option<SocketAddr>,
+    ) -> Result<Joining<'a>, BootError> {
+        let peer_port = peer.ok_or(BootError::NoPeerPort)?.port();
+        let known = before.and_then(|member| Some(member.http_address.rsplit_once(':')?.0.to_owned()));
+        let host = settings.advertise.clone().or(known).unwrap_or_default();
+        let application = Application {
+            cluster: settings.cluster_name.clone(),
+            name: settings.name().to_owned(),
+            peer_address: format!("{host}:{peer_port}"),
+            http_address: format!("{host}:{}", http.port()),
+            weight: settings.weight,
+            zone: settings.zone.clone(),
+            replicas: settings.replicas_given.then_some(settings.map.replicas),
+            virtual_nodes: settings.virtual_nodes_given.then_some(settings.map.virtual_nodes),
+        };
+        Ok(Joining { application, seeds, port: http.port() })
+    }
+
+    /// Asks every address of every seed, again and again, for as long as that: the map that this node is in.
+    async fn ask(&self, patience: Option<Duration>) -> Result<Arc<Map>, BootError> {
+        let mut rng = Rng::new(u64::from(std::process::id()), "join");
+        let (mut pause, mut round, mut taken) = (PAUSES[0], 0, None);
+        let begun = Instant::now();
+        loop {
+            let mut last = None;
+            for (origin, address) in self.addresses(&mut last).await {
+                match self.ask_at(&origin, address).await {
+                    Ok(Some(map)) if map.named(&self.application.name).is_some() => return Ok(map),
+                    // The one that was asked knows, and the cluster has yet to decide.
+                    Ok(_) => break,
+                    Err(Problem::Taken(why)) if taken.get_or_insert(Instant::now()).elapsed() < TAKEN => {
+                        last = Some((origin, why));
+                    }
+                    Err(Problem::Refused(why) | Problem::Taken(why)) => {
+                        return Err(BootError::Refused { origin, why });
+                    }
+                    Err(Problem::Passing(why)) => last = Some((origin, why)),
+                    Err(Problem::Itself) => {}
                 }
-                // The one that was asked knows, and the cluster has yet to decide.
-                Ok(_) => break,
-                Err(Problem::Refused(why)) => return Err(BootError::Refused { origin: origin.clone(), why }),
-                Err(Problem::Passing(why)) if round % SAID == 0 => {
-                    tracing::warn!(%origin, why, "could not ask there to join; trying on");
-                }
-                Err(Problem::Passing(_)) => {}
+            }
+            if let Some((origin, why)) = &last
+                && round % SAID == 0
+            {
+                tracing::warn!(%origin, why, "could not ask there to join; trying on");
+            }
+            if patience.is_some_and(|patience| begun.elapsed() >= patience) {
+                let undecided = || "the cluster has yet to decide".to_owned();
+                let why = last.map_or_else(undecided, |(origin, why)| format!("{origin}: {why}"));
+                return Err(BootError::Unreachable { why });
+            }
+            round += 1;
+            let jitter = Duration::from_micros(rng.below(vitrine_engine::time::micros(pause)));
+            tokio::time::sleep(pause / 2 + jitter).await;
+            pause = (pause * 2).min(PAUSES[1]);
+        }
+    }
+
+    /// Every address that the names of the seeds stand for now.
+    async fn addresses(&self, last: &mut Option<(Origin, String)>) -> Vec<(Origin, SocketAddr)> {
+        let mut all = Vec::new();
+        for seed in self.seeds {
+            match tokio::net::lookup_host((seed.host(), seed.port())).await {
+                Ok(found) => all.extend(found.map(|address| (seed.clone(), address))),
+                Err(error) => *last = Some((seed.clone(), error.to_string())),
             }
         }
-        round += 1;
-        let jitter = Duration::from_micros(rng.below(vitrine_engine::time::micros(pause)));
-        tokio::time::sleep(pause / 2 + jitter).await;
-        pause = (pause * 2).min(PAUSES[1]);
+        all
+    }
+
+    async fn ask_at(&self, origin: &Origin, address: SocketAddr) -> Result<Option<Arc<Map>>, Problem> {
+        let passing = |error: &dyn fmt::Display| Problem::Passing(error.to_string());
+        let exchange = async {
+            let stream = TcpStream::connect(address).await.map_err(|error| passing(&error))?;
+            let local = stream.local_addr().map_err(|error| passing(&error))?;
+            // A name may stand for all who are to find each other by it.
+            if local.ip() == address.ip() && address.port() == self.port {
+                return Err(Problem::Itself);
+            }
+            let mut application = self.application.clone();
+            for text in [&mut application.peer_address, &mut application.http_address] {
+                if text.starts_with(':') {
+                    *text = format!("{}{text}", bracketed(local.ip()));
+                }
+            }
+            let client = Client::over(stream, origin.clone()).await.map_err(|error| passing(&error))?;
+            let body = serde_json::to_vec(&application).map_err(|error| passing(&error))?;
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+            let mut client = client.with_timeout(PATIENCE);
+            let asked = client.request(Method::POST, "/v1/cluster/members", headers, Bytes::from(body)).await;
+            asked.map_err(|error| passing(&error))
+        };
+        let response = tokio::time::timeout(PATIENCE, exchange).await;
+        let response = response.unwrap_or_else(|_| Err(Problem::Passing("it did not answer in time".to_owned())))?;
+        if !response.status.is_success() {
+            let document: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
+            let why = document["detail"].as_str().unwrap_or("what answers there is no node of this cache").to_owned();
+            return Err(match document["code"].as_str() {
+                Some("name_taken") => Problem::Taken(why),
+                _ if response.status.is_client_error() => Problem::Refused(why),
+                _ => Problem::Passing(why),
+            });
+        }
+        let admission: Admission = serde_json::from_slice(&response.body).map_err(|error| passing(&error))?;
+        let Some(text) = admission.map else { return Ok(None) };
+        let bytes = BASE64.decode(text).map_err(|error| passing(&error))?;
+        codec::map::decode(bytes.into()).map(Some).map_err(|error| Problem::Refused(error.to_string()))
     }
 }
 
-/// Why an application came to nothing: for good, or for now.
+/// Why an application came to nothing: for good, for now, or because nobody was asked.
 enum Problem {
     Refused(String),
+    /// A member of that name is believed alive: it may be the one whose place this node takes.
+    Taken(String),
     Passing(String),
+    Itself,
 }
 
-async fn ask(origin: &Origin, application: &Application) -> Result<Option<Arc<Map>>, Problem> {
-    let passing = |error: ClientError| Problem::Passing(error.to_string());
-    let exchange = async {
-        let mut client = Client::open(origin.clone()).await.map_err(passing)?.with_timeout(PATIENCE);
-        let body = serde_json::to_vec(application).map_err(|error| Problem::Passing(error.to_string()))?;
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        client.request(Method::POST, "/v1/cluster/members", headers, Bytes::from(body)).await.map_err(passing)
-    };
-    let response = tokio::time::timeout(PATIENCE, exchange).await;
-    let response = response.unwrap_or_else(|_| Err(Problem::Passing("it did not answer in time".to_owned())))?;
-    if !response.status.is_success() {
-        let document: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
-        let why = document["detail"].as_str().unwrap_or("what answers there is no node of this cache").to_owned();
-        return Err(if response.status.is_client_error() { Problem::Refused(why) } else { Problem::Passing(why) });
+/// Where a member is asked. One without an address is asked nowhere: its URL leads to nobody.
+fn at_http(member: &Member) -> Origin {
+    member.http_address.parse().unwrap_or_else(|_| "127.0.0.1:9".parse().expect("an address is an origin"))
+}
+
+/// Copies and points on the ring stay as they are for as long as a cluster lives.
+fn agrees(settings: &Settings, kept: &Map, file: &MapFile) -> Result<(), BootError> {
+    let ours = &settings.map;
+    for (setting, given, asked, kept) in [
+        ("replicas", settings.replicas_given, u16::from(ours.replicas), u16::from(kept.replicas)),
+        ("virtual-nodes", settings.virtual_nodes_given, ours.virtual_nodes, kept.virtual_nodes),
+    ] {
+        if given && asked != kept {
+            return Err(BootError::Differs { setting, asked, kept, path: file.path().to_owned() });
+        }
     }
-    let admission: Admission =
-        serde_json::from_slice(&response.body).map_err(|error| Problem::Passing(error.to_string()))?;
-    let Some(text) = admission.map else { return Ok(None) };
-    let bytes = BASE64.decode(text).map_err(|error| Problem::Passing(error.to_string()))?;
-    codec::map::decode(bytes.into()).map(Some).map_err(|error| Problem::Refused(error.to_string()))
+    Ok(())
+}
+
+/// The same map, with members where that list has them: another edition, when that is somewhere else. Who is placed
+/// where stays as it is, and all who are told the same make the same of it; so nobody needs to be asked.
+fn readdressed(map: &Arc<Map>, list: &Map) -> Arc<Map> {
+    let mut members = map.members.clone();
+    for member in &mut members {
+        if let Some(listed) = list.named(&member.name) {
+            member.peer_address.clone_from(&listed.peer_address);
+            member.http_address.clone_from(&listed.http_address);
+        }
+    }
+    if members == map.members {
+        return Arc::clone(map);
+    }
+    let mut fingerprint = Fingerprint::default();
+    for member in &members {
+        fingerprint.add(member.peer_address.as_bytes());
+        fingerprint.add(member.http_address.as_bytes());
+    }
+    let (epoch, boot) = (Epoch(map.epoch.0 + 1), fingerprint.0);
+    Arc::new(Map { epoch, by: NodeId(0), boot, members, ..Map::clone(map) })
 }
 
 impl fmt::Display for BootError {
@@ -156,6 +333,13 @@ impl fmt::Display for BootError {
             BootError::Refused { origin, why } => {
                 write!(f, "the cluster of {origin} does not take this node in: {why}")
             }
+            BootError::Unreachable { why } => write!(f, "nobody gives this node a place: {why}"),
+            BootError::Differs { setting, asked, kept, path } => write!(
+                f,
+                "--{setting} is {asked}, and the cluster of this node has {kept} by the map in {}: that stays as it is; \
+                 leave the setting out",
+                path.display()
+            ),
             BootError::NoPeerPort => f.write_str("a node that joins needs a port for its peers: see --peer-port"),
         }
     }

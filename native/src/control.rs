@@ -121,8 +121,10 @@ impl Control {
         if moved {
             self.peers.reroute(routes);
         }
-        if moved || known.counters != counters {
-            self.metrics.membership.store(Arc::new(Membership { routes: Arc::clone(routes), counters }));
+        let awaited = self.cluster.awaited();
+        if moved || known.counters != counters || known.awaited != awaited {
+            let membership = Membership { routes: Arc::clone(routes), counters, awaited };
+            self.metrics.membership.store(Arc::new(membership));
         }
         for event in outbox.events.drain(..) {
             match event {

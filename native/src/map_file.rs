@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use vitrine_engine::codec;
 use vitrine_engine::hash::Fingerprint;
 use vitrine_engine::id::Epoch;
@@ -21,6 +22,8 @@ use crate::durable;
 pub struct MapFile {
     path: PathBuf,
     cluster: String,
+    /// Nothing is kept any more. Held while a map is written, so that none comes back after that.
+    forgotten: Arc<Mutex<bool>>,
 }
 
 /// Why a map cannot be used. Nothing was changed.
@@ -40,7 +43,8 @@ const HEAD: usize = 8;
 impl MapFile {
     /// The file of the node of that name in that cluster.
     pub fn new(folder: &Path, node: &str, cluster: &str) -> MapFile {
-        MapFile { path: folder.join(format!(".{node}.map")), cluster: cluster.to_owned() }
+        let path = folder.join(format!(".{node}.map"));
+        MapFile { path, cluster: cluster.to_owned(), forgotten: Arc::default() }
     }
 
     /// The map that was kept there; `None` when there is none.
@@ -60,18 +64,26 @@ impl MapFile {
         Ok(Some(map))
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Keeps that map in the place of an earlier one. What every node was started with is not kept: whoever changes
     /// the list and restarts all of them means the new list.
     pub fn keep(&self, map: &Arc<Map>) -> io::Result<()> {
-        if map.epoch <= Epoch::FIRST {
+        let forgotten = self.forgotten.lock();
+        if *forgotten || map.epoch <= Epoch::FIRST {
             return Ok(());
         }
         let map = codec::map::encode(map);
         durable::replace(&self.path, &[&self.head(&map), map.as_slice()].concat())
     }
 
-    /// Forgets the map: the node is no member any more.
+    /// Forgets the map for good: the node is no member any more.
     pub fn forget(&self) -> io::Result<()> {
+        let mut forgotten = self.forgotten.lock();
+        *forgotten = true;
         match std::fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -130,6 +142,7 @@ mod tests {
         }
         file.forget().expect("deleted");
         file.forget().expect("it need not be there");
+        file.keep(&Arc::new(Map { epoch: Epoch(3), ..Map::clone(&first) })).expect("not written any more");
         assert_eq!(file.read().expect("nothing is there"), None);
     }
 }

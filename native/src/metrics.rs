@@ -12,6 +12,7 @@ use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use vitrine_engine::cluster::{ClusterCounters, Health, Routes};
+use vitrine_engine::id::NodeId;
 use vitrine_engine::map::Phase;
 use vitrine_engine::shard::Counters;
 
@@ -72,6 +73,8 @@ pub struct Membership {
     pub routes: Arc<Routes>,
     /// What has been counted.
     pub counters: ClusterCounters,
+    /// The members that the change of the map under way waits for.
+    pub awaited: Vec<NodeId>,
 }
 
 /// The counts of one worker, written by it alone.
@@ -213,6 +216,7 @@ struct Scrape {
     members: u64,
     epoch: u64,
     phase: u64,
+    awaited: u64,
     in_doubt: u64,
     isolated: u64,
 }
@@ -242,6 +246,7 @@ impl Scrape {
                 Phase::Filling => 1,
                 Phase::Handing => 2,
             },
+            awaited: metrics.membership.load().awaited.len() as u64,
             in_doubt: shards.in_doubt(),
             isolated: shards.isolated(),
         };
@@ -324,6 +329,7 @@ impl Scrape {
             ("membership_given_up", "Members that were believed dead", cluster.given_up),
             ("membership_rejoins", "Times that others had given up this node", cluster.rejoins),
             ("membership_reroutes", "Times that a member was reached another way than before", cluster.reroutes),
+            ("entries_moved_away", "Entries freed because other nodes keep their slots now", c.moved),
             ("membership_garbled", "Packets of the membership protocol that were none", cluster.garbled),
         ] {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
@@ -350,6 +356,7 @@ impl Scrape {
             ("members", "Members of the cluster", Some(self.members)),
             ("map_epoch", "Edition of the map: it grows with every change of the members", Some(self.epoch)),
             ("map_phase", "Of a change of the map: 0 none, 1 filling, 2 handing over", Some(self.phase)),
+            ("map_awaited", "Members that the change of the map under way waits for", Some(self.awaited)),
             ("members_alive", "Members believed alive, this node included", Some(self.alive)),
         ] {
             if let Some(value) = value {

@@ -36,6 +36,8 @@ pub struct Server {
     peer: Option<SocketAddr>,
     shards: Arc<Shards>,
     map: watch::Receiver<Option<Arc<Map>>>,
+    /// Where the map is kept.
+    file: Option<MapFile>,
     /// True: take no new work, and finish what runs.
     stop: watch::Sender<bool>,
     /// True: end now.
@@ -173,6 +175,8 @@ impl Server {
             map,
             ready,
         };
+        let file = || MapFile::new(&settings.data, settings.name(), &settings.cluster_name);
+        let file = settings.data.is_dir().then(file);
         let deliver = deliver(Arc::clone(&shards), sender);
         peers.listen(Arc::clone(&deliver));
         {
@@ -199,8 +203,7 @@ impl Server {
                     ending.clone(),
                 ));
             }
-            if settings.data.is_dir() {
-                let file = MapFile::new(&settings.data, settings.name(), &settings.cluster_name);
+            if let Some(file) = file.clone() {
                 workers[0].spawn(keep(file, follow_map.clone()));
             }
         }
@@ -215,7 +218,7 @@ impl Server {
         let threads = threads.collect::<Result<Vec<_>, _>>().map_err(system("starting a thread"))?;
         let (max_connections, stop_timeout) = (settings.max_connections, settings.stop_timeout);
         let map = follow_map;
-        Ok(Server { http, peer, shards, map, stop, end, connections, max_connections, threads, stop_timeout })
+        Ok(Server { http, peer, shards, map, file, stop, end, connections, max_connections, threads, stop_timeout })
     }
 
     /// Waits until this node is no member any more.
@@ -252,6 +255,11 @@ impl Server {
             })
         });
         self.end.send_replace(true);
+        if self.map.borrow().is_none()
+            && let Some(Err(error)) = self.file.as_ref().map(MapFile::forget)
+        {
+            tracing::error!(%error, "the map of the cluster left cannot be removed: the next start will find it");
+        }
         let joined = self.threads.into_iter().map(JoinHandle::join);
         joined.fold(finished, |finished, thread| thread.is_ok() && finished)
     }
@@ -358,17 +366,20 @@ fn deliver(shards: Arc<Shards>, control: mpsc::Sender<(NodeId, Message)>) -> pee
     })
 }
 
-/// Keeps each map on disk, and forgets it when this node is no member any more.
+/// Keeps each map on disk.
 async fn keep(file: MapFile, mut map: watch::Receiver<Option<Arc<Map>>>) {
-    while map.changed().await.is_ok() {
+    // The first one too: a node that has just joined may crash before there is another.
+    loop {
         let latest = map.borrow_and_update().clone();
         let file = file.clone();
-        let kept = tokio::task::spawn_blocking(move || match latest {
-            Some(map) => file.keep(&map),
-            None => file.forget(),
-        });
+        // Once this node is no member any more, the end of the server forgets it.
+        let Some(latest) = latest else { return };
+        let kept = tokio::task::spawn_blocking(move || file.keep(&latest));
         if let Ok(Err(error)) = kept.await {
             tracing::error!(%error, "the map cannot be kept: this node starts from an older one next time");
+        }
+        if map.changed().await.is_err() {
+            return;
         }
     }
 }

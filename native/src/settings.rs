@@ -37,7 +37,12 @@ pub struct Settings {
     /// Nodes of the cluster that this one wants to be a member of, as URLs; none when it begins with the list.
     pub join: Vec<Server>,
     /// The host that other nodes and clients reach this one by, where no list says it.
-    pub advertise: String,
+    /// `None` where neither it nor an address to listen on is named.
+    pub advertise: Option<String>,
+    /// Somebody said how many copies, or points on the ring: a cluster with others is not joined then.
+    pub replicas_given: bool,
+    /// See [`Settings::replicas_given`].
+    pub virtual_nodes_given: bool,
     /// The share of the slots that it asks for when it joins.
     pub weight: u32,
     /// Where it stands, when it joins: replicas of a slot are kept in different zones.
@@ -166,12 +171,11 @@ impl Settings {
             any_peer_port: layers.is_default("peer-port") && layers.is_default("members") && join.is_empty(),
             join,
             advertise: layers.parse("advertise", |t| match t {
-                // Peers on this machine reach it so; whoever is elsewhere has to be told a name.
-                "auto" if host.is_unspecified() => Some("127.0.0.1".to_owned()),
-                "auto" if host.is_ipv6() => Some(format!("[{host}]")),
-                "auto" => Some(host.to_string()),
-                t => members::is_host(t).then(|| t.to_owned()),
+                "auto" => Some((!host.is_unspecified()).then(|| bracketed(host))),
+                t => members::is_host(t).then(|| Some(t.to_owned())),
             })?,
+            replicas_given: !layers.is_default("replicas"),
+            virtual_nodes_given: !layers.is_default("virtual-nodes"),
             weight: layers.parse("weight", |t| t.parse().ok().filter(|n| (1..=limits::MAX_WEIGHT).contains(n)))?,
             zone: layers.parse("zone", |t| (t.is_empty() || members::is_name(t)).then(|| t.to_owned()))?,
             remove_after: layers.parse("remove-after", |t| match t {
@@ -224,10 +228,12 @@ impl Settings {
     /// Its ports, once they are bound. Where no list says where others reach this node, they do so there.
     pub fn listens_at(&mut self, http: u16, peer: Option<u16>) {
         if self.lone {
+            // By whatever others reach this machine, where nobody says it.
+            let host = self.advertise.clone().unwrap_or_else(|| bracketed(outward()));
             let mut map = Map::clone(&self.map);
             for member in map.members.iter_mut().filter(|member| member.id == self.me) {
-                member.http_address = format!("{}:{http}", self.advertise);
-                member.peer_address = peer.map_or(String::new(), |port| format!("{}:{port}", self.advertise));
+                member.http_address = format!("{host}:{http}");
+                member.peer_address = peer.map_or(String::new(), |port| format!("{host}:{port}"));
             }
             self.map = Arc::new(map);
         }
@@ -385,6 +391,25 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
+/// The address by which this machine speaks to others, as far as it can tell. Nothing is sent.
+fn outward() -> IpAddr {
+    let local = || {
+        let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+        // An address of documentation (RFC 5737): only the route to it is looked up.
+        socket.connect(("192.0.2.1", 9)).ok()?;
+        Some(socket.local_addr().ok()?.ip()).filter(|address| !address.is_unspecified())
+    };
+    local().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
+}
+
+/// An address as the host of a URL.
+pub fn bracketed(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
 /// A member that is away for less may only be restarting.
 const SHORTEST_GRACE: Duration = Duration::from_secs(10);
 
@@ -436,8 +461,8 @@ pub const TABLE: &[Setting] = &[
         name: "advertise",
         value: "HOST",
         default: "auto",
-        takes: "a DNS name or an address (IPv6 in brackets), or `auto` for that of --host",
-        help: "Host that the other nodes reach this one by, when it joins or others join it",
+        takes: "a DNS name or an address (IPv6 in brackets), or `auto`",
+        help: "Host that the other nodes reach this one by; auto is --host, or for all addresses the one that leads to them",
     },
     Setting {
         name: "weight",

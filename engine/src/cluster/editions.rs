@@ -128,7 +128,11 @@ impl Editions {
             return None;
         }
         if view.map.phase != Phase::Steady {
-            return if self.is_through(view) { view.map.advanced(view.me) } else { None };
+            if self.is_through(view) {
+                return view.map.advanced(view.me);
+            }
+            // Where a member is may change meanwhile: it may be the one that is waited for.
+            return self.wishes().find_map(|wish| view.map.with(wish, view.me).ok().flatten());
         }
         self.wishes.extend(self.to_remove(view).map(|wish| (wish, now)));
         // A wish that cannot be granted any more is dropped; whoever made it asks again and is told why.
@@ -152,6 +156,21 @@ impl Editions {
             false => member.leaving || self.is_given_up(member.id),
         };
         mine && others.into_iter().all(through) && view.can_move()
+    }
+
+    /// Whom the phase waits for, as far as this node knows; nobody while nothing moves.
+    pub(super) fn awaited(&self, view: &View) -> Vec<NodeId> {
+        if view.map.phase == Phase::Steady {
+            return Vec::new();
+        }
+        let edition = view.map.edition();
+        let done = |known: &Known| known.edition >= edition && (known.filled || known.edition > edition);
+        let awaited = |member: &&crate::view::Member| match member.id {
+            id if id == view.me => self.filled != Some(view.generation),
+            id if view.is_alive(id) => !self.find(id).is_some_and(done),
+            id => !member.leaving && !self.is_given_up(id),
+        };
+        view.map.members.iter().filter(awaited).map(|member| member.id).collect()
     }
 
     /// The first member that has been away for too long, as a wish.

@@ -225,6 +225,11 @@ impl Cluster {
         self.editions.wishes()
     }
 
+    /// The members that the change of the map under way waits for, as far as this node knows; none while nothing moves.
+    pub fn awaited(&self) -> Vec<NodeId> {
+        self.editions.awaited(&self.view)
+    }
+
     /// The data plane has taken in the view of that generation: is it in doubt about none of what it holds? To be said
     /// before each [`Cluster::tick`].
     pub fn note_filled(&mut self, generation: u64, filled: bool) {

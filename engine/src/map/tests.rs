@@ -116,3 +116,27 @@ fn flaws_are_found() {
     check(|map| map.replicas = 9, Some("a number of copies"));
     check(|map| map.virtual_nodes = 0, Some("no points on the ring"));
 }
+
+#[test]
+fn where_a_member_is_may_change_while_slots_move() {
+    let first = map(&[1, 2]);
+    let join = |name: &str, address: &str| Wish::Join {
+        name: name.into(),
+        weight: 7,
+        zone: "z".into(),
+        peer_address: address.into(),
+        http_address: address.into(),
+    };
+    let filling = first.with(&join("n3", "a:1"), NodeId(1)).expect("granted").expect("a change");
+    let handing = filling.advanced(NodeId(1)).expect("under way");
+    for map in [&first, &filling, &handing] {
+        let moved = map.with(&join("n2", "b:2"), NodeId(2)).expect("granted").expect("a change");
+        let mut expected = Map { epoch: Epoch(map.epoch.0 + 1), by: NodeId(2), ..map.clone() };
+        (expected.members[1].peer_address, expected.members[1].http_address) = ("b:2".into(), "b:2".into());
+        assert_eq!(moved, expected, "nothing else is different");
+        assert!(moved.replaces(map) && moved.flaw().is_none() && moved.grants(&join("n2", "b:2")));
+    }
+    assert_eq!(filling.with(&join("n4", "c:3"), NodeId(1)), Err(Refusal::Moving), "a new member waits");
+    let long = "x".repeat(300);
+    assert_eq!(filling.with(&join("n2", &long), NodeId(1)), Err(Refusal::Form { field: "address" }));
+}

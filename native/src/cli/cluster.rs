@@ -55,9 +55,17 @@ pub fn command() -> Command {
                 .about("Move every slot off a member, and take it out: it ends by itself")
                 .long_about(
                     "Move every slot off a member, and take it out: it ends by itself. One that is down is taken out \
-                     too, and what only it had is given up.",
+                     too, and others make its copies anew; where it has the only ones, with --force.",
                 )
-                .args([name(), no_wait(), url()]),
+                .args([
+                    name(),
+                    no_wait(),
+                    Arg::new("force")
+                        .long("force")
+                        .action(ArgAction::SetTrue)
+                        .help("Also when a member that is down has the only copies of something"),
+                    url(),
+                ]),
         )
         .subcommand(Command::new("weight").about("Give a member another share of the slots").args([
             name(),
@@ -126,7 +134,7 @@ async fn status(matches: &ArgMatches) -> Result<(), Failed> {
     println!("cluster {cluster} as {node} sees it: map {}, {copies} copies of each entry", document["epoch"]);
     match document["phase"].as_str() {
         Some("steady") | None => println!("nothing is moving"),
-        Some(phase) => println!("slots are moving: {phase}"),
+        Some(phase) => println!("slots are moving: {phase}{}", awaited(&document)),
     }
     Ok(())
 }
@@ -199,7 +207,8 @@ async fn remove(matches: &ArgMatches) -> Result<(), Failed> {
         let members = document["members"].as_array();
         members.is_some_and(|members| members.iter().all(|member| member["name"] != *name))
     };
-    let path = format!("/v1/cluster/members/{name}");
+    let force = if matches.get_flag("force") { "?force=true" } else { "" };
+    let path = format!("/v1/cluster/members/{name}{force}");
     change(&mut client, matches, Method::DELETE, &path, String::new(), gone).await?;
     done(matches, &format!("{name} is no member any more"));
     Ok(())
@@ -250,12 +259,18 @@ async fn change(
         if is_granted(&document) && document["phase"] == "steady" {
             return Ok(());
         }
-        let says = format!("map {}: {}", document["epoch"], text(&document["phase"]));
+        let says = format!("map {}: {}{}", document["epoch"], text(&document["phase"]), awaited(&document));
         if says != shown && std::io::stderr().is_terminal() {
             eprintln!("{says}");
         }
         shown = says;
     }
+}
+
+/// Whom the change under way waits for, as the end of a sentence.
+fn awaited(document: &Json) -> String {
+    let names: Vec<&str> = document["awaited"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    if names.is_empty() { String::new() } else { format!(", waiting for {}", names.join(", ")) }
 }
 
 async fn connect(matches: &ArgMatches) -> Result<Client, Failed> {

@@ -1,5 +1,7 @@
 //! `/v1/cluster/members` and `/v1/cluster/plan`: who is a member, how that changes, and what a change would move.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming};
@@ -7,9 +9,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::oneshot;
 use vitrine_engine::codec;
+use vitrine_engine::id::{NodeId, Slot};
 use vitrine_engine::limits;
 use vitrine_engine::map::{Refusal, Wish};
 use vitrine_engine::plan::Plan;
+use vitrine_engine::view::View;
 
 use super::problem::Problem;
 use super::query::Parameters;
@@ -58,7 +62,19 @@ pub async fn one(front: &Front, name: &str, request: Request<Incoming>) -> Resul
         return Err(refused(Refusal::Unknown { name }));
     }
     let wish = match method == Method::DELETE {
-        true => Wish::Leave { name },
+        true => {
+            let parameters = Parameters::parse(request.uri().query().unwrap_or(""), &["force"])?;
+            let force = parameters.read("force", "true or false", |text| text.parse().ok())?;
+            let lost = only_copies(&front.shards.view(), &name);
+            if lost > 0 && force != Some(true) {
+                let detail = format!(
+                    "`{name}` does not answer, and {lost} slots have no copy with anybody else: what is in them would \
+                     be given up; bring it back, or remove it with force=true"
+                );
+                return Err(Problem::new(StatusCode::CONFLICT, "last_copy", detail));
+            }
+            Wish::Leave { name }
+        }
         false => {
             let Change { weight } = document(front, request).await?;
             if weight > limits::MAX_WEIGHT {
@@ -75,8 +91,18 @@ pub async fn one(front: &Front, name: &str, request: Request<Incoming>) -> Resul
     Ok(answer::json(if granted { StatusCode::OK } else { StatusCode::ACCEPTED }, &document))
 }
 
+/// Slots that nobody would have any more without that member, when it is dead: of those who stay nobody has a copy, and
+/// nobody may come back with one.
+fn only_copies(view: &View, name: &str) -> usize {
+    let Some(member) = view.map.named(name).filter(|member| !view.is_alive(member.id)) else { return 0 };
+    let goes = |node: &NodeId| {
+        *node == member.id || !view.is_alive(*node) && view.member(*node).is_none_or(|other| other.leaving)
+    };
+    Slot::all().filter(|slot| view.replicas(*slot).iter().all(goes)).count()
+}
+
 async fn join(front: &Front, application: Application) -> Result<Response<Body>, Problem> {
-    let Application { cluster, name, peer_address, http_address, weight, zone } = application;
+    let Application { cluster, name, peer_address, http_address, weight, zone, replicas, virtual_nodes } = application;
     let conflict = |detail: String| Problem::new(StatusCode::CONFLICT, "refused", detail);
     if cluster != front.cluster_name {
         return Err(conflict(format!("this is the cluster `{}`, and not `{cluster}`", front.cluster_name)));
@@ -84,6 +110,17 @@ async fn join(front: &Front, application: Application) -> Result<Response<Body>,
     if !front.has_peers {
         let detail = "this node has no port for peers, so that nobody can join it: start it with a free --peer-port";
         return Err(conflict(detail.to_owned()));
+    }
+    let map = Arc::clone(&front.shards.view().map);
+    for (setting, theirs, ours) in [
+        ("replicas", replicas.map(u16::from), u16::from(map.replicas)),
+        ("virtual-nodes", virtual_nodes, map.virtual_nodes),
+    ] {
+        if theirs.is_some_and(|theirs| theirs != ours) {
+            return Err(conflict(format!(
+                "the cluster has --{setting} {ours}, and it stays so: leave the setting out"
+            )));
+        }
     }
     let is_address = |text: &str| {
         let parts = text.rsplit_once(':');
@@ -102,9 +139,11 @@ async fn join(front: &Front, application: Application) -> Result<Response<Body>,
     if let Some((field, takes)) = wrong {
         return Err(Problem::malformed("bad_parameter", format!("`{field}` takes {takes}")));
     }
-    let map = &front.shards.view().map;
-    let at_it = |m: &&vitrine_engine::view::Member| m.peer_address == peer_address && m.name != name;
-    if let Some(other) = map.members.iter().find(at_it) {
+    let view = front.shards.view();
+    // One that is dead may have had an address that is given to others now.
+    let at_it =
+        |m: &&vitrine_engine::view::Member| m.peer_address == peer_address && m.name != name && view.is_alive(m.id);
+    if let Some(other) = view.map.members.iter().find(at_it) {
         return Err(conflict(format!("the member `{}` is at {peer_address} already", other.name)));
     }
     let wish = Wish::Join { name, weight, zone, peer_address, http_address };
@@ -196,7 +235,8 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::Form { .. } => (StatusCode::BAD_REQUEST, "bad_parameter"),
         Refusal::Full => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         Refusal::Moving => (StatusCode::SERVICE_UNAVAILABLE, "moving"),
-        Refusal::Last { .. } | Refusal::Taken { .. } => (StatusCode::CONFLICT, "refused"),
+        Refusal::Taken { .. } => (StatusCode::CONFLICT, "name_taken"),
+        Refusal::Last { .. } => (StatusCode::CONFLICT, "refused"),
     };
     Problem::new(status, code, refusal.to_string())
 }

@@ -64,6 +64,8 @@ pub fn ready(front: &Front) -> Response<Body> {
 /// `/v1/cluster`: the map, and who is believed alive, as this node sees it.
 pub fn cluster(front: &Front) -> Response<Body> {
     let view = front.shards.view();
+    let membership = front.metrics.membership.load();
+    let awaited: Vec<String> = membership.awaited.iter().map(|node| name(&view, *node)).collect();
     let (mut entries, mut bytes) = (0_u64, 0_u64);
     front.shards.each(|shard| {
         entries += u64::from(shard.store().len());
@@ -74,6 +76,8 @@ pub fn cluster(front: &Front) -> Response<Body> {
         "node": name(&view, view.me),
         "version": env!("CARGO_PKG_VERSION"),
         "epoch": view.map.epoch.0,
+        // Whom the change under way waits for.
+        "awaited": awaited,
         "phase": view.map.phase.to_string(),
         "generation": view.generation,
         "slots": SLOTS,

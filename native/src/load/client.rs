@@ -62,6 +62,12 @@ impl Client {
         Ok(Client { origin, sender, timeout })
     }
 
+    /// Speaks over that connection to that server.
+    pub async fn over(stream: TcpStream, origin: Origin) -> Result<Client, ClientError> {
+        let sender = greeted(stream, &origin).await?;
+        Ok(Client { origin, sender, timeout: limits::MAX_TIMEOUT + Duration::from_secs(5) })
+    }
+
     /// The same client, waiting that long for each answer: by default a little longer than a server may take at most.
     pub fn with_timeout(self, timeout: Duration) -> Client {
         Client { timeout, ..self }
@@ -145,7 +151,11 @@ async fn dial(origin: &Origin) -> Result<SendRequest<Full<Bytes>>, ClientError> 
         .await
         .map_err(|_| refused(std::io::ErrorKind::TimedOut.into()))?
         .map_err(refused)?;
-    stream.set_nodelay(true).map_err(refused)?;
+    greeted(stream, origin).await
+}
+
+async fn greeted(stream: TcpStream, origin: &Origin) -> Result<SendRequest<Full<Bytes>>, ClientError> {
+    stream.set_nodelay(true).map_err(|error| origin.lost(error))?;
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| origin.lost(error))?;
     // It ends when the sender is dropped or the server closes; what went wrong reaches whoever waits for an answer.
     tokio::spawn(async move {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use vitrine_engine::codec;
 use vitrine_engine::hash::Fingerprint;
-use vitrine_engine::id::NodeId;
+use vitrine_engine::id::{Epoch, NodeId};
 use vitrine_engine::message::Envelope;
 use vitrine_engine::view::Map;
 
@@ -37,6 +37,8 @@ pub struct Hello {
     number: u16,
     /// The epoch of its map: one that has a newer map may be a member of that.
     epoch: u64,
+    /// Over the members of its map: those of a list have to be the same on all who begin with one.
+    members: u64,
     to: String,
 }
 
@@ -98,13 +100,15 @@ impl Identity {
 
     /// What this node says to the member of that name.
     pub fn hello(&self, to: &str) -> Hello {
+        let map = self.map.load();
         Hello {
             protocol: PROTOCOL,
             cluster: self.cluster.clone(),
             fingerprint: self.fingerprint,
             from: self.name.clone(),
             number: self.me.0,
-            epoch: self.map.load().epoch.0,
+            epoch: map.epoch.0,
+            members: of_members(&map),
             to: to.to_owned(),
         }
     }
@@ -139,6 +143,10 @@ impl Identity {
             return refused("its --replicas or --virtual-nodes differ from this node's".to_owned());
         }
         let (map, id) = (self.map.load_full(), NodeId(hello.number));
+        let first = Epoch::FIRST.0;
+        if (hello.epoch, map.epoch.0) == (first, first) && hello.members != of_members(&map) {
+            return refused("its --members differ from this node's".to_owned());
+        }
         if hello.from == self.name || id == self.me {
             return refused(format!("`{}` ({id}) is no other member", hello.from));
         }
@@ -153,6 +161,16 @@ impl Identity {
         };
         Err(Refused { reason, map: Some(map) })
     }
+}
+
+/// Over the members of a map. Addresses are not in it: a container sees other names than its host.
+fn of_members(map: &Map) -> u64 {
+    let mut fingerprint = Fingerprint::default();
+    for member in &map.members {
+        fingerprint.add(&member.id.0.to_le_bytes());
+        fingerprint.add(member.name.as_bytes());
+    }
+    fingerprint.0
 }
 
 impl Welcome {
@@ -179,7 +197,6 @@ impl Welcome {
 mod tests {
     use super::*;
     use crate::members;
-    use vitrine_engine::id::Epoch;
 
     fn identity(name: &str, cluster: &str, list: &str, replicas: u8) -> Identity {
         let seats = members::parse(list).expect("a good list");
@@ -203,8 +220,10 @@ mod tests {
         let differs = Err("its --replicas or --virtual-nodes differ from this node's");
         check(&identity("n2", "c", "n1=a:1@2,n2=b:1@2", 1), "n1", differs);
         check(&me, "n1", Err("`n1` (n1) is no other member"));
-        check(&identity("n3", "c", "n1=a:1@2,n2=b:1@2,n3=c:1@2", 2), "n1", Err("`n3` is no member by map 1"));
-        check(&identity("nn", "c", "n1=a:1@2,nn=b:1@2", 2), "n1", Err("number 2 is `n2`, and not `nn`"));
+        let differs = Err("its --members differ from this node's");
+        check(&identity("n3", "c", "n1=a:1@2,n2=b:1@2,n3=c:1@2", 2), "n1", differs);
+        check(&identity("n2", "c", "n1=a:1@2,n2=b:1@2,n3=c:1@2", 2), "n1", differs);
+        check(&identity("nn", "c", "n1=a:1@2,nn=b:1@2", 2), "n1", differs);
         let no_hello = me.admit(b"GET / HTTP/1.1").map_err(|refused| refused.reason);
         assert!(no_hello.is_err_and(|reason| reason.starts_with("what it says is no hello: ")));
     }
@@ -212,13 +231,18 @@ mod tests {
     #[test]
     fn who_has_left_is_shown_the_map_and_who_has_a_newer_one_is_let_in() {
         let me = identity("n1", "c", "n1=a:1@2,n2=b:1@2", 2);
+        let at =
+            |who: &Identity, epoch| who.follow(&Arc::new(Map { epoch: Epoch(epoch), ..Map::clone(&who.map.load()) }));
+        at(&me, 2);
         let left = identity("n3", "c", "n1=a:1@2,n2=b:1@2,n3=c:1@2", 2);
         let said = |who: &Identity| me.admit(&serde_json::to_vec(&who.hello("n1")).expect("a hello becomes JSON"));
         let refused = said(&left).expect_err("it is no member");
+        assert_eq!(refused.reason, "`n3` is no member by map 2");
+        let other = said(&identity("nn", "c", "n1=a:1@2,nn=b:1@2", 2)).expect_err("it is no member");
+        assert_eq!(other.reason, "number 2 is `n2`, and not `nn`");
         let welcome = Welcome::read(&Welcome::frame(Some(&refused))).expect("a welcome");
         assert_eq!(welcome.map().as_deref(), Some(&**me.map.load()));
-        let newer = Map { epoch: Epoch(2), ..Map::clone(&left.map.load()) };
-        left.follow(&Arc::new(newer));
+        at(&left, 3);
         assert_eq!(said(&left), Ok(NodeId(3)));
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::support::{Answer, Cluster, Node, eventually};
+use crate::support::{Answer, Cluster, Node, eventually, free_ports};
 
 /// Where a node can be asked.
 fn url(node: &Node) -> String {
@@ -191,6 +191,7 @@ fn whoever_may_not_join_is_told_why() {
         assert!(said.contains(expected), "{said}");
     };
     check("n3", &["--cluster-name", "other"], "this is the cluster `vitrine`, and not `other`");
+    check("n3", &["--replicas", "3"], "the cluster has --replicas 2, and it stays so: leave the setting out");
     check("n2", &[], "another member is called `n2`, and it is alive");
     check("n3", &["--members", "n3=a:1@2"], "--members and --join exclude each other");
     check("n3", &["--weight", "0"], "the setting `weight` (from a flag) is `0`; it takes a number, 1 to 1000");
@@ -229,6 +230,84 @@ fn whoever_may_not_join_is_told_why() {
     refused("GET", "/v1/cluster/plan?drain=n9", "", 404, "no_such_member", "no member is called `n9`");
     refused("GET", "/v1/cluster/plan?weight=n1", "", 400, "bad_parameter", "it takes NAME:WEIGHT");
     assert_eq!(members(node), (vec!["n1".to_owned(), "n2".to_owned()], "steady".to_owned()), "nothing has changed");
+}
+
+#[test]
+fn a_joiner_that_is_killed_on_the_way_goes_on_also_elsewhere() {
+    let cluster = Cluster::start(3, &[]);
+    let data = tempfile::tempdir().expect("a folder");
+    fill(cluster.node(0));
+    let seeds = [url(cluster.node(0))];
+    // It has its place, and is being filled. Its ports are others each time.
+    for _ in 0..2 {
+        join("n4", &seeds, data.path(), &[]).unwrap_or_else(|said| panic!("{said}")).kill();
+    }
+    (0..3).for_each(|index| all_there(cluster.node(index)));
+    let again = join("n4", &seeds, data.path(), &[]).unwrap_or_else(|said| panic!("{said}"));
+    let all = ["n1", "n2", "n3", "n4"];
+    eventually("everything has moved", || {
+        steady_with(&again, &all) && (0..3).all(|index| steady_with(cluster.node(index), &all))
+    });
+    assert!(slots(cluster.node(1), "n4") > 0 && again.metric("vitrine_store_entries ") > 0);
+    all_there(&again);
+    let status = cluster.node(0).ask("GET", "/v1/cluster").json();
+    let address = format!("127.0.0.1:{}", again.port);
+    assert_eq!((&status["members"][3]["http_address"], &status["awaited"]), (&address.into(), &serde_json::json!([])));
+}
+
+#[test]
+fn the_only_copies_are_given_up_by_force_alone() {
+    let mut cluster = Cluster::start(3, &["--replicas", "1"]);
+    cluster.kill(2);
+    let last_copy = |answer: &Answer| answer.status == 409 && answer.json()["code"] == "last_copy";
+    let remove = |query: &str| cluster.node(0).ask("DELETE", &format!("/v1/cluster/members/n3{query}"));
+    eventually("it is known to be down", || {
+        let members = cluster.node(0).ask("GET", "/v1/cluster").json();
+        members["members"][2]["alive"] == false
+    });
+    let refused = remove("");
+    assert!(last_copy(&refused), "{}", refused.text());
+    assert_eq!(remove("?force=yes").status, 400);
+    assert_eq!(members(cluster.node(0)), (["n1", "n2", "n3"].map(str::to_owned).to_vec(), "steady".to_owned()));
+    assert!([200, 202].contains(&remove("?force=true").status));
+    eventually("it is out", || (0..2).all(|index| steady_with(cluster.node(index), &["n1", "n2"])));
+    assert_eq!(slots(cluster.node(0), "n1") + slots(cluster.node(0), "n2"), 16_384);
+}
+
+#[test]
+fn a_list_says_where_the_members_of_a_kept_map_are_now() {
+    let data = tempfile::tempdir().expect("a folder");
+    let pair = || {
+        // A port that was free may be taken before the node binds it: then others are tried.
+        for _ in 0..5 {
+            let ports = free_ports(4);
+            let list = format!("n1=127.0.0.1:{}@{},n2=127.0.0.1:{}@{}", ports[0], ports[1], ports[2], ports[3]);
+            let start = |name: &str| {
+                let folder = data.path().join(name);
+                std::fs::create_dir_all(&folder).expect("a folder");
+                let folder = folder.to_str().expect("a text path");
+                Node::spawn(&["--node", name, "--members", &list, "--data", folder, "--workers", "1"])
+            };
+            if let (Ok(one), Ok(two)) = (start("n1"), start("n2")) {
+                return (one, two);
+            }
+        }
+        panic!("no free ports in five tries");
+    };
+    let (one, two) = pair();
+    eventually("they hear each other", || [&one, &two].iter().all(|node| node.ask("GET", "/readyz").status == 200));
+    let weigh = |node: &Node| node.send("PATCH", "/v1/cluster/members/n2", "", br#"{"weight":2}"#).status;
+    eventually("the map is a later one", || weigh(&one) == 200 && steady_with(&two, &["n1", "n2"]));
+    eventually("it is on disk", || ["n1/.n1.map", "n2/.n2.map"].iter().all(|file| data.path().join(file).exists()));
+    one.kill();
+    two.kill();
+    let (one, two) = pair();
+    eventually("they hear each other", || {
+        let stored = one.send("PUT", "/v1/entries/k?timeout=1s", "", b"v");
+        stored.header("x-vitrine-copies") == Some("2") && two.ask("GET", "/v1/entries/k").text() == "v"
+    });
+    let weight = two.ask("GET", "/v1/cluster").json()["members"][1]["weight"].clone();
+    assert_eq!(weight, 2, "the map is the one that was kept");
 }
 
 #[test]

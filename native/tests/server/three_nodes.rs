@@ -175,7 +175,7 @@ fn a_stranger_is_refused_with_a_reason() {
         String::from_utf8_lossy(answer.get(4..).unwrap_or_default()).into_owned()
     };
     let hello = |cluster: &str| {
-        let rest = r#""fingerprint":0,"from":"n2","number":2,"epoch":1,"to":"n1""#;
+        let rest = r#""fingerprint":0,"from":"n2","number":2,"epoch":1,"members":0,"to":"n1""#;
         format!(r#"{{"protocol":2,"cluster":"{cluster}",{rest}}}"#)
     };
     assert!(say(hello("other").as_bytes()).contains("it belongs to the cluster `other`"));
