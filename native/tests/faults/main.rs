@@ -161,11 +161,18 @@ fn summary(steps: &[(String, Instant)], told: &[Told]) -> Vec<String> {
     let end = |index: usize| steps.get(index + 1).map_or(Instant::NEVER, |(_, at)| *at);
     let line = |(index, (what, begun)): (usize, &(String, Instant))| {
         let during = || told.iter().filter(|told| (*begun..end(index)).contains(&told.asked));
-        let failed: Vec<&Told> = during().filter(|told| failed(&told.reply)).collect();
+        let refused = during().filter(|told| told.reply == Reply::Refused).count();
+        let failed: Vec<&Told> = during().filter(|told| failed(&told.reply) && told.reply != Reply::Refused).collect();
         let first = failed.iter().map(|told| told.asked).min().unwrap_or_default();
         let last = failed.iter().map(|told| told.told).max().unwrap_or_default();
         let (count, all, span) = (failed.len(), during().count(), last.since(first).as_millis());
-        format!("{count:>6} of {all:>6} failed, within {span:>5} ms, while {what}")
+        let mut how: Vec<&str> = failed.iter().map(|told| told.reply.word()).collect();
+        how.sort_unstable();
+        how.dedup();
+        format!(
+            "while {what}: {all} asked, {refused} found nobody, {count} failed within {span} ms ({})",
+            how.join(", ")
+        )
     };
     steps.iter().enumerate().map(line).collect()
 }
