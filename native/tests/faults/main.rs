@@ -97,7 +97,9 @@ fn changes(cluster: &mut Cluster) {
     cluster.step("one is drained, and gets its slots back");
     cluster.weigh(2, 0);
     cluster.weigh(2, 1);
-    cluster.step("one leaves");
+    cluster.step("it leaves, joins anew, and leaves");
+    cluster.leave();
+    cluster.join();
     cluster.leave();
     cluster.rest();
 }

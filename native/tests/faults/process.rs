@@ -271,7 +271,14 @@ impl Cluster {
     fn eventually(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let begun = Stopwatch::start();
         while !is_so() {
-            assert!(begun.elapsed() < PATIENCE, "never: {what}");
+            if begun.elapsed() > PATIENCE {
+                self.story().iter().for_each(|line| eprintln!("{line}"));
+                for node in (0..self.nodes.len()).filter(|node| self.nodes[*node].is_some()) {
+                    let said = Connection::new(self.place.http(node)).request("GET", "/v1/cluster", "", b"");
+                    eprintln!("n{}: {}", node + 1, said.map_or("no answer".into(), |said| said.json().to_string()));
+                }
+                panic!("never: {what}");
+            }
             std::thread::sleep(STEP);
         }
     }
