@@ -266,7 +266,8 @@ fn placed(map: &Map, known: Option<&View>) -> (Arc<Ring>, Option<Moving>) {
             }
         }
         let kept = map.members.iter().filter(|m| share(m, after) > 0);
-        let seats: Vec<Seat<'_>> = kept.map(|m| Seat { node: m.id, name: &m.name, weight: share(m, after) }).collect();
+        let seats: Vec<Seat<'_>> =
+            kept.map(|m| Seat { node: m.id, name: &m.name, weight: share(m, after), zone: &m.zone }).collect();
         Arc::new(Ring::build(&seats, map.virtual_nodes, map.replicas))
     };
     if map.phase == Phase::Steady {

@@ -125,7 +125,7 @@ fn join(move_rate: u64) -> Moved {
     let before = primaries(&world);
     let first = read(&mut world, |_| true, |_| {});
     let begun = world.now();
-    world.obey(Command::Join(1));
+    world.obey(Command::Join(1, String::new()));
     let joiner = |world: &World| world.machines().get(usize::from(JOINER.0) - 1).and_then(|m| m.node().cloned());
     let (mut most_waiting, mut seen, mut ended) = (0, std::collections::BTreeSet::new(), None);
     let is_over = |world: &World| {

@@ -25,6 +25,8 @@ pub struct Seat<'a> {
     pub name: &'a str,
     /// Its share, relative to the others'. At least 1.
     pub weight: u32,
+    /// What fails together with it; members without one are in the same.
+    pub zone: &'a str,
 }
 
 /// For each slot its owners, the preferred primary first.
@@ -241,7 +243,10 @@ fn firsts(stands: &[Stand]) -> Vec<usize> {
     Slot::all().map(first).collect()
 }
 
-/// For each slot its owners: the primary, then the members met first clockwise that are not it.
+/// For each slot its owners: the primary, then of each other zone the member met first clockwise, and where there are
+/// too few zones the members met first that are not among them.
+///
+/// Zones change nothing about who is primary, nor about anything where all are in one.
 ///
 /// A slot that the bound sent on keeps the member that refused it as its second owner: the set of owners is that of the
 /// plain ring unless the primary was found past it, so that a change of the members moves few sets.
@@ -252,30 +257,66 @@ fn owners(seats: &[Seat<'_>], stands: &[Stand], primaries: &[u32], width: usize)
     }
     // The walk is made once for all slots, counter-clockwise: who stands at a point is met first from there, and before
     // those who are met from the next one. A lap ahead of it learns whom the last points meet.
-    let mut met: Vec<usize> = Vec::with_capacity(width + 1);
-    let meet = |met: &mut Vec<usize>, stand: &Stand| {
-        let rank = stand.rank();
-        if met.first() != Some(&rank) {
-            met.retain(|other| *other != rank);
-            met.insert(0, rank);
-            met.truncate(width);
-        }
-    };
-    stands.iter().rev().for_each(|stand| meet(&mut met, stand));
+    let mut met = Met { width, zones: zones(seats), nearest: Vec::new(), of_zones: Vec::new() };
+    stands.iter().rev().for_each(|stand| met.meet(stand.rank()));
     let firsts = firsts(stands);
     let mut here = stands.len();
     for (slot, primary) in primaries.iter().enumerate().rev() {
         while here > firsts[slot] {
             here -= 1;
-            meet(&mut met, &stands[here]);
+            met.meet(stands[here].rank());
         }
         let primary = *primary as usize;
-        let places = core::iter::once(primary).chain(met.iter().copied().filter(|rank| *rank != primary));
-        for (place, rank) in owners[slot * width..][..width].iter_mut().zip(places) {
+        for (place, rank) in owners[slot * width..][..width].iter_mut().zip(met.owners(primary)) {
             *place = seats[rank].node;
         }
     }
     owners
+}
+
+/// Who is met on the walk from a place on the circle, by rank.
+struct Met {
+    width: usize,
+    /// Each member's zone, as a number.
+    zones: Vec<usize>,
+    /// The nearest members, as many as a slot has owners.
+    nearest: Vec<usize>,
+    /// The nearest member of each of the nearest zones, as many as that and one more, that of the primary.
+    of_zones: Vec<usize>,
+}
+
+impl Met {
+    /// One step back on the walk: that member is the nearest from here.
+    fn meet(&mut self, rank: usize) {
+        if self.nearest.first() == Some(&rank) {
+            return;
+        }
+        self.nearest.retain(|other| *other != rank);
+        self.nearest.insert(0, rank);
+        self.nearest.truncate(self.width);
+        let zones = &self.zones;
+        self.of_zones.retain(|other| zones[*other] != zones[rank]);
+        self.of_zones.insert(0, rank);
+        self.of_zones.truncate(self.width + 1);
+    }
+
+    /// The owners of a slot that stands here and has that primary.
+    fn owners(&self, primary: usize) -> impl Iterator<Item = usize> {
+        let apart = self.of_zones.iter().copied().filter(move |rank| self.zones[*rank] != self.zones[primary]);
+        let apart = apart.take(self.width - 1);
+        let chosen = move |rank: usize| {
+            let other = self.zones[rank] != self.zones[primary];
+            rank == primary || other && self.of_zones.iter().take(self.width + 1).any(|of| *of == rank)
+        };
+        let rest = self.nearest.iter().copied().filter(move |rank| !chosen(*rank));
+        core::iter::once(primary).chain(apart).chain(rest)
+    }
+}
+
+/// Each seat's zone, as a number: the rank of the first seat in it.
+fn zones(seats: &[Seat<'_>]) -> Vec<usize> {
+    let first = |seat: &Seat<'_>| seats.iter().position(|other| other.zone == seat.zone).unwrap_or(0);
+    seats.iter().map(first).collect()
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+extern crate std;
+
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -18,7 +20,7 @@ fn seats(members: &Members) -> Vec<Seat<'_>> {
     members
         .iter()
         .enumerate()
-        .map(|(index, (name, weight))| Seat { node: NodeId(index as u16), name, weight: *weight })
+        .map(|(index, (name, weight))| Seat { node: NodeId(index as u16), name, weight: *weight, zone: "" })
         .collect()
 }
 
@@ -279,5 +281,61 @@ proptest! {
         // What the heavier member gains has to move, and of the rest a fifth of a share may.
         let slack = u64::from(SLOTS) / (5 * lighter.len() as u64);
         prop_assert!(moved <= gained + slack, "{moved} moved, {gained} gained, weight +{weight} of {lighter:?}");
+    }
+}
+
+/// Seats in so many zones, one after the other.
+fn zoned(members: &Members, zones: usize) -> Vec<Seat<'_>> {
+    const ZONES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+    let seats = seats(members);
+    seats.into_iter().enumerate().map(|(index, seat)| Seat { zone: ZONES[index % zones], ..seat }).collect()
+}
+
+#[test]
+fn copies_are_in_different_zones_where_there_are_enough() {
+    let check = |count: usize, zones: usize, replicas: u8| {
+        let members = members((0..count).map(|i| format!("n{i}")));
+        let seats = zoned(&members, zones);
+        let (ring, plain) = (Ring::build(&seats, 64, replicas), Ring::build(&self::seats(&members), 64, replicas));
+        for slot in Slot::all() {
+            let owners = ring.owners(slot);
+            let apart: alloc::collections::BTreeSet<&str> =
+                owners.iter().map(|node| seats[usize::from(node.0)].zone).collect();
+            let distinct: alloc::collections::BTreeSet<NodeId> = owners.iter().copied().collect();
+            assert_eq!(distinct.len(), usize::from(replicas).min(count), "slot {slot} of {count} in {zones} zones");
+            assert_eq!(apart.len(), zones.min(owners.len()).min(count), "slot {slot} of {count} in {zones} zones");
+            // Zones move no primary, and take whoever is met first otherwise.
+            assert_eq!(owners[0], plain.owners(slot)[0]);
+        }
+        if zones == 1 {
+            assert_eq!(ring, plain);
+        }
+    };
+    for (count, zones) in [(1, 1), (2, 2), (5, 1), (5, 2), (6, 3), (9, 3), (12, 4), (12, 6)] {
+        (1..=4).for_each(|replicas| check(count, zones, replicas));
+    }
+}
+
+#[test]
+fn with_zones_of_equal_size_copies_are_even_and_a_joiner_moves_its_share() {
+    // The fullest member's copies, and the copies that are new somewhere when one joins, as thousandths of a share.
+    let check = |count: usize, zones: usize, fullest: u64, moved: u64| {
+        let members = members((0..count + 1).map(|i| format!("10.0.{}.{}:7000", i / 256, i % 256)));
+        let old: Members = members[..count].to_vec();
+        let rings = [(&old, count), (&members, count + 1)].map(|(m, _)| Ring::build(&zoned(m, zones), 512, 3));
+        let mut copies = BTreeMap::new();
+        Slot::all().flat_map(|slot| rings[0].owners(slot)).for_each(|node| *copies.entry(*node).or_insert(0_u64) += 1);
+        let most = copies.values().max().copied().unwrap_or(0) * count as u64 * 1_000 / (3 * u64::from(SLOTS));
+        let [before, after] = &rings;
+        let new: usize = Slot::all()
+            .map(|slot| after.owners(slot).iter().filter(|node| !before.owners(slot).contains(node)).count())
+            .sum();
+        let new = new as u64;
+        let share = new * (count as u64 + 1) * 1_000 / (3 * u64::from(SLOTS));
+        assert!(most <= fullest && share <= moved, "{count} in {zones}: fullest {most}, moved {share}");
+        std::eprintln!("{count} members in {zones} zones: fullest {most}, moved {share}");
+    };
+    for count in [6, 12, 24] {
+        check(count, 3, 1_150, 1_200);
     }
 }

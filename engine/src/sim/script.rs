@@ -125,10 +125,11 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "vnodes" => config.virtual_nodes = number(name, value, 1, 1_024)? as u16,
         "skew" => config.clock_skew = duration(name, value, Duration::ZERO..=limits::MAX_CLOCK_AHEAD)?,
         "batch" => config.batch = Some(number(name, value, 1, u64::from(u32::MAX))? as u32),
+        "zones" => config.zones = number(name, value, 0, 32)? as u16,
         "move-rate" => config.move_rate = Some(number(name, value, 0, u64::MAX)?),
         "timeout" => config.timeout = duration(name, value, Duration::from_millis(1)..=limits::MAX_TIMEOUT)?,
         _ => {
-            let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, batch, move-rate";
+            let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, batch, move-rate, zones";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
         }
     }
@@ -149,6 +150,7 @@ impl fmt::Display for WorldConfig {
         let (skew, timeout) = (Span(self.clock_skew), Span(self.timeout));
         write!(f, " vnodes={} skew={skew} timeout={timeout}", self.virtual_nodes)?;
         self.batch.map_or(Ok(()), |batch| write!(f, " batch={batch}"))?;
-        self.move_rate.map_or(Ok(()), |rate| write!(f, " move-rate={rate}"))
+        self.move_rate.map_or(Ok(()), |rate| write!(f, " move-rate={rate}"))?;
+        if self.zones > 0 { write!(f, " zones={}", self.zones) } else { Ok(()) }
     }
 }

@@ -174,10 +174,13 @@ fn config(seed: u64, rng: &mut Rng) -> WorldConfig {
     let batch = batches.chance(300_000).then(|| batches.between(1, 6) as u32);
     let mut rates = Rng::new(seed, "move rate");
     let move_rate = rates.chance(200_000).then(|| rates.between(50_000, 1_000_000));
+    let mut zones = Rng::new(seed, "zones");
+    let zones = if zones.chance(300_000) { zones.between(1, 4) as u16 } else { 0 };
     WorldConfig {
         seed,
         batch,
         move_rate,
+        zones,
         nodes,
         replicas: rng.between(1, 3) as u8,
         limits,

@@ -345,7 +345,7 @@ impl Checks {
 
     /// A node believes in others than before.
     pub(super) fn believes(&mut self, first: &View, view: &View, at: Instant) {
-        if let Some(what) = placement::moved(first, view) {
+        if let Some(what) = placement::moved(first, view).or_else(|| placement::crowded(view)) {
             self.broken(Promise::Placement, at, what);
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! c1 set k v ttl=5s write=quorum if=absent     c1@n2 get k read=one     c1 del k
+//! join           join weight=2 zone=b             n1 leave        n1 drain          n1 weight 2
 //! n1 crash       n1 restart       pause n1         resume n1      rolling 2s
 //! n1 clock +200ms      n1 drift +500ppm      n1 strobe +50ms 200ms      n1 strobe off
 //! cut n1 n2      cut n1>n2        isolate n1       sides n1 n2    heal       heal n1 n2
@@ -59,8 +60,9 @@ pub enum Command {
     Crash(NodeId),
     /// A node that is down starts with nothing.
     Restart(NodeId),
-    /// Another machine is to be a member, with that share of the slots.
-    Join(u32),
+    /// Another machine is to be a member, with that share of the slots, and in that zone: where it is empty, in the one
+    /// whose turn it is.
+    Join(u32, String),
     /// A member is to be none any more, once what it has is kept by others.
     Leave(NodeId),
     /// A member is to have that share of the slots; with 0 it keeps none.
@@ -132,7 +134,7 @@ impl Command {
             Command::Cut(ways) | Command::Heal(ways) | Command::Clog(ways) | Command::Unclog(ways) => {
                 ways.iter().flat_map(|(from, to)| [*from, *to]).collect()
             }
-            Command::Join(_)
+            Command::Join(..)
             | Command::Rolling(_)
             | Command::HealAll
             | Command::UnclogAll
@@ -202,15 +204,17 @@ const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, n1 crash, n1 restart,
 
 const MAX_WEIGHT: u64 = limits::MAX_WEIGHT as u64;
 
-/// `join`, or `join weight=2`.
+/// `join`, or `join weight=2 zone=b`.
 fn join(rest: &[&str]) -> Result<Command, CommandError> {
-    match rest {
-        [] => Ok(Command::Join(1)),
-        [option] if option.starts_with("weight=") => {
-            number("weight", &option["weight=".len()..], 1, MAX_WEIGHT).map(|weight| Command::Join(weight as u32))
+    let (mut weight, mut zone) = (1, String::new());
+    for option in rest {
+        match option.split_once('=') {
+            Some(("weight", text)) => weight = number("weight", text, 1, MAX_WEIGHT)? as u32,
+            Some(("zone", text)) if !text.is_empty() && text.len() <= limits::MAX_NAME => zone = text.to_string(),
+            _ => return Err(wrong(&format!("join takes no {option:?}"), "join, join weight=2, join zone=b")),
         }
-        _ => Err(wrong(&format!("join takes no {:?}", rest.join(" ")), "join, join weight=2")),
     }
+    Ok(Command::Join(weight, zone))
 }
 
 fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {

@@ -42,8 +42,13 @@ impl fmt::Display for Command {
             }
             Command::Crash(node) => write!(f, "{node} crash"),
             Command::Restart(node) => write!(f, "{node} restart"),
-            Command::Join(1) => f.write_str("join"),
-            Command::Join(weight) => write!(f, "join weight={weight}"),
+            Command::Join(weight, zone) => {
+                f.write_str("join")?;
+                if *weight != 1 {
+                    write!(f, " weight={weight}")?;
+                }
+                if zone.is_empty() { Ok(()) } else { write!(f, " zone={zone}") }
+            }
             Command::Leave(node) => write!(f, "{node} leave"),
             Command::Weigh(node, 0) => write!(f, "{node} drain"),
             Command::Weigh(node, weight) => write!(f, "{node} weight {weight}"),

@@ -1,5 +1,6 @@
 //! Faults that strike at random, each as the command that a person would have given, and what is planned for later.
 
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -93,7 +94,7 @@ impl World {
             Fault::Churn => {
                 let weight = dice.rng.between(0, 3) as u32;
                 self.strike(match (both, everything) {
-                    (true, _) if nodes < MOST => Command::Join(weight.max(1)),
+                    (true, _) if nodes < MOST => Command::Join(weight.max(1), String::new()),
                     (_, true) => Command::Leave(a),
                     (_, false) => Command::Weigh(a, weight),
                 });

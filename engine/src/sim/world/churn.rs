@@ -21,14 +21,16 @@ use crate::time::{Instant, Time};
 const AGAIN: Duration = Duration::from_millis(250);
 
 impl World {
-    /// A new machine asks to be a member, of that weight.
-    pub(super) fn join(&mut self, weight: u32) {
+    /// A new machine asks to be a member, of that weight, and in that zone, or in the one that it is its turn to have.
+    pub(super) fn join(&mut self, weight: u32, zone: String) {
         if usize::from(self.size) + self.joining() >= limits::MAX_MEMBERS {
             return;
         }
-        let name = format!("n{}", usize::from(self.size) + self.joining() + 1);
+        let number = usize::from(self.size) + self.joining() + 1;
+        let name = format!("n{number}");
+        let zone = if zone.is_empty() { self.config.zone(number as u16) } else { zone };
         let address = String::new;
-        self.want(Wish::Join { name, weight, zone: address(), peer_address: address(), http_address: address() });
+        self.want(Wish::Join { name, weight, zone, peer_address: address(), http_address: address() });
     }
 
     /// A member is to go, once what it has is kept by others.

@@ -1,5 +1,7 @@
 //! What a world is made of.
 
+use alloc::format;
+use alloc::string::String;
 use core::time::Duration;
 
 use crate::cluster::Heartbeat;
@@ -37,8 +39,17 @@ pub struct WorldConfig {
     pub batch: Option<u32>,
     /// Bytes a second that each node fetches of slots that it gains, 0 for no limit; `None` is what it always is.
     pub move_rate: Option<u64>,
+    /// Zones that the nodes are in, one after the other; 0 for none.
+    pub zones: u16,
     /// Events that the trace keeps; 0 for none.
     pub trace: u32,
+}
+
+impl WorldConfig {
+    /// The zone of the node of that number; empty where there are none.
+    pub fn zone(&self, node: u16) -> String {
+        node.wrapping_sub(1).checked_rem(self.zones).map_or_else(String::new, |zone| format!("z{}", zone + 1))
+    }
 }
 
 impl Default for WorldConfig {
@@ -57,6 +68,7 @@ impl Default for WorldConfig {
             checks: true,
             batch: None,
             move_rate: None,
+            zones: 0,
             trace: 10_000,
         }
     }

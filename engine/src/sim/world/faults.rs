@@ -40,7 +40,7 @@ impl World {
             Command::Restart(node) => self.start(index(node)),
             Command::Pause(node) => self.pause(index(node)),
             Command::Resume(node) => self.resume(index(node)),
-            Command::Join(weight) => self.join(weight),
+            Command::Join(weight, zone) => self.join(weight, zone),
             Command::Leave(node) => self.leave(node),
             Command::Weigh(node, weight) => self.weigh(node, weight),
             Command::Rolling(down) => self.plan_rolling(down),

@@ -139,7 +139,7 @@ impl World {
     /// When there are no nodes, or more than [`limits::MAX_MEMBERS`].
     pub fn new(config: WorldConfig) -> World {
         assert!((1..=limits::MAX_MEMBERS).contains(&usize::from(config.nodes)), "1 to 1024 nodes");
-        let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
+        let member = |id: u16| Member { zone: config.zone(id), ..Member::new(NodeId(id), format!("n{id}")) };
         let replicas = config.replicas.clamp(1, limits::MAX_REPLICAS as u8);
         let map = Map::first((1..=config.nodes).map(member).collect(), replicas, config.virtual_nodes);
         let mut clocks = Rng::new(config.seed, "clock");
