@@ -329,6 +329,9 @@ impl Scrape {
             ("membership_given_up", "Members that were believed dead", cluster.given_up),
             ("membership_rejoins", "Times that others had given up this node", cluster.rejoins),
             ("membership_reroutes", "Times that a member was reached another way than before", cluster.reroutes),
+            ("move_keys_fetched", "Keys fetched for slots that this node gains", c.filled),
+            ("move_bytes_fetched", "Bytes of those keys and their values", c.filled_bytes),
+            ("reconcile_bytes_fetched", "Bytes fetched because they had been missed", c.missed_bytes),
             ("entries_moved_away", "Entries freed because other nodes keep their slots now", c.moved),
             ("membership_garbled", "Packets of the membership protocol that were none", cluster.garbled),
         ] {

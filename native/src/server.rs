@@ -136,6 +136,7 @@ impl Server {
         };
         let shards =
             Arc::new(Shards::new(&config, Arc::clone(cluster.view()), Arc::clone(&clock) as _, Arc::clone(&wire)));
+        shards.limit_moves(settings.move_rate);
         let floor = version_floor(settings, &shards)?;
         let ready = Arc::new(AtomicBool::new(false));
         let front = Arc::new(Front::new(

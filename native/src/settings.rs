@@ -49,6 +49,8 @@ pub struct Settings {
     pub zone: String,
     /// A member that has been away for so long is removed; `None` leaves that to a person.
     pub remove_after: Option<Duration>,
+    /// Bytes a second that are fetched of slots that this node gains; 0 for as fast as they come.
+    pub move_rate: u64,
     /// There is no list: nobody has said where others reach this node.
     pub lone: bool,
     /// Nor at which port peers do: one that is taken is no reason not to start.
@@ -190,6 +192,10 @@ impl Settings {
             capacity: layers.parse("capacity", |t| match t {
                 "unlimited" => Some(None),
                 t => t.parse().ok().filter(|n| (1..=u64::from(u32::MAX)).contains(n)).map(Some),
+            })?,
+            move_rate: layers.parse("move-rate", |t| match t {
+                "unlimited" => Some(0),
+                t => bytes(t).filter(|n| *n >= 1 << 10),
             })?,
             memory: layers.parse("memory", |t| bytes(t).filter(|n| *n >= 1 << 20))?,
             max_value: layers
@@ -486,6 +492,13 @@ pub const TABLE: &[Setting] = &[
         help: "Remove a member that has been away for so long; the same on each member",
     },
     Setting {
+        name: "move-rate",
+        value: "BYTES",
+        default: "64MiB",
+        takes: "a size of at least 1KiB, such as 32MB, or `unlimited`",
+        help: "Bytes a second that this node fetches of slots that it gains, when members come and go",
+    },
+    Setting {
         name: "cluster-name",
         value: "NAME",
         default: "vitrine",
@@ -614,6 +627,7 @@ mod tests {
     fn the_ring_is_that_of_the_engine_by_default() {
         let settings = Settings::resolve(&Layers::defaults()).expect("the defaults are settings");
         assert_eq!(settings.map.virtual_nodes, limits::DEFAULT_VIRTUAL_NODES);
+        assert_eq!(settings.move_rate, limits::DEFAULT_MOVE_RATE);
     }
 
     #[test]
@@ -630,6 +644,13 @@ mod tests {
         check("port", "0", "fine");
         check("port", "x", "the setting `port` (from a flag) is `x`; it takes a port, 0 to 65535 (0 picks a free one)");
         check("memory", "2GB", "fine");
+        check("move-rate", "unlimited", "fine");
+        check(
+            "move-rate",
+            "0",
+            "the setting `move-rate` (from a flag) is `0`; it takes a size of at least 1KiB, such as 32MB, or \
+             `unlimited`",
+        );
         check(
             "memory",
             "12",

@@ -17,7 +17,7 @@ use vitrine_engine::hash::{self, KeyHasher};
 use vitrine_engine::id::{Epoch, LANES, NodeId, Slot, Version};
 use vitrine_engine::message::Message;
 use vitrine_engine::request::{Condition, Entry, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
-use vitrine_engine::shard::{self, Local, Place, Retry, Shard, ShardConfig};
+use vitrine_engine::shard::{self, Local, Place, Progress, Retry, Shard, ShardConfig};
 use vitrine_engine::store::{EntryRef, Limits};
 use vitrine_engine::time::{Instant, Time, UnixMs};
 use vitrine_engine::view::View;
@@ -362,6 +362,21 @@ impl Shards {
     /// Its monotonic half alone, which costs half.
     pub fn instant(&self) -> Instant {
         self.clock.instant()
+    }
+
+    /// Fetches at most so many bytes a second of slots that this node gains; 0 for as fast as they come.
+    pub fn limit_moves(&self, bytes_a_second: u64) {
+        let now = self.clock.instant();
+        self.stripes.iter().for_each(|stripe| stripe.locked.lock().shard.limit_moves(bytes_a_second, now));
+    }
+
+    /// How far slots that move to this node have come.
+    pub fn progress(&self) -> Progress {
+        let each = self.stripes.iter().map(|stripe| {
+            let locked = stripe.locked.lock();
+            locked.shard.progress(&locked.view)
+        });
+        each.fold(Progress::default(), Progress::plus)
     }
 
     /// Looks at each shard in turn, under its lock: keep it short.

@@ -71,6 +71,7 @@ pub fn cluster(front: &Front) -> Response<Body> {
         entries += u64::from(shard.store().len());
         bytes += shard.store().bytes();
     });
+    let progress = front.shards.progress();
     let document = json!({
         "cluster": front.cluster_name,
         "node": name(&view, view.me),
@@ -88,6 +89,9 @@ pub fn cluster(front: &Front) -> Response<Body> {
         "reconciling": front.shards.in_doubt() > 0,
         "here": { "entries": entries, "bytes": bytes, "stripes": front.shards.stripes(),
             "lanes_in_doubt": front.shards.in_doubt(), "slots_isolated": front.shards.isolated() },
+        // Of what this node gains by the change under way; what was fetched counts from its start.
+        "move": { "slots": progress.slots, "slots_through": progress.slots_through,
+            "keys_waiting": progress.keys_waiting, "keys": progress.keys, "bytes": progress.bytes },
     });
     answer::json(StatusCode::OK, &document)
 }
