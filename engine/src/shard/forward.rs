@@ -107,7 +107,16 @@ impl Shard {
         match forwarding.sent {
             // Who was not known yet when it was sent turns it away.
             Some((to, boot)) if primary == Some(to) && (boot == view.boot(to) || boot == 0) => return,
-            // It may have been carried out there, and a write must not be carried out twice.
+            // Another leads by a change of the map. Who was asked is alive and says what has become of it: a write must not
+            // be carried out twice.
+            Some((to, boot))
+                if forwarding.request.operation.writes()
+                    && view.is_alive(to)
+                    && (boot == view.boot(to) || boot == 0) =>
+            {
+                return;
+            }
+            // It may have been carried out there.
             Some(_) if forwarding.request.operation.writes() => {
                 return self.end_forward(serial, self.me, Err(Failure::Indeterminate { copies: 0 }), out);
             }
