@@ -1,5 +1,5 @@
-//! Any bytes as the first frame of a peer's connection, and as the answer to it: only a member that looks for this node,
-//! or somebody with a newer map, is let in, and a refusal fits into its frame.
+//! Any bytes as the first frame of a peer's connection, and as the answer to it: only a member that looks for this
+//! node, or somebody with a newer map, is let in, and a refusal fits into its frame.
 //!
 //! The bytes are also taken as the three names of a hello that is good otherwise, which a fuzzer would take long to
 //! guess.

@@ -1,8 +1,8 @@
 //! How a node finds its map when it starts: on its disk, by asking to join, or in the list.
 //!
-//! The map on disk goes before the list: members have come and gone since, and only where they are the list knows better.
-//! A node that is told to join asks the nodes it was given, one after the other and again and again, until the map has
-//! it. One that has a map and is somewhere else now tells the others so.
+//! The map on disk goes before the list: members have come and gone since, and only where they are the list knows
+//! better. A node that is told to join asks the nodes it was given, one after the other and again and again, until the
+//! map has it. One that has a map and is somewhere else now tells the others so.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,14 +17,13 @@ use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 use vitrine_engine::codec;
 use vitrine_engine::hash::Fingerprint;
 use vitrine_engine::id::{Epoch, NodeId};
 use vitrine_engine::rng::Rng;
 use vitrine_engine::view::{Map, Member};
 
-use crate::load::{Client, Origin};
+use crate::load::{Client, Origin, Stopwatch};
 use crate::map_file::{MapError, MapFile};
 use crate::settings::{Settings, bracketed};
 
@@ -189,7 +188,7 @@ impl<'a> Joining<'a> {
     async fn ask(&self, patience: Option<Duration>) -> Result<Arc<Map>, BootError> {
         let mut rng = Rng::new(u64::from(std::process::id()), "join");
         let (mut pause, mut round, mut taken) = (PAUSES[0], 0, None);
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         loop {
             let mut last = None;
             for (origin, address) in self.addresses(&mut last).await {
@@ -197,7 +196,7 @@ impl<'a> Joining<'a> {
                     Ok(Some(map)) if map.named(&self.application.name).is_some() => return Ok(map),
                     // The one that was asked knows, and the cluster has yet to decide.
                     Ok(_) => break,
-                    Err(Problem::Taken(why)) if taken.get_or_insert(Instant::now()).elapsed() < TAKEN => {
+                    Err(Problem::Taken(why)) if taken.get_or_insert(Stopwatch::start()).elapsed() < TAKEN => {
                         last = Some((origin, why));
                     }
                     Err(Problem::Refused(why) | Problem::Taken(why)) => {
@@ -336,8 +335,8 @@ impl fmt::Display for BootError {
             BootError::Unreachable { why } => write!(f, "nobody gives this node a place: {why}"),
             BootError::Differs { setting, asked, kept, path } => write!(
                 f,
-                "--{setting} is {asked}, and the cluster of this node has {kept} by the map in {}: that stays as it is; \
-                 leave the setting out",
+                "--{setting} is {asked}, and the cluster of this node has {kept} by the map in {}: that stays as it \
+                 is; leave the setting out",
                 path.display()
             ),
             BootError::NoPeerPort => f.write_str("a node that joins needs a port for its peers: see --peer-port"),

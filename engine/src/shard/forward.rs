@@ -107,8 +107,8 @@ impl Shard {
         match forwarding.sent {
             // Who was not known yet when it was sent turns it away.
             Some((to, boot)) if primary == Some(to) && (boot == view.boot(to) || boot == 0) => return,
-            // Another leads by a change of the map. Who was asked is alive and says what has become of it: a write must not
-            // be carried out twice.
+            // Another leads by a change of the map. Who was asked is alive and says what has become of it: a write must
+            // not be carried out twice.
             Some((to, boot))
                 if forwarding.request.operation.writes()
                     && view.is_alive(to)

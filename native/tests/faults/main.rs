@@ -1,5 +1,5 @@
-//! Five real processes under load, while what may go wrong does and members come and go, and the record of what clients were told, read by the
-//! checkers of the simulator.
+//! Five real processes under load, while what may go wrong does and members come and go; and the record of what clients
+//! were told, read by the checkers of the simulator.
 
 mod clients;
 mod http;
