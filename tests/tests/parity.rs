@@ -140,8 +140,9 @@ impl Run {
     fn pass(&mut self, span: Duration) {
         self.clock.advance(span);
         for index in 0..self.native.len() {
-            self.native[index].tick();
+            // Its views come first, as its control plane does.
             self.simulate(index, Input::Tick);
+            self.native[index].tick();
         }
         self.deliver();
     }
@@ -195,18 +196,25 @@ impl Run {
     /// Delivers all that was sent, losing some of it, and compares every message and answer on the way.
     fn deliver(&mut self) {
         loop {
-            let native = self.native_sent.lock().expect("one thread").pop_front();
-            let simulated = self.simulated_sent.pop_front();
+            // What one node says is compared in its order; which node comes first is the control plane's affair.
+            let mut native: Vec<Sent> = self.native_sent.lock().expect("one thread").drain(..).collect();
+            let mut simulated: Vec<Sent> = self.simulated_sent.drain(..).collect();
+            native.sort_by_key(|(from, ..)| *from);
+            simulated.sort_by_key(|(from, ..)| *from);
             assert_eq!(native, simulated, "seed {}: they say different things", self.seed);
-            let Some((from, to, message)) = native else { break };
-            if self.rng.chance(100_000) {
-                self.lost += 1;
-                continue;
+            if native.is_empty() {
+                break;
             }
-            let index = usize::from(to.0 - 1);
-            let slot = message.slot().expect("the data plane's");
-            self.native[index].receive(from, Epoch(1), slot, message.clone());
-            self.simulate(index, Input::Peer { from, epoch: Epoch(1), message });
+            for (from, to, message) in native {
+                if self.rng.chance(100_000) {
+                    self.lost += 1;
+                    continue;
+                }
+                let index = usize::from(to.0 - 1);
+                let slot = message.slot().expect("the data plane's");
+                self.native[index].receive(from, Epoch(1), slot, message.clone());
+                self.simulate(index, Input::Peer { from, epoch: Epoch(1), message });
+            }
         }
         self.compare_answers();
     }
@@ -216,6 +224,11 @@ impl Run {
         let time = self.clock.now();
         self.simulated[index].handle(time, input, &mut outbox);
         let me = NodeId(index as u16 + 1);
+        // The control plane is the simulated one's: the native node routes by the same views.
+        let view = Arc::clone(self.simulated[index].view());
+        if view.generation != self.native[index].view().generation {
+            self.native[index].publish(&view);
+        }
         for effect in outbox.effects {
             match effect {
                 // The control plane's messages arrive at once, so that nobody is ever suspected.
