@@ -283,7 +283,11 @@ impl Store {
 
     #[inline]
     fn find(&self, hash: u64, key: &[u8]) -> Option<At> {
-        self.index.find(hash as u32, |at| self.entries.key(at) == key)
+        self.index.find(hash as u32, |at| {
+            // Where its key and value are is known by its header; that they follow it is known before.
+            self.entries.prefetch_rest(at);
+            self.entries.key(at) == key
+        })
     }
 
     #[inline]

@@ -129,6 +129,12 @@ impl Entries {
         }
     }
 
+    /// Begins to load what follows an entry's header, which whoever looks at the header needs next.
+    #[inline]
+    pub fn prefetch_rest(&self, at: At) {
+        at.prefetch_rest();
+    }
+
     /// The key.
     #[inline]
     pub fn key(&self, at: At) -> &[u8] {
