@@ -11,8 +11,8 @@ use crate::effect::{Effect, Outbox};
 use crate::id::{ClientToken, Epoch, Lanes, NodeId, Version};
 use crate::map::{Refusal, Wish};
 use crate::message::Message;
-use crate::request::Request;
-use crate::shard::{Counters, Progress, Shard, ShardConfig, lanes_of, stripe_of};
+use crate::request::{Key, Request};
+use crate::shard::{Counters, Progress, Shard, ShardConfig, Tuning, lanes_of, stripe_of};
 use crate::time::{Instant, Time};
 use crate::view::{Map, View};
 
@@ -76,14 +76,19 @@ impl Node {
         }
     }
 
-    /// See [`Shard::in_batches_of`].
-    pub fn in_batches_of(&mut self, most: u32) {
-        self.shards.iter_mut().for_each(|shard| shard.in_batches_of(most));
+    /// See [`Shard::tune`].
+    pub fn tune(&mut self, tuning: Tuning) {
+        self.shards.iter_mut().for_each(|shard| shard.tune(tuning));
     }
 
     /// See [`Shard::limit_moves`].
     pub fn limit_moves(&mut self, bytes_a_second: u64, now: Instant) {
         self.shards.iter_mut().for_each(|shard| shard.limit_moves(bytes_a_second, now));
+    }
+
+    /// Forgets a key, as if there were no room for it: a cache always may.
+    pub fn evict(&mut self, time: Time, key: &Key, out: &mut Outbox) {
+        self.shard(key.slot()).evict(time, key, out);
     }
 
     /// How far slots that move to this node have come.

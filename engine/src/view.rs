@@ -282,7 +282,7 @@ fn placed(map: &Map, known: Option<&View>) -> (Arc<Ring>, Option<Moving>) {
 }
 
 /// Each slot's primary. While slots are handed over, the new one begins once the old one is known to have stopped: it
-/// holds the same map, or is not alive.
+/// holds the same map, or is not alive; and from then on only new owners are.
 fn primaries(me: NodeId, map: &Map, ring: &Ring, moving: Option<&Moving>, alive: &Alive) -> Arc<[u16]> {
     let first = |owners: &[NodeId]| owners.iter().copied().find(|node| alive.contains(*node));
     let primary = |slot: Slot| match moving.filter(|_| map.phase == Phase::Handing) {
@@ -290,7 +290,9 @@ fn primaries(me: NodeId, map: &Map, ring: &Ring, moving: Option<&Moving>, alive:
         Some(moving) => {
             let before = first(moving.before.owners(slot));
             let goes_on = before.filter(|node| *node != me && !moving.switched.contains(*node));
-            goes_on.or_else(|| first(ring.owners(slot)))
+            // The old ones decide no more, even where no new one is alive: the next edition may have been made already,
+            // by which they forget what they took.
+            goes_on.or_else(|| first(moving.after.owners(slot)))
         }
     };
     Slot::all().map(|slot| primary(slot).unwrap_or(NOBODY).0).collect()

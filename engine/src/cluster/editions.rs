@@ -79,6 +79,11 @@ impl Editions {
         self.find(node).is_some_and(|known| known.edition >= edition)
     }
 
+    /// Does that member hold a later edition than this one?
+    pub(super) fn is_ahead(&self, node: NodeId, edition: Edition) -> bool {
+        self.find(node).is_some_and(|known| known.edition > edition)
+    }
+
     /// Somebody wants the map to change.
     pub(super) fn wish(&mut self, now: Instant, view: &View, wish: Wish) -> Result<(), Refusal> {
         if let Wish::Join { name, .. } = &wish

@@ -360,8 +360,11 @@ impl Cluster {
         for index in 0..self.peers.len() {
             let since = self.told_until(index);
             let peer = &mut self.peers[index];
-            peer.heard = peer.heard.max(now);
-            peer.heard_directly = peer.heard_directly.max(now);
+            // Whom it had given up before it has to hear first.
+            if peer.alive {
+                peer.heard = peer.heard.max(now);
+                peer.heard_directly = peer.heard_directly.max(now);
+            }
             peer.make_up(false, since);
         }
     }
@@ -477,7 +480,10 @@ impl Cluster {
         let patience = self.heartbeat.suspect_after;
         let told_until = self.told_until(index);
         let peer = &mut self.peers[index];
-        let alive = peer.up && peer.heard + patience > now;
+        // One that is back with a later map may have taken writes, while it was away, to slots that by this node's map
+        // it does not keep: nobody would ask it for them. It is believed in once that map is here.
+        let behind = !peer.alive && self.editions.is_ahead(peer.id, self.view.map.edition());
+        let alive = peer.up && peer.heard + patience > now && !behind;
         if alive == peer.alive {
             return;
         }

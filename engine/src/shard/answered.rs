@@ -10,7 +10,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::hash::{Hash, Hasher};
 
-use crate::id::{LANES, Lanes, NodeId, RequestId};
+use crate::id::{NodeId, RequestId};
 use crate::limits;
 use crate::request::Outcome;
 use crate::time::Instant;
@@ -52,9 +52,9 @@ impl Answered {
         }
     }
 
-    /// True when no more writes to those lanes can be remembered: taking one more would risk carrying it out twice.
-    pub(super) fn is_full(&self, lanes: Lanes) -> bool {
-        self.answers.len() >= limits::MAX_ANSWERED / usize::from(LANES) * lanes.len() as usize
+    /// How many are remembered. Taking one more than there is room for would risk carrying it out twice.
+    pub(super) fn len(&self) -> usize {
+        self.answers.len()
     }
 
     /// It is being carried out.

@@ -18,18 +18,21 @@ use crate::time::{Instant, Time};
 use crate::view::View;
 
 /// The peers that somebody waits for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Awaited {
     peers: BTreeMap<NodeId, Peer>,
     /// Peers with room for another repetition since somebody looked.
     freed: Vec<NodeId>,
+    /// Requests that may wait for one peer, and of them those that may be repeated at a time.
+    most_waiting: usize,
+    most_repeating: usize,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Peer {
     /// Pending requests that wait for it.
     waiting: usize,
-    /// Those of them whose messages are being repeated: at most [`MAX_REPEATING`].
+    /// Those of them whose messages are being repeated.
     repeating: BTreeSet<u64>,
     /// Those that are due to be repeated and have to wait for others, by turn and by name.
     line: BTreeSet<(u64, u64)>,
@@ -38,10 +41,26 @@ struct Peer {
     turn: u64,
 }
 
+impl Default for Awaited {
+    fn default() -> Awaited {
+        Awaited {
+            peers: BTreeMap::new(),
+            freed: Vec::new(),
+            most_waiting: MAX_PENDING_FOR_PEER,
+            most_repeating: MAX_REPEATING,
+        }
+    }
+}
+
 impl Awaited {
+    /// Lets so many wait for one peer from now on, and repeats for so many of them at a time.
+    pub(super) fn bound(&mut self, waiting: usize, repeating: usize) {
+        (self.most_waiting, self.most_repeating) = (waiting, repeating);
+    }
+
     /// Can no further request wait for that peer?
     pub(super) fn is_full(&self, peer: NodeId) -> bool {
-        self.peers.get(&peer).is_some_and(|peer| peer.waiting >= MAX_PENDING_FOR_PEER)
+        self.peers.get(&peer).is_some_and(|peer| peer.waiting >= self.most_waiting)
     }
 
     /// One more request waits for that peer.
@@ -63,8 +82,9 @@ impl Awaited {
 
     /// A request has had no answer from that peer: may its message be repeated now? If not, it has a place in the line.
     pub(super) fn may_repeat(&mut self, peer: NodeId, serial: u64) -> bool {
+        let most = self.most_repeating;
         let state = self.peers.entry(peer).or_default();
-        if state.line.is_empty() && (state.repeating.contains(&serial) || state.repeating.len() < MAX_REPEATING) {
+        if state.line.is_empty() && (state.repeating.contains(&serial) || state.repeating.len() < most) {
             state.repeating.insert(serial);
             return true;
         }
@@ -87,7 +107,7 @@ impl Awaited {
     fn next(&mut self) -> Option<(NodeId, u64)> {
         while let Some(peer) = self.freed.last().copied() {
             if let Some(state) = self.peers.get_mut(&peer)
-                && state.repeating.len() < MAX_REPEATING
+                && state.repeating.len() < self.most_repeating
                 && let Some((_, serial)) = state.line.pop_first()
             {
                 state.turns.remove(&serial);
@@ -156,8 +176,8 @@ impl Shard {
         if now.is_empty() && !pending.waiting.is_empty() {
             // It is sent when its turn comes. Until then it only has a deadline.
             self.counters.held_back += 1;
-            let deadline = pending.deadline;
-            self.wake_at(serial, if deadline > time.instant { deadline } else { Instant::NEVER });
+            let until = pending.until();
+            self.wake_at(serial, until);
         } else {
             self.again(time.instant, serial);
         }

@@ -9,7 +9,6 @@ use super::{Asker, Pending, Shard, Work, others};
 use crate::effect::Outbox;
 use crate::error::Failure;
 use crate::id::{NodeId, RequestId, Version};
-use crate::limits;
 use crate::message::{Change, Message, Wanted};
 use crate::request::{Answer, Entry, Holding, Inspection, Key, Outcome, Request};
 use crate::time::{Instant, Time};
@@ -111,7 +110,7 @@ impl Shard {
             return;
         }
         let bytes = found.entry.as_ref().map_or(0, |entry| entry.value.bytes.len());
-        let full = self.pending_bytes.saturating_add(bytes) > limits::MAX_PENDING_BYTES;
+        let full = self.pending_bytes.saturating_add(bytes) > self.tuning.pending_bytes;
         let Some(pending) = self.pending.get_mut(&id.serial) else { return };
         let Work::Gather(gathering) = &mut pending.work else { return };
         // What this node asks for itself is bounded by the keys that it settles at a time.

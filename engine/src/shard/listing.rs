@@ -57,7 +57,7 @@ impl Shard {
         shared: impl Fn(Slot) -> bool,
     ) -> (Vec<(Slot, Version)>, Option<u64>) {
         let mut floors = self.gone.above(from.min(u64::from(SLOTS)) as u16, since).filter(|(slot, _)| shared(*slot));
-        let page = floors.by_ref().take(MAX_PAGE_FLOORS.min(self.batch as usize)).collect();
+        let page = floors.by_ref().take(MAX_PAGE_FLOORS.min(self.tuning.batch as usize)).collect();
         (page, floors.next().map(|(slot, _)| FLOORS + u64::from(slot.number())))
     }
 
@@ -80,7 +80,7 @@ impl Shard {
             });
             let Some(next) = next else { return (keys, None) };
             if visited >= MAX_PAGE_PLACES
-                || keys.len() >= MAX_PAGE_KEYS.min(self.batch as usize)
+                || keys.len() >= MAX_PAGE_KEYS.min(self.tuning.batch as usize)
                 || bytes >= MAX_PAGE_BYTES
             {
                 return (keys, Some(next));

@@ -8,7 +8,7 @@ use crate::effect::{Event, Outbox};
 use crate::id::{Slot, Version};
 use crate::mutant::{self, Mutant};
 use crate::request::{Answer, Entry, Key, Outcome, ReadLevel, Value};
-use crate::store::{EntryRef, Removal};
+use crate::store::{Cause, EntryRef, Removal};
 use crate::time::{Time, UnixMs};
 use crate::view::View;
 
@@ -151,6 +151,16 @@ impl Shard {
         let mut noted = noted!(self, now, Some(out));
         let found = self.store.get(now, at.hash, key.as_bytes(), &mut |removal| noted.removal(&removal));
         found.map(|entry| owned(&entry))
+    }
+
+    /// Forgets a key, as if there were no room for it.
+    pub fn evict(&mut self, time: Time, key: &Key, out: &mut Outbox) {
+        let at = self.place(key);
+        self.known(time.unix, key, at, out);
+        if let Some(version) = self.store.remove(time.unix, at.hash, key.as_bytes()) {
+            let removal = Removal { key: key.as_bytes(), version, cause: Cause::Entries };
+            noted!(self, time.unix, Some(out)).removal(&removal);
+        }
     }
 
     /// What is stored, as it is: no recency changes.

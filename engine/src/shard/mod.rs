@@ -25,6 +25,7 @@ mod replica;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod tuning;
 mod vouch;
 mod write;
 
@@ -38,7 +39,7 @@ use crate::error::Failure;
 use crate::id::{ClientToken, LANES, Lanes, NodeId, RequestId, Slot, Version};
 use crate::limits;
 use crate::map::Phase;
-use crate::message::{ANSWER_MEMORY, Message};
+use crate::message::Message;
 use crate::request::{Key, Operation, Outcome, ReadLevel, Request};
 use crate::rng::Rng;
 use crate::store::{Limits, Store};
@@ -53,6 +54,7 @@ use floors::Floors;
 pub use local::{Local, Place};
 pub use progress::Progress;
 use sources::Sources;
+pub use tuning::Tuning;
 pub use write::writes_at_once;
 
 /// One stripe of a node.
@@ -85,8 +87,9 @@ pub struct Shard {
     /// Both clocks as they were last seen, to place a wall-clock expiry on the monotonic clock.
     seen: Time,
     generation: u64,
-    /// At most so many of anything are done in one go.
-    batch: u32,
+    tuning: Tuning,
+    /// Pulls among the pending ones: they are no requests, and take nobody's room.
+    pulls_running: usize,
     /// What may be fetched of slots that this node gains.
     budget: Budget,
     /// Keys of such slots that are being fetched: every old owner lists them, and they are fetched once.
@@ -141,6 +144,17 @@ enum Work {
     Write(write::Writing),
     Gather(gather::Gathering),
     Pull(pull::Pulling),
+}
+
+impl Pending {
+    /// When it must be looked at, if not before: at its deadline, which may have passed while the node was busy. The
+    /// replication of a write goes on without one, once whoever waited has been told.
+    fn until(&self) -> Instant {
+        match &self.work {
+            Work::Write(writing) if writing.is_answered() => Instant::NEVER,
+            _ => self.deadline,
+        }
+    }
 }
 
 /// Who waits for an answer.
@@ -201,7 +215,8 @@ impl Shard {
             purging: None,
             seen: now,
             generation: 0,
-            batch: u32::MAX,
+            tuning: Tuning::default(),
+            pulls_running: 0,
             budget: Budget::new(share(limits::DEFAULT_MOVE_RATE, lanes), now.instant),
             filling: BTreeSet::new(),
         }
@@ -211,13 +226,6 @@ impl Shard {
     /// as fast as they come. It begins with [`limits::DEFAULT_MOVE_RATE`].
     pub fn limit_moves(&mut self, bytes_a_second: u64, now: Instant) {
         self.budget.change(share(bytes_a_second, self.lanes), now);
-    }
-
-    /// Does at most so many of anything in one go from now on: keys and floors of a page, places that are compared,
-    /// keys that are settled, entries that expire. What [`limits`] says stays the most. For simulations, whose clusters
-    /// are too small for a second page.
-    pub fn in_batches_of(&mut self, most: u32) {
-        self.batch = most.max(1);
     }
 
     /// A client of this node asks. Its reply is in the outbox, now or later, exactly once.
@@ -427,7 +435,7 @@ impl Shard {
         let writes = request.operation.writes();
         if writes {
             match self.answered.ask(id) {
-                Known::New if self.answered.is_full(self.lanes) => {
+                Known::New if self.answered.len() >= self.tuning.answered_in(self.lanes.len()) => {
                     self.counters.busy += 1;
                     self.answered.turn_away(id, time.instant);
                     return self.reply(asker, slot, Err(Failure::Busy { limit: "MAX_ANSWERED" }), out);
@@ -448,7 +456,7 @@ impl Shard {
         }
         if writes {
             let timeout = request.timeout.min(limits::MAX_TIMEOUT);
-            self.answered.begin(id, time.instant + timeout + ANSWER_MEMORY);
+            self.answered.begin(id, time.instant + timeout + self.tuning.answer_memory);
         }
         let reads_here = matches!(request.operation, Operation::Get { level: ReadLevel::One }) && view.is_replica(slot);
         // Who believes this node alive while it is believed dead here knows more: nothing is served by the older view.
@@ -495,8 +503,8 @@ impl Shard {
 
     fn reached(&self, bytes: usize, peers: &[NodeId]) -> Option<&'static str> {
         match () {
-            () if self.pending.len() >= limits::MAX_PENDING => Some("MAX_PENDING"),
-            () if self.pending_bytes.saturating_add(bytes) > limits::MAX_PENDING_BYTES => Some("MAX_PENDING_BYTES"),
+            () if self.pending.len() - self.pulls_running >= self.tuning.pending => Some("MAX_PENDING"),
+            () if self.pending_bytes.saturating_add(bytes) > self.tuning.pending_bytes => Some("MAX_PENDING_BYTES"),
             () if peers.iter().any(|peer| self.awaited.is_full(*peer)) => Some("MAX_PENDING_FOR_PEER"),
             () => None,
         }
@@ -504,6 +512,7 @@ impl Shard {
 
     fn hold(&mut self, now: Instant, deadline: Instant, bytes: usize, waiting: Vec<NodeId>, work: Work) -> u64 {
         let serial = self.next_serial();
+        self.pulls_running += usize::from(matches!(work, Work::Pull(_)));
         let wake = self.backoff(now, 0).min(deadline);
         self.timers.insert((wake, serial));
         self.pending_bytes += bytes;
@@ -516,6 +525,7 @@ impl Shard {
         let pending = self.pending.remove(&serial)?;
         self.timers.remove(&(pending.wake, serial));
         self.pending_bytes -= pending.bytes;
+        self.pulls_running -= usize::from(matches!(pending.work, Work::Pull(_)));
         pending.waiting.iter().for_each(|peer| self.awaited.end(*peer, serial));
         Some(pending)
     }
@@ -531,9 +541,8 @@ impl Shard {
     /// A pending request is sent as if for the first time: it had waited for others, or says something else now.
     fn sent_anew(&mut self, now: Instant, serial: u64) {
         let wake = self.backoff(now, 0);
-        let Some(deadline) = self.pending.get(&serial).map(|pending| pending.deadline) else { return };
-        // Past its deadline only the replication of a write is left, which has none.
-        self.wake_at(serial, if deadline > now { wake.min(deadline) } else { wake });
+        let Some(until) = self.pending.get(&serial).map(Pending::until) else { return };
+        self.wake_at(serial, wake.min(until));
     }
 
     /// Looks at a pending request again after the next step of its backoff, and at its deadline at the latest.
@@ -542,8 +551,7 @@ impl Shard {
         let wake = self.backoff(now, attempt + 1);
         let pending = self.pending.get_mut(&serial).expect("looked up above");
         pending.attempt += 1;
-        // Past its deadline only the replication of a write is left, which has none.
-        let wake = if pending.deadline > now { wake.min(pending.deadline) } else { wake };
+        let wake = wake.min(pending.until());
         self.wake_at(serial, wake);
         self.counters.retries += 1;
     }
@@ -560,7 +568,7 @@ impl Shard {
     }
 
     fn expire(&mut self, now: UnixMs, out: &mut Outbox) {
-        let batch = self.batch;
+        let batch = self.tuning.batch;
         let mut noted = local::noted!(self, now, Some(out));
         self.store.expire(now, EXPIRY_BATCH.min(batch), &mut |removal| noted.removal(&removal));
     }

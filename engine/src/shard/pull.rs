@@ -220,7 +220,7 @@ impl Shard {
     fn advance(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
         loop {
             let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) else { return };
-            if pulling.settling >= MAX_SETTLING.min(self.batch) {
+            if pulling.settling >= MAX_SETTLING.min(self.tuning.batch) {
                 return self.look_again(serial, Instant::NEVER);
             }
             if pulling.gained
@@ -241,7 +241,7 @@ impl Shard {
                     if let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) {
                         pulling.todo.push_front(todo);
                     }
-                    return self.look_again(serial, time.instant + Duration::from_millis(100));
+                    return self.look_again(serial, time.instant + self.tuning.pause);
                 }
                 continue;
             }
@@ -303,7 +303,7 @@ impl Shard {
     fn compare(&mut self, view: &View, serial: u64, place: u64) {
         let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) else { return };
         let (floors, from, todo) = (&pulling.floors, pulling.from, &mut pulling.todo);
-        let next = self.store.scan(place, COMPARED.min(self.batch), &mut |key, entry| {
+        let next = self.store.scan(place, COMPARED.min(self.tuning.batch), &mut |key, entry| {
             let slot = crate::hash::slot(key);
             let floor = floors.binary_search_by_key(&slot, |(slot, _)| *slot).map(|index| floors[index].1);
             if floor.is_ok_and(|floor| floor > entry.version) && view.replicas(slot).contains(&from) {

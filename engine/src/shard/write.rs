@@ -310,6 +310,11 @@ impl Writing {
         self.key.slot()
     }
 
+    /// Nobody waits for its answer any more.
+    pub(super) fn is_answered(&self) -> bool {
+        self.asker.is_none()
+    }
+
     /// The lowest version that some replica has yet to confirm.
     pub(super) fn unconfirmed(&self) -> Version {
         self.version.min(self.sent)

@@ -53,11 +53,13 @@ pub enum Fault {
     Partial,
     /// A machine joins, a member leaves, or gets another share of the slots.
     Churn,
+    /// A node forgets a random entry, as if there were no room for it.
+    Forget,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Fault; 16] = [
+    pub const ALL: [Fault; 17] = [
         Fault::Crash,
         Fault::Restart,
         Fault::Pause,
@@ -74,6 +76,7 @@ impl Fault {
         Fault::Strobe,
         Fault::Partial,
         Fault::Churn,
+        Fault::Forget,
     ];
 
     /// Its name in scripts.
@@ -95,6 +98,7 @@ impl Fault {
             Fault::Strobe => "strobe",
             Fault::Partial => "partial",
             Fault::Churn => "churn",
+            Fault::Forget => "forget",
         }
     }
 }

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use super::command::{A_DAY, Command, CommandError, Span, duration, number, wrong};
+use super::command::{A_DAY, A_MILLISECOND, Command, CommandError, Span, duration, number, wrong};
 use super::world::{World, WorldConfig};
 use crate::limits;
 
@@ -97,6 +97,9 @@ impl Script {
 /// How long peace lasts before a verdict: longer than any client waits, any peer is suspected, any replica reconciles.
 const PEACE: Duration = Duration::from_secs(20);
 
+/// The longest that a timer of a node is set to.
+const A_MINUTE: Duration = Duration::from_secs(60);
+
 /// `run 5s` lets time pass, `settle` lets every client be answered; any other line is a command for the world.
 fn perform(world: &mut World, line: &str) -> Result<(), CommandError> {
     match line.split_whitespace().collect::<Vec<_>>()[..] {
@@ -124,12 +127,31 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "bytes" => config.limits.bytes = Some(number(name, value, 1, u64::MAX)?),
         "vnodes" => config.virtual_nodes = number(name, value, 1, 1_024)? as u16,
         "skew" => config.clock_skew = duration(name, value, Duration::ZERO..=limits::MAX_CLOCK_AHEAD)?,
-        "batch" => config.batch = Some(number(name, value, 1, u64::from(u32::MAX))? as u32),
+        "late" => config.late = duration(name, value, Duration::ZERO..=A_MINUTE)?,
+        "late-pages" => config.late_pages = duration(name, value, Duration::ZERO..=A_MINUTE)?,
+        "retry" => config.retry.first = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
+        "retry-most" => config.retry.most = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
+        "heartbeat" => config.heartbeat.interval = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
+        "suspect" => config.heartbeat.suspect_after = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
+        "batch" => config.tuning.batch = number(name, value, 1, u64::from(u32::MAX))? as u32,
+        "pending" => config.tuning.pending = number(name, value, 1, limits::MAX_PENDING as u64)? as usize,
+        "pending-bytes" => {
+            config.tuning.pending_bytes = number(name, value, 1, limits::MAX_PENDING_BYTES as u64)? as usize;
+        }
+        "pending-for-peer" => {
+            config.tuning.pending_for_peer = number(name, value, 1, limits::MAX_PENDING_FOR_PEER as u64)? as usize;
+        }
+        "repeating" => config.tuning.repeating = number(name, value, 1, limits::MAX_REPEATING as u64)? as usize,
+        "answered" => config.tuning.answered = number(name, value, 1, limits::MAX_ANSWERED as u64)? as usize,
+        "answer-memory" => config.tuning.answer_memory = duration(name, value, Duration::ZERO..=A_MINUTE)?,
+        "reconcile-pause" => config.tuning.pause = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
         "zones" => config.zones = number(name, value, 0, 32)? as u16,
         "move-rate" => config.move_rate = Some(number(name, value, 0, u64::MAX)?),
         "timeout" => config.timeout = duration(name, value, Duration::from_millis(1)..=limits::MAX_TIMEOUT)?,
         _ => {
-            let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, batch, move-rate, zones";
+            let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, move-rate, zones, late, \
+                late-pages, retry, retry-most, heartbeat, suspect, batch, pending, pending-bytes, pending-for-peer, \
+                repeating, answered, answer-memory, reconcile-pause";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
         }
     }
@@ -149,8 +171,34 @@ impl fmt::Display for WorldConfig {
         }
         let (skew, timeout) = (Span(self.clock_skew), Span(self.timeout));
         write!(f, " vnodes={} skew={skew} timeout={timeout}", self.virtual_nodes)?;
-        self.batch.map_or(Ok(()), |batch| write!(f, " batch={batch}"))?;
         self.move_rate.map_or(Ok(()), |rate| write!(f, " move-rate={rate}"))?;
-        if self.zones > 0 { write!(f, " zones={}", self.zones) } else { Ok(()) }
+        if self.zones > 0 {
+            write!(f, " zones={}", self.zones)?;
+        }
+        // What is as it always is goes without saying.
+        let usual = WorldConfig::default();
+        let (tuning, most) = (&self.tuning, &usual.tuning);
+        let spans = [
+            ("late", self.late, usual.late),
+            ("late-pages", self.late_pages, usual.late_pages),
+            ("retry", self.retry.first, usual.retry.first),
+            ("retry-most", self.retry.most, usual.retry.most),
+            ("heartbeat", self.heartbeat.interval, usual.heartbeat.interval),
+            ("suspect", self.heartbeat.suspect_after, usual.heartbeat.suspect_after),
+            ("answer-memory", tuning.answer_memory, most.answer_memory),
+            ("reconcile-pause", tuning.pause, most.pause),
+        ];
+        let said = spans.iter().filter(|(_, span, usual)| span != usual);
+        said.into_iter().try_for_each(|(name, span, _)| write!(f, " {name}={}", Span(*span)))?;
+        let bounds = [
+            ("batch", tuning.batch as usize, most.batch as usize),
+            ("pending", tuning.pending, most.pending),
+            ("pending-bytes", tuning.pending_bytes, most.pending_bytes),
+            ("pending-for-peer", tuning.pending_for_peer, most.pending_for_peer),
+            ("repeating", tuning.repeating, most.repeating),
+            ("answered", tuning.answered, most.answered),
+        ];
+        let mut said = bounds.iter().filter(|(_, bound, most)| bound != most);
+        said.try_for_each(|(name, bound, _)| write!(f, " {name}={bound}"))
     }
 }

@@ -8,11 +8,14 @@
 //! A seed says everything about a run: a minute of faults; then, half of the time, a while in which only a random core
 //! is healed; then peace, and a little load in peace; and in the end the verdict.
 
+mod buggify;
+
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use self::buggify::buggify;
 use super::check::Violation;
 use super::command::{Command, Span};
 use super::fault::{Fault, Faults};
@@ -21,6 +24,7 @@ use super::workload::{Shape, Workload};
 use super::world::{Seen, World, WorldConfig};
 use crate::id::NodeId;
 use crate::rng::Rng;
+use crate::shard::Tuning;
 use crate::store::Limits;
 use crate::time::Instant;
 
@@ -64,6 +68,14 @@ pub struct Report {
 impl Plan {
     /// The plan of a seed.
     pub fn of(seed: u64) -> Plan {
+        let mut plan = Plan::plain(seed);
+        buggify(&mut plan);
+        plan
+    }
+
+    /// The same with nodes whose timers, bounds and memories are as usual: what was found before these could differ is
+    /// found so again.
+    pub fn plain(seed: u64) -> Plan {
         let mut rng = Rng::new(seed, "swarm");
         let config = config(seed, &mut rng);
         let mut acts = Vec::new();
@@ -171,14 +183,14 @@ fn config(seed: u64, rng: &mut Rng) -> WorldConfig {
     };
     // A dice of its own, so that it changes nothing else of the seeds that have failed once.
     let mut batches = Rng::new(seed, "batch");
-    let batch = batches.chance(300_000).then(|| batches.between(1, 6) as u32);
+    let batch = if batches.chance(300_000) { batches.between(1, 6) as u32 } else { u32::MAX };
     let mut rates = Rng::new(seed, "move rate");
     let move_rate = rates.chance(200_000).then(|| rates.between(50_000, 1_000_000));
     let mut zones = Rng::new(seed, "zones");
     let zones = if zones.chance(300_000) { zones.between(1, 4) as u16 } else { 0 };
     WorldConfig {
         seed,
-        batch,
+        tuning: Tuning { batch, ..Tuning::default() },
         move_rate,
         zones,
         nodes,

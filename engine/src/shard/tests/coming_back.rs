@@ -193,7 +193,7 @@ fn a_page_is_bounded_and_the_next_one_goes_on() {
 #[test]
 fn what_goes_while_keys_are_listed_is_heard_of() {
     let mut trio = Trio::new(Limits::default());
-    trio.shards.iter_mut().for_each(|shard| shard.in_batches_of(1));
+    trio.shards.iter_mut().for_each(|shard| shard.tune(Tuning { batch: 1, ..Tuning::default() }));
     let keys = keys(20, 5);
     let write = |trio: &mut Trio, key: &Key, operation| {
         let primary = trio.views[0].primary(key.slot()).unwrap();

@@ -68,10 +68,10 @@ impl Copies {
 
     /// A node has freed the key, which others keep now: the change of the map was over at that moment. The last one
     /// that had it is still asked for it, unless one that keeps it had crashed so shortly before that nobody knew.
-    pub(super) fn moved(&mut self, node: NodeId, version: Version, over: Instant) {
+    pub(super) fn moved(&mut self, node: NodeId, version: Version, over: Instant, unnoticed: Duration) {
         let moved = self.moved.entry(node).or_default();
         *moved = (*moved).max(version);
-        if self.holders.len() > 1 || self.fell.is_some_and(|fell| fell + UNNOTICED >= over) {
+        if self.holders.len() > 1 || self.fell.is_some_and(|fell| fell + unnoticed >= over) {
             self.holders.retain(|holder| *holder != node);
         }
     }
@@ -115,7 +115,7 @@ impl Copies {
 }
 
 /// A crash is found out within that time: the default of suspicion, and what heartbeats take on bad networks.
-const UNNOTICED: Duration = Duration::from_secs(2);
+pub(super) const UNNOTICED: Duration = Duration::from_secs(2);
 
 /// When nodes crashed last.
 #[derive(Clone, Debug, Default)]

@@ -27,13 +27,14 @@ use core::time::Duration;
 use self::calm::Calm;
 pub use self::calm::RECONCILES;
 use self::ghosts::Past;
-use self::loss::{Copies, Crashes};
+use self::loss::{Copies, Crashes, UNNOTICED};
 use self::order::{Did, Found, Register};
 pub use self::record::Record;
 use self::written::Written;
 use super::client::{Ask, Reply, Verb};
 use super::clock::truth as true_time;
 use super::mark::{Mark, Marks};
+use crate::cluster::Heartbeat;
 use crate::effect::Event;
 use crate::error::Failure;
 use crate::id::{Epoch, NodeId, Version};
@@ -82,6 +83,10 @@ pub struct Violation {
 #[derive(Clone, Debug)]
 pub struct Checks {
     skew: Duration,
+    /// A crash is found out within that time.
+    unnoticed: Duration,
+    /// Entries are freed that long after their deadline at the latest.
+    expires_within: Duration,
     /// Hold the time after a heal to P3, P4 and P5.
     reconciles: bool,
     calm: Calm,
@@ -120,6 +125,8 @@ impl Checks {
     pub(super) fn new(skew: Duration) -> Checks {
         Checks {
             skew,
+            unnoticed: UNNOTICED,
+            expires_within: EXPIRES_WITHIN,
             reconciles: RECONCILES,
             calm: Calm::new(),
             crashes: Crashes::default(),
@@ -131,6 +138,14 @@ impl Checks {
             largest: 0,
             remembered: 0,
         }
+    }
+
+    /// The same where members are suspected after that time, and timers fire up to so much late.
+    #[must_use]
+    pub(super) fn with_timers(mut self, suspect_after: Duration, late: Duration) -> Checks {
+        self.unnoticed = UNNOTICED.max(suspect_after + (UNNOTICED - Heartbeat::default().suspect_after)) + late * 3;
+        self.expires_within = EXPIRES_WITHIN + late;
+        self
     }
 
     /// The promises that were broken, in order; the first ones only when there are many.
@@ -310,7 +325,7 @@ impl Checks {
             }
             Event::Moved { key, version } => {
                 if let Some(ledger) = self.keys.get_mut(key) {
-                    ledger.copies.moved(node, *version, self.settled.1);
+                    ledger.copies.moved(node, *version, self.settled.1, self.unnoticed);
                 }
             }
             Event::LeftOut { key, version } => {
@@ -376,7 +391,7 @@ impl Checks {
                 Err(what) => broken.push((Promise::NoLoss, what)),
             }
             // What expires just now is gone on some and not on others.
-            if !agreed || ledger.written.expires_between(unix, unix, self.skew + EXPIRES_WITHIN) {
+            if !agreed || ledger.written.expires_between(unix, unix, self.skew + self.expires_within) {
                 continue;
             }
             let Some(replicas) = nodes.first().map(|(_, node)| node.view().replicas(key.slot())) else { continue };
@@ -412,6 +427,7 @@ impl Checks {
             (Reply::Outcome(Err(Failure::Indeterminate { .. })), _) => Mark::Indeterminate,
             (Reply::Outcome(Err(Failure::Unavailable { .. })), _) => Mark::Unavailable,
             (Reply::Outcome(Err(Failure::Timeout)), _) => Mark::TimedOut,
+            (Reply::Outcome(Err(Failure::Busy { .. })), _) => Mark::Busy,
             _ => return,
         };
         self.marks.note(mark);
@@ -424,7 +440,7 @@ impl Checks {
     }
 }
 
-/// Entries are freed that long after their deadline at the latest.
+/// Entries are freed that long after their deadline at the latest, by timers that are in time.
 const EXPIRES_WITHIN: Duration = Duration::from_secs(1);
 
 /// What an operation did, for those who look for an order; `None` when it did nothing that they could tell.

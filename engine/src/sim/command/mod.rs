@@ -3,7 +3,7 @@
 //! ```text
 //! c1 set k v ttl=5s write=quorum if=absent     c1@n2 get k read=one     c1 del k
 //! join           join weight=2 zone=b             n1 leave        n1 drain          n1 weight 2
-//! n1 crash       n1 restart       pause n1         resume n1      rolling 2s
+//! n1 crash       n1 restart       pause n1         resume n1      rolling 2s     n1 forget k
 //! n1 clock +200ms      n1 drift +500ppm      n1 strobe +50ms 200ms      n1 strobe off
 //! cut n1 n2      cut n1>n2        isolate n1       sides n1 n2    heal       heal n1 n2
 //! clog n1 n2     clog n1>n2       clog n1          unclog         unclog n1  swizzle 3s
@@ -31,8 +31,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-pub(super) use self::options::{A_DAY, duration, number};
-use self::options::{A_MILLISECOND, level, span, time_to_live, write_level};
+pub(super) use self::options::{A_DAY, A_MILLISECOND, duration, number};
+use self::options::{level, span, time_to_live, write_level};
 pub use self::print::Span;
 use super::client::Verb;
 use super::fault::Faults;
@@ -60,6 +60,8 @@ pub enum Command {
     Crash(NodeId),
     /// A node that is down starts with nothing.
     Restart(NodeId),
+    /// A node forgets a key, as if there were no room for it.
+    Forget(NodeId, Key),
     /// Another machine is to be a member, with that share of the slots, and in that zone: where it is empty, in the one
     /// whose turn it is.
     Join(u32, String),
@@ -122,6 +124,7 @@ impl Command {
             Command::Ask { node, .. } => node.iter().copied().collect(),
             Command::Crash(node)
             | Command::Restart(node)
+            | Command::Forget(node, _)
             | Command::Leave(node)
             | Command::Weigh(node, _)
             | Command::Pause(node)
@@ -196,7 +199,7 @@ pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command,
     }
 }
 
-const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, n1 crash, n1 restart, join, n1 leave, \
+const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, n1 crash, n1 restart, n1 forget k, join, n1 leave, \
      n1 drain, n1 weight 2, n1 clock +200ms, n1 drift +500ppm, \
      n1 strobe +50ms 200ms, pause n1, resume n1, rolling 2s, cut n1 n2, cut n1>n2, isolate n1, sides n1 n2, heal, \
      clog n1 n2, clog n1, unclog, swizzle 3s, network loss=5%, workload rate=100, workload off, faults crash=10s, \
@@ -221,6 +224,10 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
     match rest {
         ["crash"] => Ok(Command::Crash(node)),
         ["restart"] => Ok(Command::Restart(node)),
+        ["forget", key] => {
+            let key = Key::new(key.as_bytes().to_vec()).map_err(|error| CommandError(error.to_string()))?;
+            Ok(Command::Forget(node, key))
+        }
         ["leave"] => Ok(Command::Leave(node)),
         ["drain"] => Ok(Command::Weigh(node, 0)),
         ["weight", weight] => number("weight", weight, 0, MAX_WEIGHT).map(|weight| Command::Weigh(node, weight as u32)),
@@ -239,7 +246,7 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
             Ok(Command::Strobe(node, Some((signed("strobe", by)?, every))))
         }
         _ => {
-            let accepted = "n1 crash, n1 restart, n1 leave, n1 drain, n1 weight 2, n1 clock +200ms, \
+            let accepted = "n1 crash, n1 restart, n1 forget k, n1 leave, n1 drain, n1 weight 2, n1 clock +200ms, \
                 n1 drift +500ppm, n1 strobe +50ms 200ms";
             Err(wrong(&format!("a node cannot {:?}", rest.join(" ")), accepted))
         }
@@ -412,6 +419,7 @@ mod tests {
         check("c1 del k write=all", Ok(Command::Ask { client: 1, node: None, key: key(), verb }));
         check("n1 crash", Ok(Command::Crash(n1)));
         check("n1 restart", Ok(Command::Restart(n1)));
+        check("n1 forget k", Ok(Command::Forget(n1, key())));
         check("pause n2", Ok(Command::Pause(n2)));
         check("resume n1", Ok(Command::Resume(n1)));
         check("rolling 500ms", Ok(Command::Rolling(Duration::from_millis(500))));

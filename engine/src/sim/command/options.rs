@@ -78,7 +78,7 @@ pub(super) fn faults_option(mut faults: Faults, option: &&str) -> Result<Faults,
     }
     let Some(fault) = Fault::ALL.into_iter().find(|fault| fault.name() == name) else {
         let accepted = "crash, restart, pause, resume, rolling, cut, isolate, sides, heal, clog, swizzle, clock, \
-             drift, strobe, partial, each with a mean time as in crash=10s; crash-writing=1%; off";
+             drift, strobe, partial, churn, forget, each with a mean time as in crash=10s; crash-writing=1%; off";
         return Err(wrong(&format!("there is no fault {name:?}"), accepted));
     };
     Ok(faults.with(fault, Some(duration(name, value, A_MILLISECOND..=A_DAY)?)))
@@ -146,7 +146,7 @@ pub(in crate::sim) fn duration(
 }
 
 /// The shortest span between two things that happen again and again.
-pub(super) const A_MILLISECOND: Duration = Duration::from_millis(1);
+pub(in crate::sim) const A_MILLISECOND: Duration = Duration::from_millis(1);
 /// The longest span that one line may take, or wait for.
 pub(in crate::sim) const A_DAY: Duration = Duration::from_secs(86_400);
 

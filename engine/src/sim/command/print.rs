@@ -42,6 +42,7 @@ impl fmt::Display for Command {
             }
             Command::Crash(node) => write!(f, "{node} crash"),
             Command::Restart(node) => write!(f, "{node} restart"),
+            Command::Forget(node, key) => write!(f, "{node} forget {}", key.as_bytes().escape_ascii()),
             Command::Join(weight, zone) => {
                 f.write_str("join")?;
                 if *weight != 1 {

@@ -5,10 +5,14 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use bytes::Bytes;
+
 use super::faults::skewed;
 use super::{Due, World, index};
 use crate::id::NodeId;
+use crate::request::Key;
 use crate::rng::Rng;
+use crate::shard::Shard;
 use crate::sim::command::Command;
 use crate::sim::fault::{Dice, Fault, Faults};
 use crate::sim::mark::Mark;
@@ -98,6 +102,14 @@ impl World {
                     (_, true) => Command::Leave(a),
                     (_, false) => Command::Weigh(a, weight),
                 });
+            }
+            Fault::Forget => {
+                let held = self.machines[index(a)].node.as_ref().and_then(|node| node.shards().first());
+                let store = held.map(Shard::store).filter(|store| !store.is_empty());
+                let key = store.and_then(|store| store.by_recency().nth(dice.rng.below(store.len().into()) as usize));
+                if let Some(key) = key.and_then(|(key, _)| Key::new(Bytes::copy_from_slice(key)).ok()) {
+                    self.strike(Command::Forget(a, key));
+                }
             }
             Fault::Strobe => self.strike(Command::Strobe(a, Some((offset, span.max(Duration::from_millis(1)))))),
         }

@@ -135,6 +135,7 @@ impl World {
             node: None,
             clock: WallClock::new(0, self.config.clock_skew),
             wake: Instant::NEVER,
+            late: Duration::ZERO,
             asked: BTreeSet::new(),
             paused: false,
             left: false,

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use crate::cluster::Heartbeat;
 use crate::limits;
-use crate::shard::Retry;
+use crate::shard::{Retry, Tuning};
 use crate::sim::network::Network;
 use crate::store::Limits;
 
@@ -35,8 +35,12 @@ pub struct WorldConfig {
     pub timeout: Duration,
     /// Check the promises all the while.
     pub checks: bool,
-    /// The most that a node does in one go, so that a small cluster has second pages too; `None` is what it always is.
-    pub batch: Option<u32>,
+    /// The bounds of each node, so that a small cluster has second pages and full queues too.
+    pub tuning: Tuning,
+    /// Timers of nodes fire up to so much late, each by a time of its own, while messages arrive.
+    pub late: Duration,
+    /// Pages of what a replica missed are sent up to so much late.
+    pub late_pages: Duration,
     /// Bytes a second that each node fetches of slots that it gains, 0 for no limit; `None` is what it always is.
     pub move_rate: Option<u64>,
     /// Zones that the nodes are in, one after the other; 0 for none.
@@ -66,7 +70,9 @@ impl Default for WorldConfig {
             heartbeat: Heartbeat::default(),
             timeout: limits::DEFAULT_TIMEOUT,
             checks: true,
-            batch: None,
+            tuning: Tuning::default(),
+            late: Duration::ZERO,
+            late_pages: Duration::ZERO,
             move_rate: None,
             zones: 0,
             trace: 10_000,

@@ -1,5 +1,7 @@
 //! Messages on their way: sent, lost, delivered, and taken into the fingerprint.
 
+use core::time::Duration;
+
 use super::machine::Arrived;
 use super::{Due, World, index};
 use crate::error::Failure;
@@ -15,7 +17,8 @@ use crate::sim::trace::{self, Dropped, What};
 impl World {
     pub(super) fn send(&mut self, from: Place, to: Place, cargo: Cargo) {
         let kind = cargo.message().and_then(traced);
-        match self.air.send(self.now, from, to, cargo) {
+        let sent = self.now + self.held_back(&cargo);
+        match self.air.send(sent, from, to, cargo) {
             Sent::Under(flights) => {
                 for (flight, arrives) in flights.into_iter().flatten() {
                     self.queue(arrives, Due::Arrival(flight));
@@ -26,6 +29,18 @@ impl World {
                     self.trace.push(self.now, What::Dropped { from, to, kind, why: Dropped::Lost });
                 }
             }
+        }
+    }
+
+    /// How much later it is sent than it could be.
+    fn held_back(&mut self, cargo: &Cargo) -> Duration {
+        let most = crate::time::micros(self.config.late_pages);
+        match cargo.message() {
+            Some(Message::Listed { .. }) if most > 0 => {
+                self.marks.note(Mark::LatePage);
+                Duration::from_micros(self.lateness.below(most + 1))
+            }
+            _ => Duration::ZERO,
         }
     }
 

@@ -44,6 +44,9 @@ impl World {
             Command::Leave(node) => self.leave(node),
             Command::Weigh(node, weight) => self.weigh(node, weight),
             Command::Rolling(down) => self.plan_rolling(down),
+            Command::Forget(node, key) => {
+                self.act(index(node), false, |node, time, out| node.evict(time, &key, out));
+            }
             Command::Clock(node, offset_ms) => {
                 self.with_clock(node, Mark::ClockStepped, |clock, _| clock.step(offset_ms));
             }
@@ -162,9 +165,7 @@ impl World {
         let config = NodeConfig { shard, stripes: 1, heartbeat: self.config.heartbeat, recorded: true };
         let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
         let mut node = Node::new(&config, map, time);
-        if let Some(batch) = self.config.batch {
-            node.in_batches_of(batch);
-        }
+        node.tune(self.config.tuning);
         if let Some(rate) = self.config.move_rate {
             node.limit_moves(rate, self.now);
         }

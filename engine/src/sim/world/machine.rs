@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Due, World};
-use crate::effect::{Effect, Event};
+use crate::effect::{Effect, Event, Outbox};
 use crate::id::{Epoch, NodeId};
 use crate::map::Map;
 use crate::message::Message;
@@ -32,6 +32,8 @@ pub struct Machine {
     pub(super) map: Arc<Map>,
     /// When it is next woken, as queued.
     pub(super) wake: Instant,
+    /// By how much it will be woken too late.
+    pub(super) late: Duration,
     /// Operations that it has taken and not answered.
     pub(super) asked: BTreeSet<u64>,
     /// It is stopped in its tracks: it handles nothing, and its clocks run on.
@@ -95,13 +97,18 @@ impl Machine {
 impl World {
     /// Lets a node take an input, and does what it asks for.
     pub(super) fn handle(&mut self, index: usize, input: Input) {
+        let peer_writes = matches!(&input, Input::Peer { message: Message::Replicate { .. }, .. });
+        self.act(index, peer_writes, |node, time, out| node.handle(time, input, out));
+    }
+
+    /// Lets a node do something, and does what it asks for. `peer_writes`: it is about a write of a peer.
+    pub(super) fn act(&mut self, index: usize, peer_writes: bool, act: impl FnOnce(&mut Node, Time, &mut Outbox)) {
         let machine = &mut self.machines[index];
         let Some(node) = &mut machine.node else { return };
         let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
         let me = machine.id;
-        let peer_writes = matches!(&input, Input::Peer { message: Message::Replicate { .. }, .. });
         let mut out = core::mem::take(&mut self.outbox);
-        node.handle(time, input, &mut out);
+        act(node, time, &mut out);
         let replicating = peer_writes
             && out.events.iter().any(|event| match event {
                 Event::Dropped { cause, .. } => *cause != Cause::Expired,
@@ -174,12 +181,28 @@ impl World {
         }
     }
 
+    /// Its timer has fired: by how much the next one will be late.
+    pub(super) fn fired(&mut self, index: usize) {
+        let most = crate::time::micros(self.config.late);
+        let machine = &mut self.machines[index];
+        machine.wake = Instant::NEVER;
+        if most > 0 {
+            // Half of them are in time: a machine is busy now and then.
+            let late = self.lateness.below(most * 2);
+            machine.late = Duration::from_micros(if late < most { late } else { 0 });
+            if late < most {
+                self.marks.note(Mark::Late);
+            }
+        }
+    }
+
     /// Queues the node's next wake, unless an earlier one is queued already.
     pub(super) fn schedule(&mut self, index: usize) {
         let machine = &mut self.machines[index];
         let Some(node) = machine.node.as_ref().filter(|_| !machine.paused) else { return };
         // What was due before now is due in a millisecond: a node that has nothing to do then must not stop time.
         let soonest = if node.next_wake() <= self.now { self.now + Duration::from_millis(1) } else { node.next_wake() };
+        let soonest = if soonest < Instant::NEVER { soonest + machine.late } else { soonest };
         if soonest < machine.wake {
             machine.wake = soonest;
             let due = Due::Wake { machine: index as u16, boots: machine.boots };

@@ -58,6 +58,8 @@ pub struct World {
     /// Whose turn it is to be asked for them.
     turn: u32,
     air: Air,
+    /// By how much what a node does itself comes late.
+    lateness: Rng,
     open: BTreeMap<u64, Open>,
     operations: u64,
     load: Option<Load>,
@@ -151,6 +153,7 @@ impl World {
             node: None,
             clock: WallClock::new(skewed(&mut clocks, config.clock_skew), config.clock_skew),
             wake: Instant::NEVER,
+            late: Duration::ZERO,
             asked: BTreeSet::new(),
             paused: false,
             left: false,
@@ -168,6 +171,7 @@ impl World {
             wanted: Vec::new(),
             turn: 0,
             air: Air::new(config.network, config.seed),
+            lateness: Rng::new(config.seed, "late"),
             open: BTreeMap::new(),
             operations: 0,
             load: None,
@@ -179,7 +183,7 @@ impl World {
             struck: Vec::new(),
             replay: Replay::default(),
             history: VecDeque::new(),
-            checks: Checks::new(config.clock_skew),
+            checks: Checks::new(config.clock_skew).with_timers(config.heartbeat.suspect_after, config.late),
             trace: Trace::new(config.trace as usize),
             reported: 0,
             fingerprint: Fingerprint::default(),
@@ -209,7 +213,7 @@ impl World {
                 // A wake that was brought forward, or that another boot asked for, has nothing to say.
                 let machine = &self.machines[index];
                 if machine.boots == boots && machine.wake == at && !machine.paused {
-                    self.machines[index].wake = Instant::NEVER;
+                    self.fired(index);
                     self.handle(index, Input::Tick);
                 }
             }

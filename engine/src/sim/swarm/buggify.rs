@@ -1,0 +1,69 @@
+//! What a run makes unusually bad in the nodes' own behaviour, and is legal all the same: a share of the runs each.
+//!
+//! FoundationDB's simulator calls such places *buggify* points. Each has dice of its own, so that a new one leaves the
+//! rest of every plan as it is.
+
+use core::time::Duration;
+
+use super::Plan;
+use crate::cluster::Heartbeat;
+use crate::rng::Rng;
+use crate::shard::Retry;
+use crate::sim::command::Command;
+use crate::sim::fault::Fault;
+
+/// Switches some of them on.
+pub(super) fn buggify(plan: &mut Plan) {
+    let seed = plan.config.seed;
+    let config = &mut plan.config;
+    // The dice of one, where it is switched on in that share of the runs.
+    let switched_on = |name, share| {
+        let mut rng = Rng::new(seed, name);
+        rng.chance(share).then_some(rng)
+    };
+    let ms = |rng: &mut Rng, least, most| Duration::from_millis(rng.between(least, most));
+    // Impatient nodes repeat what is still under way; patient ones leave what was lost lost for long.
+    if let Some(mut rng) = switched_on("retry", 200_000) {
+        let first = rng.between(5, 400);
+        config.retry = Retry { first: Duration::from_millis(first), most: ms(&mut rng, first, 3_000) };
+    }
+    if let Some(mut rng) = switched_on("heartbeat", 200_000) {
+        let interval = rng.between(60, 350);
+        let suspect_after = ms(&mut rng, interval * 4, (interval * 8).min(2_000));
+        config.heartbeat = Heartbeat { interval: Duration::from_millis(interval), suspect_after, ..config.heartbeat };
+    }
+    // Of pages and steps of a key or two there are hundreds: all of them must come within a few seconds.
+    let most = |span: u64| if config.tuning.batch < u32::MAX { 20 } else { span };
+    if let Some(mut rng) = switched_on("late", 200_000) {
+        // A node that looks later than that after its last look takes itself for one that was away, and begins anew.
+        let Heartbeat { interval, suspect_after, .. } = config.heartbeat;
+        let trusted = suspect_after / 2 - interval;
+        config.late = ms(&mut rng, 1, most(trusted.as_millis() as u64));
+    }
+    if let Some(mut rng) = switched_on("late pages", 200_000) {
+        config.late_pages = ms(&mut rng, 1, most(1_000));
+    }
+    if let Some(mut rng) = switched_on("bounds", 250_000) {
+        let tuning = &mut config.tuning;
+        let mut few = |usual: usize, least, most| {
+            if rng.chance(500_000) { rng.between(least, most) as usize } else { usual }
+        };
+        tuning.pending = few(tuning.pending, 4, 40);
+        tuning.pending_for_peer = few(tuning.pending_for_peer, 2, 20);
+        tuning.pending_bytes = few(tuning.pending_bytes, 500, 10_000);
+        tuning.repeating = few(tuning.repeating, 1, 4);
+        tuning.answered = few(tuning.answered, 4, 200);
+    }
+    if let Some(mut rng) = switched_on("memory", 200_000) {
+        config.tuning.answer_memory = ms(&mut rng, 0, 200);
+        config.tuning.pause = ms(&mut rng, 1, 1_000);
+    }
+    if let Some(mut rng) = switched_on("forget", 200_000) {
+        let mean = ms(&mut rng, 20, 3_000);
+        for (_, act) in &mut plan.acts {
+            if let Command::Faults(faults) = act {
+                *faults = faults.with(Fault::Forget, Some(mean));
+            }
+        }
+    }
+}
