@@ -212,6 +212,11 @@ impl Playground {
         picture::nodes(self.world())
     }
 
+    /// See [`picture::map`].
+    pub fn map(&self) -> Vec<f64> {
+        picture::map(self.world())
+    }
+
     /// See [`picture::rows`].
     pub fn rows(&self, head: u32, tail: u32) -> Vec<f64> {
         picture::rows(self.world(), head, tail)

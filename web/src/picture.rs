@@ -3,6 +3,7 @@
 
 use vitrine_engine::effect::Event;
 use vitrine_engine::id::{NodeId, SLOTS, Slot, Version};
+use vitrine_engine::map::Phase;
 use vitrine_engine::node::Node;
 use vitrine_engine::request::{Holding, Key};
 use vitrine_engine::sim::{Cargo, Flight, Machine, Place, TraceEvent, What, World};
@@ -37,8 +38,9 @@ pub fn flight_labels(world: &World) -> Vec<String> {
     shown(world).map(|flight| key_or_slot(flight).0.map_or_else(String::new, |key| text(key.as_bytes()))).collect()
 }
 
-/// Of each node 12 numbers: id, up, entries, their limit or 0, bytes, their limit or 0, hits, misses, evictions,
-/// expirations, slots that it answers for, and the members that it suspects as a set of bits, n1 the lowest.
+/// Of each node that has not left 14 numbers: id, up, entries, their limit or 0, bytes, their limit or 0, hits, misses,
+/// evictions, expirations, slots that it answers for, the members that it suspects as a set of bits, n1 the lowest,
+/// its weight, and whether it is on its way out.
 pub fn nodes(world: &World) -> Vec<f64> {
     let acting = witness(world);
     let mut primary_slots = vec![0_u32; world.machines().len() + 1];
@@ -56,6 +58,7 @@ pub fn nodes(world: &World) -> Vec<f64> {
             let suspected = world.machines().iter().filter(|other| !node.view().is_alive(other.id()));
             suspected.map(|other| 1_u32 << ((other.id().0 - 1) % 32)).sum()
         });
+        let member = world.map().member(machine.id());
         [
             f64::from(machine.id().0),
             f64::from(u8::from(machine.node().is_some())),
@@ -69,9 +72,25 @@ pub fn nodes(world: &World) -> Vec<f64> {
             counters.expired as f64,
             f64::from(primary_slots[usize::from(machine.id().0)]),
             f64::from(suspects),
+            f64::from(member.map_or(0, |member| member.weight)),
+            f64::from(u8::from(member.is_some_and(|member| member.leaving))),
         ]
     };
-    world.machines().iter().flat_map(of).collect()
+    world.machines().iter().filter(|machine| !machine.has_left()).flat_map(of).collect()
+}
+
+/// The newest map: its edition, how far the change has come (0 is done, 1 is filling, 2 is handing over), copies of
+/// each slot when nothing moves, and changes that were asked for and have not begun.
+pub fn map(world: &World) -> Vec<f64> {
+    let map = world.map();
+    let phase = match map.phase {
+        Phase::Steady => 0.0,
+        Phase::Filling => 1.0,
+        Phase::Handing => 2.0,
+    };
+    let copies = usize::from(map.replicas).min(map.members.len());
+    let waiting = world.wanted().iter().filter(|wish| !map.grants(wish)).count();
+    vec![map.epoch.0 as f64, phase, copies as f64, waiting as f64]
 }
 
 /// Of each node the most recently used entries and the next to be evicted, 7 numbers each: node, rank (0 is the most
@@ -108,11 +127,13 @@ pub fn log_words(events: &[&TraceEvent]) -> Vec<String> {
     events.iter().flat_map(of).collect()
 }
 
-/// For each slot its owners, the preferred primary first.
+/// For each slot its owners, the preferred primary first: as many for each as the slot with the most has, -1 for nobody.
+/// Slots on their way have their new owners after the old ones.
 pub fn owners(world: &World) -> Vec<i16> {
-    let view = any_view(world);
-    let Some(view) = view else { return Vec::new() };
-    Slot::all().flat_map(|slot| view.replicas(slot).iter().map(|node| node.0 as i16)).collect()
+    let Some(view) = witness(world) else { return Vec::new() };
+    let most = Slot::all().map(|slot| view.replicas(slot).len()).max().unwrap_or(0);
+    let of = |slot| view.replicas(slot).iter().map(|node| node.0 as i16).chain(core::iter::repeat(-1)).take(most);
+    Slot::all().flat_map(of).collect()
 }
 
 /// For each slot the node that answers for it, as the nodes that are up see it; -1 when nobody does.
@@ -171,16 +192,14 @@ fn shown(world: &World) -> impl Iterator<Item = &Flight> {
     world.flights().filter(move |flight| !beats(flight)).chain(world.flights().filter(beats))
 }
 
-/// The view that most of the nodes that are up share; of equal ones, the lowest node's.
+/// The view that most of the nodes that are up share, of those with the newest map; of equal ones, the lowest node's.
 fn witness(world: &World) -> Option<&View> {
-    let views: Vec<&View> = world.machines().iter().filter_map(|m| Some(&**m.node()?.view())).collect();
+    let all = || world.machines().iter().filter_map(|m| Some(&**m.node()?.view()));
+    let newest = all().map(|view| view.map.edition()).max()?;
+    let views: Vec<&View> = all().filter(|view| view.map.edition() == newest).collect();
     let agrees = |a: &View, b: &View| a.map.members.iter().all(|m| a.is_alive(m.id) == b.is_alive(m.id));
     let votes = |view: &View| views.iter().filter(|other| agrees(view, other)).count();
     views.iter().rev().max_by_key(|view| votes(view)).copied()
-}
-
-fn any_view(world: &World) -> Option<&View> {
-    world.machines().iter().find_map(|machine| Some(&**machine.node()?.view()))
 }
 
 fn holding(node: &Node, key: &Key, now: UnixMs) -> Option<Holding> {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { build, drop, expect, fingerprint, hurry, open, pause, rows, say, steps, test } from './page.ts';
 
 const store = (node: string) => ({ role: 'article' as const, name: `Store of ${node}` });
@@ -143,6 +144,24 @@ test('another cluster is built: nodes, copies, capacity', async ({ page, site })
   await build(page, { Nodes: 1, 'Copies, N': 2, Capacity: 10 });
   await expect(page.getByRole('article')).toHaveCount(1);
   await expect(page.getByText('A real cache of one node')).toBeVisible();
+});
+
+test('a node joins and another is taken out, while the others answer', async ({ page, site }) => {
+  await open(page, site);
+  await hurry(page);
+  await page.getByRole('button', { name: 'Add a node' }).click();
+  const status = page.getByRole('region', { name: 'Cluster Build' }).getByRole('status');
+  await expect(status).toHaveText('Map 4: nothing moves');
+  await expect(page.getByRole('article')).toHaveCount(4);
+  await expect(page.getByRole('button', { name: /Node n4, up/ })).toBeVisible();
+  await page.screenshot({ path: join(import.meta.dirname, '..', 'test-results', 'joined.png') });
+  await page.getByRole('button', { name: /Node n2, up/ }).click();
+  await page.getByRole('button', { name: 'Take out n2' }).click();
+  await expect(status).toHaveText('Map 7: nothing moves');
+  await expect(page.getByRole('article')).toHaveCount(3);
+  await expect(page.getByRole('article', { name: 'Store of n2' })).toHaveCount(0);
+  await expect(page.getByText('A real cache of 3 nodes')).toBeVisible();
+  await expect(page.locator('.bands .dim')).toHaveCount(0);
 });
 
 test('the same seed gives the same run, and another seed another', async ({ page, site }) => {

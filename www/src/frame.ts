@@ -72,6 +72,10 @@ export interface NodeView {
   readonly expirations: number;
   /** Slots that it answers for now. */
   readonly primarySlots: number;
+  /** Its share of the slots, relative to the others'; with 0 it keeps none. */
+  readonly weight: number;
+  /** It goes as soon as its slots have moved. */
+  readonly leaving: boolean;
   /** Members that this node does not believe alive. */
   readonly suspects: readonly Place[];
   /** The most recently used first, then a gap when `entries` is more than there is room for, then the next to go. */
@@ -109,6 +113,20 @@ export interface Explained {
   }[];
 }
 
+/** How far the latest change of the members has come: new owners are filled, then they answer. */
+export const PHASES = ['steady', 'filling', 'handing over'] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** Who is a member, as the newest edition says. */
+export interface ClusterMap {
+  readonly edition: number;
+  readonly phase: Phase;
+  /** Of each slot, when nothing moves. */
+  readonly copies: number;
+  /** Changes that were asked for and have not begun. */
+  readonly waiting: number;
+}
+
 /** Everything else, some ten times a second. */
 export interface Snapshot {
   /** Counts worlds: a new one starts a new history. */
@@ -117,6 +135,7 @@ export interface Snapshot {
   /** Events carried out. */
   readonly steps: number;
   readonly nodes: readonly NodeView[];
+  readonly map: ClusterMap;
   readonly cuts: readonly Cut[];
   readonly fingerprint: string;
   /** Rows since the last snapshot, oldest first. */
@@ -135,7 +154,10 @@ export interface Replay {
   readonly misses: number;
 }
 
-/** Who owns which slot: `copies` owners a slot, the preferred primary first. Sent when it changes. */
+/**
+ * Who owns which slot: `copies` owners a slot, the preferred primary first, -1 for nobody. While slots move they have
+ * their new owners as well, last. Sent when it changes.
+ */
 export interface Placement {
   readonly copies: number;
   readonly owners: Int16Array;

@@ -22,6 +22,8 @@ export function node(id: number, part: Partial<NodeView> = {}): NodeView {
     evictions: 12,
     expirations: 3,
     primarySlots: 5_461,
+    weight: 1,
+    leaving: false,
     suspects: [],
     rows,
     ...part,
@@ -34,6 +36,7 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     now: 12_345,
     steps: 987,
     nodes: [node(1), node(2), node(3)],
+    map: { edition: 1, phase: 'steady', copies: 2, waiting: 0 },
     cuts: [],
     fingerprint: '1f3c9a5be0d24477',
     log: Array.from({ length: 12 }, (_, i) => ({

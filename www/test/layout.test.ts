@@ -88,6 +88,16 @@ describe('bands', () => {
     expect([...(band?.arcs.keys() ?? [])].sort()).toEqual([-1, 2]);
   });
 
+  it('have a further one for slots on their way, with nothing where none is', () => {
+    const { owners, primaries } = placement(3, 2, 3);
+    const wide = new Int16Array(SLOTS * 3).fill(-1);
+    for (let slot = 0; slot < SLOTS; slot += 1) wide.set(owners.subarray(slot * 2, slot * 2 + 2), slot * 3);
+    wide[2] = 4;
+    const bands = layout.bands({ copies: 3, owners: wide, primaries });
+    expect(bands.map((band) => [...band.arcs.keys()].sort())).toEqual([[1, 2, 3], [1, 2, 3], [4]]);
+    expect(bands[2]?.arcs.get(4)?.match(/A/g)).toHaveLength(1);
+  });
+
   it('put slot 0 at the top, and go clockwise', () => {
     expect(layout.slotAngle(0)).toBeCloseTo(-Math.PI / 2);
     expect(layout.slotAngle(SLOTS / 4)).toBeCloseTo(0);

@@ -123,6 +123,36 @@ describe('the cluster form', () => {
   });
 });
 
+describe('the members', () => {
+  const buttons = (all: (selector: string) => Element[]) => all('.members button') as HTMLButtonElement[];
+
+  it('say what moves, and let one more in or the chosen one go', () => {
+    const map = { edition: 5, phase: 'filling', copies: 2, waiting: 1 } as const;
+    const { all, sent, session, text } = draw({ map }, <ClusterPanel />);
+    expect(text()).toContain('Map 5: new owners are being filled; 1 more waiting');
+    act(() => buttons(all)[0]?.click());
+    expect(sent.at(-1)).toEqual({ type: 'command', text: 'join' });
+    act(() => buttons(all)[1]?.click());
+    expect(sent.at(-1)).toEqual({ type: 'command', text: 'n3 leave' });
+    act(() => {
+      session.selectedNode.value = 2;
+    });
+    expect(text()).toContain('Take out n2');
+    act(() => buttons(all)[1]?.click());
+    expect(sent.at(-1)).toEqual({ type: 'command', text: 'n2 leave' });
+  });
+
+  it('are not asked to go twice, nor the last one at all', () => {
+    const leaving = draw({ nodes: [node(1), node(2), node(3, { leaving: true })] }, <ClusterPanel />);
+    expect(buttons(leaving.all).map((button) => button.disabled)).toEqual([false, true]);
+    const alone = draw({ nodes: [node(1), node(2, { leaving: true })] }, <ClusterPanel />);
+    act(() => {
+      alone.session.selectedNode.value = 1;
+    });
+    expect(buttons(alone.all).map((button) => button.disabled)).toEqual([false, true]);
+  });
+});
+
 describe('keys', () => {
   it('act on the page, and never on what is typed', () => {
     const { session, sent } = draw({}, <input aria-label="field" />);

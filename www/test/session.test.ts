@@ -84,6 +84,16 @@ it('says what a person clicks as script lines', () => {
   expect(said(() => session.toggleLink(1, 2))).toEqual({ type: 'command', text: 'cut n1 n2' });
 });
 
+it('forgets a chosen node that has left', () => {
+  const { session, frame } = open();
+  frame({ nodes: [node(1), node(2)] });
+  session.selectedNode.value = 2;
+  frame({ nodes: [node(1), node(2, { leaving: true })] });
+  expect(session.selectedNode.value).toBe(2);
+  frame({ nodes: [node(1)] });
+  expect(session.selectedNode.value).toBeNull();
+});
+
 it('writes and reads at the chosen levels unless the line names its own', () => {
   const { session, sent } = open();
   session.settings.value = { ...session.settings.value, writeLevel: 'quorum', readLevel: 'one' };

@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { type ClusterMap, nameOf } from '../frame.ts';
 import { useSession } from '../state/context.ts';
 import { FIRST } from '../state/session.ts';
 import type { ReadLevel, Settings, WriteLevel } from '../worker/protocol.ts';
@@ -60,6 +61,7 @@ export function ClusterPanel() {
             onChange={(capacity) => change({ capacity })}
           />
         </div>
+        <Members />
         <details class="more">
           <summary>Levels, ring, network</summary>
           <NumberField
@@ -93,4 +95,54 @@ export function ClusterPanel() {
       </form>
     </section>
   );
+}
+
+/** As many as the page has colours and room for. */
+const MOST_NODES = 32;
+
+/** The running cluster's members: one more, or the chosen one less, with nothing lost. */
+function Members() {
+  const session = useSession();
+  const snapshot = session.snapshot.value;
+  if (!snapshot) return null;
+  const { nodes, map } = snapshot;
+  const chosen = nodes.find((node) => node.id === session.selectedNode.value) ?? nodes.at(-1);
+  const going = chosen === undefined || chosen.leaving || nodes.filter((node) => !node.leaving).length < 2;
+  return (
+    <div class="members">
+      <p class="hint" role="status">
+        {progress(map)}
+      </p>
+      <button
+        type="button"
+        class="small"
+        disabled={nodes.length + map.waiting >= MOST_NODES}
+        title="A new machine joins: its share of the slots moves to it while the old owners answer"
+        onClick={() => session.addNode()}
+      >
+        Add a node
+      </button>
+      <button
+        type="button"
+        class="small"
+        disabled={going}
+        title="Its slots move to the others first, then it goes; choose a node in the picture to take out that one"
+        onClick={() => chosen && session.removeNode(chosen.id)}
+      >
+        Take out {chosen ? nameOf(chosen.id) : ''}
+      </button>
+    </div>
+  );
+}
+
+function progress({ edition, phase, waiting }: ClusterMap): string {
+  const more = waiting > 0 ? `; ${waiting} more waiting` : '';
+  switch (phase) {
+    case 'steady':
+      return waiting > 0 ? `Map ${edition}: a change was asked for` : `Map ${edition}: nothing moves`;
+    case 'filling':
+      return `Map ${edition}: new owners are being filled${more}`;
+    case 'handing over':
+      return `Map ${edition}: the new owners take over${more}`;
+  }
 }

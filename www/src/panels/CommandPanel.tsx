@@ -1,7 +1,14 @@
 import { useSignal } from '@preact/signals';
 import { useSession } from '../state/context.ts';
 
-const EXAMPLES = ['c1 set greeting hello ttl=200ms', 'c1 get greeting', 'c1@n2 get greeting', 'cut n1 n2', 'heal'];
+const EXAMPLES = [
+  'c1 set greeting hello ttl=200ms',
+  'c1 get greeting',
+  'c1@n2 get greeting',
+  'cut n1 n2',
+  'heal',
+  'join',
+];
 
 /** One line of a script, as a person types it. */
 export function CommandPanel() {

@@ -25,7 +25,7 @@ function Store({ node, room }: { node: NodeView; room: Room }) {
   const chosen = session.selectedNode.value === node.id;
   return (
     <article
-      class={`store${node.up ? '' : ' down'}${chosen ? ' chosen' : ''}`}
+      class={`store${node.up ? '' : ' down'}${node.leaving ? ' leaving' : ''}${chosen ? ' chosen' : ''}`}
       style={{ '--owner': hue(node.id) }}
       aria-label={`Store of ${name}`}
     >
@@ -34,7 +34,7 @@ function Store({ node, room }: { node: NodeView; room: Room }) {
           <span class="chip" aria-hidden="true" />
           {name}
         </h2>
-        <span class="state">{node.up ? 'up' : 'down'}</span>
+        <span class="state">{!node.up ? 'down' : node.leaving ? 'leaving' : 'up'}</span>
         <button
           type="button"
           class="small"
@@ -114,7 +114,7 @@ interface Room {
 
 /** How many rows a card has room for: few cards show much of each. */
 export function roomFor(nodes: number): Room {
-  return nodes <= 3 ? { head: 11, tail: 3 } : nodes <= 6 ? { head: 4, tail: 2 } : { head: 2, tail: 1 };
+  return nodes <= 3 ? { head: 11, tail: 3 } : { head: 2, tail: 1 };
 }
 
 /** The most recent rows and the next to go; what lies between is counted by the gap in the ranks. */

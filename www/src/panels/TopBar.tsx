@@ -9,7 +9,7 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
   const nodes = session.snapshot.value?.nodes ?? [];
   const down = nodes.find((n) => !n.up);
   const target = down ?? nodes[1] ?? nodes[0];
-  const copies = session.placement.value?.copies ?? session.settings.value.replicas;
+  const copies = session.snapshot.value?.map.copies ?? session.settings.value.replicas;
   const count = nodes.length || session.settings.value.nodes;
   const held = Math.min(copies, count);
   return (

@@ -41,6 +41,7 @@ function RingBands() {
   const placement = session.placement.value;
   const bands = useMemo(() => (placement ? layout.bands(placement) : []), [placement]);
   const lit = session.selectedNode.value;
+  const settled = session.snapshot.value?.map.copies ?? 1;
   const explained = session.explained.value;
   return (
     <g class="bands" role="img" aria-label={`The ring of ${count(SLOTS)} slots, coloured by who owns them`}>
@@ -57,9 +58,11 @@ function RingBands() {
               class={lit !== null && lit !== place ? 'dim' : ''}
             >
               <title>
-                {band.copy === 0
-                  ? `${nameOf(place)} answers for these slots`
-                  : `${nameOf(place)} keeps copy ${band.copy + 1}`}
+                {place < 0
+                  ? 'nobody'
+                  : band.copy === 0
+                    ? `${nameOf(place)} answers for these slots`
+                    : `${nameOf(place)} keeps ${band.copy < settled ? `copy ${band.copy + 1}` : 'one more copy while slots move'}`}
               </title>
             </path>
           ))}
@@ -174,7 +177,7 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
   const choose = () => {
     session.selectedNode.value = chosen ? null : node.id;
   };
-  const state = node.up ? `up, ${count(node.entries)} entries` : 'down';
+  const state = !node.up ? 'down' : `${node.leaving ? 'leaving' : 'up'}, ${count(node.entries)} entries`;
   const big = disc.radius > 24;
   const held = node.entryLimit > 0 ? `${node.entries}/${node.entryLimit}` : count(node.entries);
   const detail = node.up ? held : 'down';

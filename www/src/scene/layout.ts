@@ -106,7 +106,10 @@ export function bands({ copies, owners, primaries }: Placement): Band[] {
     outer -= width + 2;
     const ownerOf = (slot: number) =>
       copy === 0 ? primaries[slot] : nthReplica(owners, primaries, copies, slot, copy);
-    drawn.push({ copy, radius, width, arcs: arcs(ownerOf, radius) });
+    const drawnArcs = arcs(ownerOf, radius);
+    // Nobody answering is worth seeing; that most slots have no further owner while a few move is not.
+    if (copy > 0) drawnArcs.delete(-1);
+    drawn.push({ copy, radius, width, arcs: drawnArcs });
   }
   return drawn;
 }

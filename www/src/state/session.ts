@@ -144,6 +144,16 @@ export class Session {
     this.command(`${nameOf(place)} ${node?.up === false ? 'restart' : 'crash'}`);
   }
 
+  /** A machine asks to be a member: slots move to it, and it answers for them once it has what is in them. */
+  addNode(): void {
+    this.command('join');
+  }
+
+  /** Its slots move to the others, and then it goes. */
+  removeNode(place: Place): void {
+    this.command(`${nameOf(place)} leave`);
+  }
+
   isCut(a: Place, b: Place): boolean {
     return this.snapshot.value?.cuts.some((c) => (c.from === a && c.to === b) || (c.from === b && c.to === a)) ?? false;
   }
@@ -226,6 +236,9 @@ export class Session {
     // Stepping back takes back what the log said since.
     const kept = before?.world === snapshot.world ? this.log.value.filter((row) => row.at <= snapshot.now) : [];
     this.snapshot.value = snapshot;
+    // Who has left is nobody's choice any more.
+    const chosen = this.selectedNode.value;
+    if (chosen !== null && !snapshot.nodes.some((n) => n.id === chosen)) this.selectedNode.value = null;
     const last = kept.at(-1)?.seq ?? -1;
     const fresh = snapshot.log.filter((row) => row.seq > last);
     if (fresh.length > 0 || kept.length !== this.log.value.length) {

@@ -2,6 +2,7 @@
 // wasm's memory, which may move when it grows.
 
 import {
+  type ClusterMap,
   type Entry,
   type Explained,
   type Flight,
@@ -9,6 +10,7 @@ import {
   MESSAGE_KINDS,
   type Motion,
   type NodeView,
+  PHASES,
   type Placement,
   type Replay,
   SLOTS,
@@ -95,6 +97,7 @@ class Simulator implements Engine {
       now: this.now(),
       steps: this.playground.steps(),
       nodes: this.nodes(),
+      map: this.map(),
       cuts: this.cuts(),
       fingerprint: this.playground.fingerprint(),
       log: this.log(),
@@ -140,7 +143,8 @@ class Simulator implements Engine {
     for (let at = 0; at + NODE <= flat.length; at += NODE) {
       const n = flat.subarray(at, at + NODE);
       const [id = 0, up, entries = 0, entryLimit = 0, bytes = 0, byteLimit = 0] = n;
-      const [hits = 0, misses = 0, evictions = 0, expirations = 0, primarySlots = 0, suspected = 0] = n.subarray(6);
+      const [hits = 0, misses = 0, evictions = 0, expirations = 0, primarySlots = 0] = n.subarray(6);
+      const [suspected = 0, weight = 0, leaving] = n.subarray(11);
       nodes.push({
         id,
         up: up === 1,
@@ -153,11 +157,18 @@ class Simulator implements Engine {
         evictions,
         expirations,
         primarySlots,
+        weight,
+        leaving: leaving === 1,
         suspects: members(suspected),
         rows: rows.get(id) ?? [],
       });
     }
     return nodes;
+  }
+
+  private map(): ClusterMap {
+    const [edition = 0, phase = 0, copies = 0, waiting = 0] = this.playground.map();
+    return { edition, phase: PHASES[phase] ?? 'steady', copies, waiting };
   }
 
   private rows(): Map<number, Entry[]> {
@@ -222,7 +233,7 @@ class Simulator implements Engine {
 }
 
 /** Numbers that a node, a row and a replica take in their arrays; `web/src/picture.rs` lists them. */
-const NODE = 12;
+const NODE = 14;
 const ROW = 7;
 const REPLICA = 8;
 

@@ -43,8 +43,8 @@ impl World {
     pub(super) fn ask(&mut self, client: u16, node: Option<NodeId>, key: Key, verb: Verb, source: Source) -> u64 {
         self.operations += 1;
         let id = self.operations;
-        let usual = NodeId(client.saturating_sub(1) % self.size + 1);
-        let ask = Ask { id, client, node: node.unwrap_or(usual), key, verb, timeout: self.config.timeout };
+        let node = node.unwrap_or_else(|| self.usual(client));
+        let ask = Ask { id, client, node, key, verb, timeout: self.config.timeout };
         if self.trace.is_on() && source != Source::Replay {
             self.trace.push(self.now, What::Asked(ask.clone()));
         }
@@ -54,6 +54,14 @@ impl World {
         self.open.insert(id, Open { ask: ask.clone(), asked: self.now, source, attempt: 0 });
         self.send(Place::Client(client), Place::Node(ask.node), Cargo::Ask(ask));
         id
+    }
+
+    /// Whom a client asks that names nobody: one of those who have not left, the first client the first of them, and so
+    /// on around.
+    fn usual(&self, client: u16) -> NodeId {
+        let here = || self.machines.iter().filter(|machine| !machine.left);
+        let place = usize::from(client.saturating_sub(1)) % here().count().max(1);
+        here().nth(place).map_or(NodeId(1), |machine| machine.id)
     }
 
     /// A node answers a client.

@@ -26,3 +26,24 @@ fn members_come_and_go_under_load() {
         assert_eq!(shares, [(2, 0), (3, 1), (4, 1), (5, 2)]);
     }
 }
+
+#[test]
+fn clients_ask_nobody_who_has_left() {
+    let mut world = World::new(WorldConfig { nodes: 3, seed: 7, ..WorldConfig::default() });
+    world.command("n2 leave").unwrap();
+    world.run_for(Duration::from_secs(5));
+    assert!(world.machines()[1].has_left());
+    for client in 1..=4 {
+        world.command(&format!("c{client} get k")).unwrap();
+    }
+    world.run_for(Duration::from_secs(1));
+    let asked: Vec<(u16, u16, &str)> =
+        world.history().map(|told| (told.ask.client, told.ask.node.0, told.reply.word())).collect();
+    assert_eq!(asked.len(), 4);
+    for expected in [(1, 1, "miss"), (2, 3, "miss"), (3, 1, "miss"), (4, 3, "miss")] {
+        assert!(asked.contains(&expected), "{asked:?}");
+    }
+    world.command("c1@n2 get k").unwrap();
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world.history().last().map(|told| told.reply.word()), Some("refused"));
+}
