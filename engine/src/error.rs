@@ -33,6 +33,10 @@ pub enum Failure {
         /// Bytes that one entry may take.
         limit: u64,
     },
+    /// What is there is no decimal integer of 64 bits, and cannot be added to. Nothing was stored.
+    NotANumber,
+    /// The sum is past what 64 bits hold. Nothing was stored.
+    Overflow,
     /// The node that was asked is not the slot's primary by its own view. Nothing was stored. Between nodes only: the
     /// coordinator asks again until its views agree or its deadline passes.
     NotPrimary {
@@ -52,6 +56,8 @@ impl Failure {
             Failure::Timeout => "timeout",
             Failure::Indeterminate { .. } => "indeterminate",
             Failure::TooLarge { .. } => "too_large",
+            Failure::NotANumber => "not_a_number",
+            Failure::Overflow => "overflow",
             Failure::NotPrimary { .. } => "not_primary",
             Failure::Stopping => "stopping",
         }
@@ -74,6 +80,13 @@ impl fmt::Display for Failure {
             Failure::TooLarge { bytes, limit } => {
                 write!(f, "the entry takes {bytes} bytes and the limit is {limit}; nothing was stored")
             }
+            Failure::NotANumber => f.write_str(
+                "the value is not a whole number from -9223372036854775808 to 9223372036854775807, written without a \
+                 plus, spaces or leading zeros; nothing was stored",
+            ),
+            Failure::Overflow => f.write_str(
+                "the sum would leave the range from -9223372036854775808 to 9223372036854775807; nothing was stored",
+            ),
             Failure::NotPrimary { primary: Some(node) } => write!(f, "not the primary of this slot; {node} is"),
             Failure::NotPrimary { primary: None } => {
                 f.write_str("not the primary of this slot, and no replica is alive")

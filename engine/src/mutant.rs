@@ -27,11 +27,13 @@ pub enum Mutant {
     JoinSentRead,
     /// What was deleted is forgotten at once, though some replica may be away.
     CollectTombstones,
+    /// A forwarded increment that is repeated is carried out again.
+    CountTwice,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 9] = [
+    pub const ALL: [Mutant; 10] = [
         Mutant::AcknowledgeEarly,
         Mutant::ReuseVersions,
         Mutant::ForgetFloors,
@@ -41,6 +43,7 @@ impl Mutant {
         Mutant::SkipReconciliation,
         Mutant::JoinSentRead,
         Mutant::CollectTombstones,
+        Mutant::CountTwice,
     ];
 }
 

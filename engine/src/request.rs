@@ -55,6 +55,21 @@ pub enum Operation {
         /// Who must have removed it before the answer.
         level: WriteLevel,
     },
+    /// Add to the decimal number that is there, and answer the sum. Where nothing is, it is 0, and what is made does
+    /// not expire; what is there keeps its deadline and its media type.
+    Increment {
+        /// How much; less than 0 takes away.
+        by: i64,
+        /// Who must have the sum before the answer.
+        level: WriteLevel,
+    },
+    /// Give what is there another deadline. Its value stays, and gets a new version: it is a write like any other.
+    Touch {
+        /// When it expires; `None` is never. A deadline that has passed removes what was there.
+        deadline: Option<UnixMs>,
+        /// Who must have the deadline before the answer.
+        level: WriteLevel,
+    },
     /// Ask each replica what it holds, for `explain`: no recency changes, no values travel.
     Inspect,
 }
@@ -129,7 +144,7 @@ pub type Outcome = Result<Answer, Failure>;
 pub enum Answer {
     /// The value of a `Get`.
     Found(Entry),
-    /// `Get` found nothing, or nothing whose currency is certain.
+    /// `Get` found nothing, or nothing whose currency is certain; `Touch` found nothing, and changed nothing.
     Missing,
     /// `Set` was applied.
     Stored {
@@ -146,6 +161,24 @@ pub enum Answer {
         copies: u8,
         /// The primary had something to remove.
         existed: bool,
+    },
+    /// `Increment` was applied.
+    Added {
+        /// The sum.
+        value: i64,
+        /// The version that it got.
+        version: Version,
+        /// Replicas that are known to have it, the primary included.
+        copies: u8,
+        /// Nothing was there before.
+        created: bool,
+    },
+    /// `Touch` was applied.
+    Touched {
+        /// The version that the entry got.
+        version: Version,
+        /// Replicas that are known to have it, the primary included.
+        copies: u8,
     },
     /// The condition did not hold. Nothing was stored.
     Unmet {
@@ -243,7 +276,16 @@ impl core::error::Error for KeyError {}
 impl Operation {
     /// True when it may change what is stored.
     pub fn writes(&self) -> bool {
-        matches!(self, Operation::Set { .. } | Operation::Delete { .. })
+        self.level().is_some()
+    }
+
+    /// Who must have it before the answer, where it writes.
+    pub fn level(&self) -> Option<WriteLevel> {
+        match self {
+            Operation::Set { level, .. } | Operation::Delete { level, .. } => Some(*level),
+            Operation::Increment { level, .. } | Operation::Touch { level, .. } => Some(*level),
+            Operation::Get { .. } | Operation::Inspect => None,
+        }
     }
 
     /// Bytes of key-independent payload that holding the operation keeps in memory.

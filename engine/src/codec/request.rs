@@ -48,6 +48,16 @@ impl Wire for Operation {
                 condition.put(out);
             }
             Operation::Inspect => 4_u8.put(out),
+            Operation::Increment { by, level } => {
+                5_u8.put(out);
+                level.put(out);
+                put_number(*by, out);
+            }
+            Operation::Touch { deadline, level } => {
+                6_u8.put(out);
+                level.put(out);
+                deadline.put(out);
+            }
         }
     }
 
@@ -60,6 +70,8 @@ impl Wire for Operation {
             }
             3 => Operation::Delete { level: from.take("write level")?, condition: from.take("condition")? },
             4 => Operation::Inspect,
+            5 => Operation::Increment { level: from.take("write level")?, by: take_number(from, "increment")? },
+            6 => Operation::Touch { level: from.take("write level")?, deadline: from.take("deadline")? },
             tag => return Err(DecodeError::Tag { field, tag }),
         })
     }
@@ -128,6 +140,13 @@ impl Wire for Outcome {
             4 => Ok(Answer::Deleted { copies: from.take("copies")?, existed: from.take("existed")? }),
             5 => Ok(Answer::Unmet { present: from.take("version")? }),
             6 => Ok(Answer::Inspected(inspections(from)?)),
+            7 => Ok(Answer::Added {
+                value: take_number(from, "sum")?,
+                version: from.take("version")?,
+                copies: from.take("copies")?,
+                created: from.take("created")?,
+            }),
+            8 => Ok(Answer::Touched { version: from.take("version")?, copies: from.take("copies")? }),
             129 => Err(Failure::Busy { limit: take_limit(from)? }),
             130 => {
                 Err(Failure::Unavailable { needed: from.take("copies needed")?, alive: from.take("replicas alive")? })
@@ -137,6 +156,8 @@ impl Wire for Outcome {
             133 => Err(Failure::TooLarge { bytes: from.take("bytes")?, limit: from.take("limit")? }),
             134 => Err(Failure::NotPrimary { primary: from.take("primary")? }),
             135 => Err(Failure::Stopping),
+            136 => Err(Failure::NotANumber),
+            137 => Err(Failure::Overflow),
             tag => return Err(DecodeError::Tag { field, tag }),
         })
     }
@@ -174,6 +195,18 @@ fn put_answer(answer: &Answer, out: &mut impl Sink) {
                 inspection.held.put(out);
             }
         }
+        Answer::Added { value, version, copies, created } => {
+            7_u8.put(out);
+            put_number(*value, out);
+            version.put(out);
+            copies.put(out);
+            created.put(out);
+        }
+        Answer::Touched { version, copies } => {
+            8_u8.put(out);
+            version.put(out);
+            copies.put(out);
+        }
     }
 }
 
@@ -205,7 +238,18 @@ fn put_failure(failure: &Failure, out: &mut impl Sink) {
             primary.put(out);
         }
         Failure::Stopping => 135_u8.put(out),
+        Failure::NotANumber => 136_u8.put(out),
+        Failure::Overflow => 137_u8.put(out),
     }
+}
+
+/// A number with a sign: two's complement.
+fn put_number(number: i64, out: &mut impl Sink) {
+    number.cast_unsigned().put(out);
+}
+
+fn take_number(from: &mut Reader, field: &'static str) -> Result<i64, DecodeError> {
+    from.take::<u64>(field).map(u64::cast_signed)
 }
 
 /// The count, 16 bits, then each.

@@ -11,6 +11,7 @@ mod answered;
 mod awaited;
 mod budget;
 mod counters;
+mod decide;
 mod digest;
 mod flight;
 mod floors;
@@ -40,6 +41,7 @@ use crate::id::{ClientToken, LANES, Lanes, NodeId, RequestId, Slot, Version};
 use crate::limits;
 use crate::map::Phase;
 use crate::message::Message;
+use crate::mutant::{self, Mutant};
 use crate::request::{Key, Operation, Outcome, ReadLevel, Request};
 use crate::rng::Rng;
 use crate::store::{Limits, Store};
@@ -414,7 +416,12 @@ impl Shard {
                 let outcome = self.read(time.unix, &request.key, out);
                 self.reply(asker, slot, outcome, out);
             }
-            Operation::Set { .. } | Operation::Delete { .. } => self.write(time, view, asker, deadline, request, out),
+            Operation::Set { .. }
+            | Operation::Delete { .. }
+            | Operation::Increment { .. }
+            | Operation::Touch { .. } => {
+                self.write(time, view, asker, deadline, request, out);
+            }
         }
     }
 
@@ -433,7 +440,8 @@ impl Shard {
         let asker = Asker::Peer(id);
         let slot = request.key.slot();
         let writes = request.operation.writes();
-        if writes {
+        let again = mutant::on(Mutant::CountTwice) && matches!(request.operation, Operation::Increment { .. });
+        if writes && !again {
             match self.answered.ask(id) {
                 Known::New if self.answered.len() >= self.tuning.answered_in(self.lanes.len()) => {
                     self.counters.busy += 1;

@@ -429,5 +429,6 @@ fn conditions_are_decided_by_what_is_there() {
 }
 
 mod coming_back;
+mod counting;
 mod forwarded;
 mod load;

@@ -5,6 +5,7 @@
 
 use core::hash::{Hash, Hasher};
 
+use super::decide::{Did, decide};
 use super::gather::Purpose;
 use super::local::{self, Known, Put};
 use super::{Asker, Pending, Shard, Work, others};
@@ -13,7 +14,7 @@ use crate::error::Failure;
 use crate::id::{NodeId, RequestId, Slot, Version};
 use crate::message::{Change, Message, Verdict};
 use crate::mutant::{self, Mutant};
-use crate::request::{Answer, Condition, Entry, Key, Operation, Request, WriteLevel};
+use crate::request::{Answer, Condition, Key, Operation, Request, WriteLevel};
 use crate::time::{Instant, Time, UnixMs};
 use crate::view::View;
 
@@ -30,7 +31,7 @@ pub(super) struct Writing {
     sent: Version,
     /// What the answer says was there before.
     existed: bool,
-    removes: bool,
+    did: Did,
     /// Replicas that have, this node included.
     copies: u8,
     /// Of those, the ones that will keep it when nothing moves any more: what the answer says.
@@ -95,26 +96,19 @@ impl Shard {
     ) {
         let slot = request.key.slot();
         let key = request.key;
-        let (level, condition, put) = match request.operation {
-            Operation::Set { value, deadline, condition, level } => (level, condition, Some((value, deadline))),
-            Operation::Delete { condition, level } => (level, condition, None),
-            Operation::Get { .. } | Operation::Inspect => unreachable!("only writes are written"),
-        };
+        let level = request.operation.level().expect("only writes are written");
         let waiting = others(view, slot);
         if let Err(failure) = self.admit(view, &key, level, &waiting) {
             return self.reply(asker, slot, Err(failure), out);
         }
         let at = self.place(&key);
         let Known { present, held } = self.known(time.unix, &key, at, out);
-        if !condition.holds(present) {
-            return self.reply(asker, slot, Ok(Answer::Unmet { present }), out);
-        }
-        let version = self.clock.next(time.unix, held);
-        let change = match put {
-            Some((value, deadline)) => Change::Put(Entry { value, version, deadline }),
-            None => Change::Remove { version },
+        let (put, did) = match decide(request.operation, present, || self.peek(time.unix, &key, at)) {
+            Ok(decided) => decided,
+            Err(outcome) => return self.reply(asker, slot, outcome, out),
         };
-        let removes = matches!(change, Change::Remove { .. });
+        let version = self.clock.next(time.unix, held);
+        let change = put.map_or(Change::Remove { version }, |put| put.at(version));
         let removed = match &change {
             Change::Put(entry) => match self.put(time.unix, &key, at, entry, out) {
                 Put::Stored => false,
@@ -129,10 +123,9 @@ impl Shard {
                 true
             }
         };
-        if removes {
-            self.counters.deletes += 1;
-        } else {
-            self.counters.sets += 1;
+        match did {
+            Did::Deleted => self.counters.deletes += 1,
+            Did::Stored | Did::Added(_) | Did::Touched => self.counters.sets += 1,
         }
         out.event(|| Event::Applied { key: key.clone(), version, removed, primary: true });
         let mut writing = Writing {
@@ -142,7 +135,7 @@ impl Shard {
             version,
             sent: version,
             existed: present.is_some(),
-            removes,
+            did,
             copies: 1,
             lasting: u8::from(view.keeps(self.me, slot)),
         };
@@ -198,7 +191,7 @@ impl Shard {
         let (key, own) = (writing.key.clone(), writing.version);
         let at = self.place(&key);
         let current = self.peek(time.unix, &key, at).map(|entry| entry.version);
-        let next = match (current, writing.removes) {
+        let next = match (current, writing.removes()) {
             // The value here is newer than what the replica holds: it must have it, under this write's name.
             (Some(current), _) if current > held => current,
             // The value here, or its absence, was decided later than what the replica holds, by a clock that was
@@ -219,7 +212,7 @@ impl Shard {
         };
         let targets = others(view, key.slot());
         if let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) {
-            if writing.removes || current == Some(own) {
+            if writing.removes() || current == Some(own) {
                 writing.version = next;
             }
             writing.sent = next;
@@ -322,14 +315,21 @@ impl Writing {
 
     pub(super) fn digest(&self, state: &mut impl Hasher) {
         (self.asker, &self.key, self.level, self.version, self.sent, self.existed).hash(state);
-        (self.removes, self.copies).hash(state);
+        (self.did, self.copies).hash(state);
     }
 
     fn answer(&self) -> Answer {
-        match self.removes {
-            true => Answer::Deleted { copies: self.lasting.max(1), existed: self.existed },
-            false => Answer::Stored { version: self.version, copies: self.lasting.max(1), created: !self.existed },
+        let (version, copies, created) = (self.version, self.lasting.max(1), !self.existed);
+        match self.did {
+            Did::Stored => Answer::Stored { version, copies, created },
+            Did::Deleted => Answer::Deleted { copies, existed: self.existed },
+            Did::Added(value) => Answer::Added { value, version, copies, created },
+            Did::Touched => Answer::Touched { version, copies },
         }
+    }
+
+    fn removes(&self) -> bool {
+        self.did == Did::Deleted
     }
 }
 

@@ -45,6 +45,20 @@ pub enum Verb {
     },
     /// Delete.
     Delete(WriteLevel),
+    /// Add to the number that is there.
+    Increment {
+        /// How much.
+        by: i64,
+        /// Who must have the sum.
+        level: WriteLevel,
+    },
+    /// Move the deadline of what is there.
+    Touch {
+        /// Its time to live from now on; `None` is for ever.
+        ttl: Option<Duration>,
+        /// Who must have the deadline.
+        level: WriteLevel,
+    },
 }
 
 /// What a client is told.
@@ -95,15 +109,18 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 impl Ask {
     /// The request of a client as the node's front end makes it: a time to live becomes a deadline by the node's clock.
     pub(super) fn request(&self, now: UnixMs) -> Request {
+        let deadline = |ttl: &Option<Duration>| ttl.and_then(|ttl| now.checked_add(ttl));
         let operation = match &self.verb {
             Verb::Get(level) => Operation::Get { level: *level },
             Verb::Delete(level) => Operation::Delete { condition: Condition::Always, level: *level },
             Verb::Set { value, ttl, condition, level } => Operation::Set {
                 value: Value { bytes: value.clone(), ..Value::default() },
-                deadline: ttl.and_then(|ttl| now.checked_add(ttl)),
+                deadline: deadline(ttl),
                 condition: *condition,
                 level: *level,
             },
+            Verb::Increment { by, level } => Operation::Increment { by: *by, level: *level },
+            Verb::Touch { ttl, level } => Operation::Touch { deadline: deadline(ttl), level: *level },
         };
         Request { key: self.key.clone(), operation, timeout: self.timeout }
     }
@@ -121,6 +138,8 @@ impl Reply {
                 Answer::Deleted { existed: false, .. } => "absent",
                 Answer::Unmet { .. } => "unmet",
                 Answer::Inspected(_) => "inspected",
+                Answer::Added { .. } => "added",
+                Answer::Touched { .. } => "touched",
             },
             Reply::Outcome(Err(failure)) => failure.code(),
             Reply::Refused => "refused",
@@ -139,6 +158,15 @@ impl Reply {
                 bytes.extend_from_slice(&entry.value.bytes);
             }
             Reply::Outcome(Ok(Answer::Stored { version, copies, .. })) => {
+                bytes.extend_from_slice(&version.stamp.to_le_bytes());
+                bytes.push(*copies);
+            }
+            Reply::Outcome(Ok(Answer::Added { value, version, copies, .. })) => {
+                bytes.extend_from_slice(&value.to_le_bytes());
+                bytes.extend_from_slice(&version.stamp.to_le_bytes());
+                bytes.push(*copies);
+            }
+            Reply::Outcome(Ok(Answer::Touched { version, copies })) => {
                 bytes.extend_from_slice(&version.stamp.to_le_bytes());
                 bytes.push(*copies);
             }

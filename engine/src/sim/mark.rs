@@ -105,11 +105,17 @@ pub enum Mark {
     LatePage,
     /// A request was turned away because a bound was reached.
     Busy,
+    /// A counter was incremented.
+    Counted,
+    /// The outcome of an increment stayed unknown.
+    CountUnknown,
+    /// A deadline was moved.
+    Touched,
 }
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 51] = [
+    pub const ALL: [Mark; 54] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -161,6 +167,9 @@ impl Mark {
         Mark::Late,
         Mark::LatePage,
         Mark::Busy,
+        Mark::Counted,
+        Mark::CountUnknown,
+        Mark::Touched,
     ];
 
     /// What it says, in words.
@@ -217,6 +226,9 @@ impl Mark {
             Mark::Late => "a timer fired late",
             Mark::LatePage => "a page was sent late",
             Mark::Busy => "a bound was reached",
+            Mark::Counted => "a counter was incremented",
+            Mark::CountUnknown => "an increment's outcome stayed unknown",
+            Mark::Touched => "a deadline was moved",
         }
     }
 }

@@ -70,11 +70,12 @@ impl Plan {
     pub fn of(seed: u64) -> Plan {
         let mut plan = Plan::plain(seed);
         buggify(&mut plan);
+        count(&mut plan);
         plan
     }
 
-    /// The same with nodes whose timers, bounds and memories are as usual: what was found before these could differ is
-    /// found so again.
+    /// The same without counters, and with nodes whose timers, bounds and memories are as usual: what was found before
+    /// these could differ is found so again.
     pub fn plain(seed: u64) -> Plan {
         let mut rng = Rng::new(seed, "swarm");
         let config = config(seed, &mut rng);
@@ -223,8 +224,23 @@ fn workload(rng: &mut Rng) -> Workload {
         big: if rng.chance(300_000) { rng.between(1, 20) as u8 } else { 0 },
         retries: if rng.chance(400_000) { rng.between(1, 4) as u8 } else { 0 },
         clients: rng.between(1, 20) as u16,
+        counters: 0,
         write_level: if any_level { None } else { defaults.write_level },
         read_level: if any_level { None } else { defaults.read_level },
+    }
+}
+
+/// Lets the loads of some runs count as well. A dice of its own changes nothing else of them.
+fn count(plan: &mut Plan) {
+    let mut rng = Rng::new(plan.config.seed, "counters");
+    if !rng.chance(300_000) {
+        return;
+    }
+    let counters = rng.between(5, 60) as u8;
+    for (_, command) in &mut plan.acts {
+        if let Command::Workload(workload) = command {
+            workload.counters = counters;
+        }
     }
 }
 

@@ -227,6 +227,15 @@ impl fmt::Display for Place {
 /// Bytes as a person reads them: what is not printable is escaped, what is long is cut.
 struct Text<'a>(&'a [u8]);
 
+/// `1 copy`, `2 copies`.
+struct Copies(u8);
+
+impl fmt::Display for Copies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, if self.0 == 1 { "copy" } else { "copies" })
+    }
+}
+
 struct Asked<'a>(&'a Ask);
 struct Replied<'a>(&'a Reply);
 struct Happened<'a>(&'a Event);
@@ -261,6 +270,17 @@ impl fmt::Display for Asked<'_> {
                 }
                 if *level == WriteLevel::Live { Ok(()) } else { write!(f, " write={}", level.name()) }
             }
+            Verb::Increment { by, level } => {
+                write!(f, "incr {key} {by}")?;
+                if *level == WriteLevel::Live { Ok(()) } else { write!(f, " write={}", level.name()) }
+            }
+            Verb::Touch { ttl, level } => {
+                match ttl {
+                    Some(ttl) => write!(f, "touch {key} ttl={}ms", ttl.as_millis())?,
+                    None => write!(f, "touch {key} ttl=none")?,
+                }
+                if *level == WriteLevel::Live { Ok(()) } else { write!(f, " write={}", level.name()) }
+            }
         }
     }
 }
@@ -270,9 +290,10 @@ impl fmt::Display for Replied<'_> {
         let word = self.0.word();
         match self.0 {
             Reply::Outcome(Ok(Answer::Found(entry))) => write!(f, "{word} {}", Text(&entry.value.bytes)),
-            Reply::Outcome(Ok(Answer::Stored { copies, .. } | Answer::Deleted { copies, .. })) => {
-                write!(f, "{word}, {copies} {}", if *copies == 1 { "copy" } else { "copies" })
-            }
+            Reply::Outcome(Ok(Answer::Added { value, copies, .. })) => write!(f, "{word} {value}, {}", Copies(*copies)),
+            Reply::Outcome(Ok(
+                Answer::Stored { copies, .. } | Answer::Deleted { copies, .. } | Answer::Touched { copies, .. },
+            )) => write!(f, "{word}, {}", Copies(*copies)),
             Reply::Outcome(Err(failure)) => write!(f, "{word}: {failure}"),
             Reply::Refused => write!(f, "{word}: nobody listens there"),
             Reply::Lost => write!(f, "{word}: the connection broke, the outcome is unknown"),

@@ -43,6 +43,8 @@ pub struct Workload {
     pub retries: u8,
     /// How many clients; the first speaks to the first node, and so on around.
     pub clients: u16,
+    /// Of a hundred requests, how many are about counters: keys of their own, `c0` and so on.
+    pub counters: u8,
     /// Who must have a write; `None` is any level, at random.
     pub write_level: Option<WriteLevel>,
     /// Who answers a read; `None` is any level, at random.
@@ -99,6 +101,7 @@ impl Default for Workload {
             big: 0,
             retries: 0,
             clients: 6,
+            counters: 0,
             write_level: Some(WriteLevel::Live),
             read_level: Some(ReadLevel::Primary),
         }
@@ -115,8 +118,12 @@ pub(super) struct Load {
     /// Versions that were read lately, for writes that are conditional on one.
     read: VecDeque<(Key, Version)>,
     rng: Rng,
+    /// Of its own, so that counters change nothing of the other requests.
+    counting: Rng,
 }
 
+/// Counters at most: few enough that clients meet at them.
+const COUNTERS: u32 = 8;
 /// Versions remembered.
 const READ: usize = 64;
 
@@ -130,8 +137,8 @@ impl Load {
                 Some(*sum)
             }));
         }
-        let rng = Rng::new(seed, "workload");
-        Load { workload, weights: Arc::new(weights), position: 0, read: VecDeque::new(), rng }
+        let (rng, counting) = (Rng::new(seed, "workload"), Rng::new(seed, "counters"));
+        Load { workload, weights: Arc::new(weights), position: 0, read: VecDeque::new(), rng, counting }
     }
 
     /// How long until the next request.
@@ -182,6 +189,9 @@ impl Load {
 
     /// What it asks at that moment, and for which key. `id` makes every written value different from all others.
     pub(super) fn request(&mut self, id: u64, now: Instant) -> (Key, Verb) {
+        if self.workload.counters > 0 && self.counting.below(100) < u64::from(self.workload.counters) {
+            return self.count();
+        }
         let key = self.key();
         let (writes, deletes) = (u64::from(self.workload.writes), u64::from(self.workload.deletes));
         let roll = self.rng.below(100);
@@ -202,6 +212,35 @@ impl Load {
         let mut value = format!("v{id}").into_bytes();
         value.resize(value.len().max(length), b'.');
         (key, Verb::Set { value: Bytes::from(value), ttl, condition, level })
+    }
+
+    /// What is asked of a counter. Most are counted by one, as people do; a few are counted down.
+    fn count(&mut self) -> (Key, Verb) {
+        let counters = u64::from(self.workload.keys.clamp(1, COUNTERS));
+        let key = Key::new(format!("c{}", self.counting.below(counters))).expect("a short key");
+        let level = *self.counting.pick(&WriteLevel::ALL).expect("four levels");
+        let level = self.workload.write_level.unwrap_or(level);
+        let verb = match self.counting.below(100) {
+            0..55 => {
+                let by = match self.counting.below(10) {
+                    0..7 => 1,
+                    7..9 => self.counting.between(2, 9).cast_signed(),
+                    _ => -self.counting.between(1, 9).cast_signed(),
+                };
+                Verb::Increment { by, level }
+            }
+            55..88 => {
+                let any = *self.counting.pick(&ReadLevel::ALL).expect("three levels");
+                Verb::Get(self.workload.read_level.unwrap_or(any))
+            }
+            88..91 => Verb::Delete(level),
+            _ => {
+                let longest = (self.workload.ttl.as_millis() as u64).max(1);
+                let ttl = Duration::from_millis(self.counting.between((longest / 10).max(1), longest));
+                Verb::Touch { ttl: self.counting.chance(600_000).then_some(ttl), level }
+            }
+        };
+        (key, verb)
     }
 
     fn ttl(&mut self, now: Instant) -> Duration {

@@ -206,6 +206,7 @@ impl History {
                 self.acknowledged(version, *copies, [has(0), has(1), has(2)], here, &open, mark);
             }
             Err(_) | Ok(Answer::Missing | Answer::Unmet { .. } | Answer::Inspected(_)) => {}
+            Ok(Answer::Added { .. } | Answer::Touched { .. }) => unreachable!("nobody asks for it"),
         }
     }
 

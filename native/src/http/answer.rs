@@ -48,10 +48,7 @@ pub fn outcome(outcome: Outcome, now: UnixMs) -> Result<Response<Body>, Problem>
         Answer::Found(entry) => found(entry, now),
         Answer::Missing => return Err(Problem::missing()),
         Answer::Stored { version, copies, created } => {
-            let mut response = empty(if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT });
-            response.headers_mut().insert(header::ETAG, etag(version));
-            response.headers_mut().insert(COPIES, HeaderValue::from(u16::from(copies)));
-            response
+            written(empty(if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT }), version, copies)
         }
         Answer::Deleted { copies, existed } => {
             let mut response = match existed {
@@ -61,9 +58,20 @@ pub fn outcome(outcome: Outcome, now: UnixMs) -> Result<Response<Body>, Problem>
             response.headers_mut().insert(COPIES, HeaderValue::from(u16::from(copies)));
             response
         }
+        Answer::Added { value, version, copies, .. } => {
+            written(text(StatusCode::OK, value.to_string()), version, copies)
+        }
+        Answer::Touched { version, copies } => written(empty(StatusCode::OK), version, copies),
         Answer::Unmet { present } => return Err(Problem::unmet(present)),
         Answer::Inspected(_) => empty(StatusCode::NO_CONTENT),
     })
+}
+
+/// That response, with what every write says.
+fn written(mut response: Response<Body>, version: Version, copies: u8) -> Response<Body> {
+    response.headers_mut().insert(header::ETAG, etag(version));
+    response.headers_mut().insert(COPIES, HeaderValue::from(u16::from(copies)));
+    response
 }
 
 /// A version as an entity tag: as it prints, in quotation marks.

@@ -122,6 +122,7 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Problem {
         let status = match failure {
             Failure::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Failure::NotANumber | Failure::Overflow => StatusCode::CONFLICT,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         Problem::new(status, failure.code(), failure.to_string())

@@ -25,6 +25,8 @@ pub struct Clients {
 const CLIENTS: u16 = 6;
 /// Keys that are written again and again; the clients meet at them.
 const SHARED: u64 = 30;
+/// Keys that are counted: few, so that clients meet there.
+const COUNTERS: u64 = 5;
 /// Between an answer and the next question.
 const PAUSE: Duration = Duration::from_millis(3);
 /// No client waits longer than that: what ends later never ends.
@@ -73,6 +75,7 @@ fn work(number: u16, nodes: &[SocketAddr], clock: Stopwatch, stop: &AtomicBool, 
 fn question(id: u64, rng: &mut Rng, seen: &mut Option<(Key, Version)>) -> (Key, Verb) {
     let key = |name: String| Key::new(name).expect("not empty");
     let shared = |rng: &mut Rng| key(format!("shared-{}", rng.below(SHARED)));
+    let counter = |rng: &mut Rng| key(format!("count-{}", rng.below(COUNTERS)));
     let set = |ttl: Option<u64>, condition: Condition| Verb::Set {
         value: format!("value {id}").into(),
         ttl: ttl.map(Duration::from_millis),
@@ -80,7 +83,16 @@ fn question(id: u64, rng: &mut Rng, seen: &mut Option<(Key, Version)>) -> (Key, 
         level: WriteLevel::Live,
     };
     match rng.below(100) {
-        0..40 => (shared(rng), Verb::Get(ReadLevel::Primary)),
+        0..30 => (shared(rng), Verb::Get(ReadLevel::Primary)),
+        30..33 => (counter(rng), Verb::Get(ReadLevel::Primary)),
+        33..38 => {
+            let by = i64::from(rng.below(4) > 0) * 3 - 1;
+            (counter(rng), Verb::Increment { by, level: WriteLevel::Live })
+        }
+        38..40 => {
+            let ttl = Some(Duration::from_millis(200 + rng.below(2_000)));
+            (key(format!("brief-{}", rng.below(SHARED))), Verb::Touch { ttl, level: WriteLevel::Live })
+        }
         40..50 => (shared(rng), Verb::Get(if rng.below(2) == 0 { ReadLevel::One } else { ReadLevel::Quorum })),
         50..70 => (shared(rng), set(None, Condition::Always)),
         70..78 => match seen.take() {
@@ -116,6 +128,15 @@ fn put(connection: &mut Connection, ask: &Ask) -> Reply {
             let path = format!("/v1/entries/{key}?write={}{ttl}", level.name());
             connection.request("PUT", &path, &head, value)
         }
+        Verb::Increment { by, level } => {
+            let path = format!("/v1/entries/{key}/incr?by={by}&write={}", level.name());
+            connection.request("POST", &path, "", b"")
+        }
+        Verb::Touch { ttl, level } => {
+            let ttl = ttl.map_or("none".to_owned(), |ttl| format!("{}ms", ttl.as_millis()));
+            let path = format!("/v1/entries/{key}/touch?ttl={ttl}&write={}", level.name());
+            connection.request("POST", &path, "", b"")
+        }
     };
     match response {
         Ok(response) => said(ask, response),
@@ -127,10 +148,21 @@ fn put(connection: &mut Connection, ask: &Ask) -> Reply {
 fn said(ask: &Ask, response: Response) -> Reply {
     let version = response.header("etag").and_then(|etag| etag.trim_matches('"').parse::<Version>().ok());
     let copies = response.header("x-vitrine-copies").and_then(|copies| copies.parse().ok()).unwrap_or(0);
-    let reads = matches!(ask.verb, Verb::Get(_));
+    let reads = matches!(ask.verb, Verb::Get(_) | Verb::Touch { .. });
     let deletes = matches!(ask.verb, Verb::Delete(_));
+    let by = if let Verb::Increment { by, .. } = ask.verb { Some(by) } else { None };
     let document = if response.status >= 400 { response.json() } else { serde_json::Value::Null };
     let outcome = match (response.status, document["code"].as_str().unwrap_or_default()) {
+        (200, _) if by.is_some() => {
+            let sum = std::str::from_utf8(&response.body).ok().and_then(|text| text.parse().ok());
+            let value: i64 = sum.expect("a sum is a number");
+            // Whether there was nothing or 0 is not told, and is the same.
+            let version = version.expect("a sum has a version");
+            Ok(Answer::Added { value, version, copies, created: by == Some(value) })
+        }
+        (200, _) if matches!(ask.verb, Verb::Touch { .. }) => {
+            Ok(Answer::Touched { version: version.expect("what was touched has a version"), copies })
+        }
         (200, _) => {
             let value = Value { bytes: response.body.into(), ..Value::default() };
             Ok(Answer::Found(Entry { value, version: version.expect("a value has a version"), deadline: None }))

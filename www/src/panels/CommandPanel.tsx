@@ -5,6 +5,8 @@ const EXAMPLES = [
   'c1 set greeting hello ttl=200ms',
   'c1 get greeting',
   'c1@n2 get greeting',
+  'c1 incr visits',
+  'c1 touch visits ttl=5s',
   'cut n1 n2',
   'heal',
   'join',
@@ -22,7 +24,7 @@ export function CommandPanel() {
     if (line === '') return;
     session.command(line);
     // What a person asks about is what they want to see.
-    const key = /^c\d+(?:@n\d+)?\s+(?:set|get|del|delete)\s+(\S+)/i.exec(line)?.[1];
+    const key = /^c\d+(?:@n\d+)?\s+(?:set|get|del|incr|touch)\s+(\S+)/i.exec(line)?.[1];
     if (key) session.select(key);
     history.value = [...history.value.filter((l) => l !== line), line].slice(-50);
     place.value = history.value.length;

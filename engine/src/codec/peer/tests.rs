@@ -106,7 +106,7 @@ fn golden_frames() {
         let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message };
         let frame = bytes_of(&envelope);
         let kind = format!("{:02x}", frame[1]);
-        let header = format!("04{kind}8877665544332211010002000700000000000000");
+        let header = format!("05{kind}8877665544332211010002000700000000000000");
         let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected: String = expected.split_whitespace().collect();
         assert_eq!(text, header + &expected, "{}", envelope.message.kind());
@@ -149,6 +149,11 @@ fn golden_frames() {
     let delete = Operation::Delete { condition: Condition::OlderThan(version), level: WriteLevel::Live };
     row(forward(delete), &[asked, "03 02 04", VERSION]);
     row(forward(Operation::Inspect), &[asked, "04"]);
+    let level = WriteLevel::Quorum;
+    row(forward(Operation::Increment { by: 0x0102, level }), &[asked, "05 03 0201000000000000"]);
+    row(forward(Operation::Increment { by: -2, level }), &[asked, "05 03 feffffffffffffff"]);
+    row(forward(Operation::Touch { deadline, level }), &[asked, "06 03", DEADLINE]);
+    row(forward(Operation::Touch { deadline: None, level }), &[asked, "06 03 00"]);
 
     let told = &[ID, "962f"].concat();
     row(answer(Ok(Answer::Found(entry.clone()))), &[told, "01", VERSION, DEADLINE, VALUE]);
@@ -160,6 +165,9 @@ fn golden_frames() {
     let inspections =
         vec![Inspection { node: NodeId(3), held: Some(holding) }, Inspection { node: NodeId(4), held: None }];
     row(answer(Ok(Answer::Inspected(inspections))), &[told, "06 0200 0300 01", HOLDING, "0400 00"]);
+    let added = Answer::Added { value: -1, version, copies: 2, created: true };
+    row(answer(Ok(added)), &[told, "07 ffffffffffffffff", VERSION, "02 01"]);
+    row(answer(Ok(Answer::Touched { version, copies: 3 })), &[told, "08", VERSION, "03"]);
     let name = "4d41585f50454e44494e47"; // MAX_PENDING
     row(answer(Err(Failure::Busy { limit: "MAX_PENDING" })), &[told, "81 0b", name]);
     row(answer(Err(Failure::Unavailable { needed: 2, alive: 1 })), &[told, "82 02 01"]);
@@ -170,6 +178,8 @@ fn golden_frames() {
     row(answer(Err(Failure::NotPrimary { primary: Some(NodeId(9)) })), &[told, "86 01 0900"]);
     row(answer(Err(Failure::NotPrimary { primary: None })), &[told, "86 00"]);
     row(answer(Err(Failure::Stopping)), &[told, "87"]);
+    row(answer(Err(Failure::NotANumber)), &[told, "88"]);
+    row(answer(Err(Failure::Overflow)), &[told, "89"]);
 
     let named = &[ID, "0200 6b31"].concat();
     let replicate = |change| Message::Replicate { id, key: key.clone(), change };
@@ -254,9 +264,9 @@ fn hostile_frames_are_refused_by_name() {
     let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
 
     check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
-    let newer = [&[5], &ping[1..]].concat();
-    check(&newer, DecodeError::Format { version: 5, known: 4 }, "format version 5; version 4 is known");
-    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 4 }, "format version 71; version 4 is known");
+    let newer = [&[6], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 6, known: 5 }, "format version 6; version 5 is known");
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 5 }, "format version 71; version 5 is known");
     let mut stranger = ping.clone();
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;
@@ -298,7 +308,7 @@ fn hostile_frames_are_refused_by_name() {
     let limit = DecodeError::Limit { field: "timeout", value: 60_000_001, limit: 60_000_000 };
     check(&framed(1, &[&id, &[0; 8], &[1], &micros]), limit, "timeout is 60000001; it is at most 60000000");
     let forward = |rest: &[u8]| framed(1, &[&id, &[0; 8], &[1], &[0; 4], &[1, 0, b'k'], rest]);
-    check(&forward(&[5]), DecodeError::Tag { field: "operation", tag: 5 }, "5 is no operation");
+    check(&forward(&[7]), DecodeError::Tag { field: "operation", tag: 7 }, "7 is no operation");
     check(&forward(&[1, 0]), DecodeError::Tag { field: "read level", tag: 0 }, "0 is no read level");
     check(&forward(&[3, 9]), DecodeError::Tag { field: "write level", tag: 9 }, "9 is no write level");
     check(&forward(&[3, 1, 5]), DecodeError::Tag { field: "condition", tag: 5 }, "5 is no condition");

@@ -4,7 +4,7 @@ use super::*;
 use crate::view::Pull;
 
 /// Every node hears of these starts; who has another one than before is a node that has just started.
-fn start(trio: &mut Trio, boots: [u64; 3]) {
+pub(super) fn start(trio: &mut Trio, boots: [u64; 3]) {
     for node in [N1, N2, N3] {
         let index = usize::from(node.0) - 1;
         let view = &trio.views[index];

@@ -19,6 +19,9 @@ use crate::time::Instant;
 pub(super) struct Past {
     /// For each value by its hash, how many of its writes are under way or of unknown outcome, and when the last ended.
     ended: BTreeMap<u64, (u32, Instant)>,
+    /// How many increments are under way, and until when one that has ended may have made any number.
+    adding: u32,
+    may_add: Instant,
     /// In which time of calm the lines below were noted.
     round: u32,
     /// For reads at each level, when changes ended that these reads must see, and the latest moment at which any of
@@ -51,6 +54,25 @@ impl Past {
         if let Some((open, ended)) = self.ended.get_mut(&value) {
             (*open, *ended) = (open.saturating_sub(1), at);
         }
+    }
+
+    /// An increment begins: which number it makes is for its answer to say.
+    pub(super) fn adds(&mut self) {
+        self.adding += 1;
+    }
+
+    /// An increment has ended, and made that value, or none.
+    pub(super) fn added(&mut self, value: Option<u64>, at: Instant) {
+        self.adding = self.adding.saturating_sub(1);
+        if let Some(value) = value {
+            self.ended.entry(value).or_default().1 = at;
+        }
+    }
+
+    /// An increment has ended, and may still make any number until that moment.
+    pub(super) fn may_add(&mut self, until: Instant) {
+        self.adding = self.adding.saturating_sub(1);
+        self.may_add = self.may_add.max(until);
     }
 
     /// A change that began at one moment, in a calm that lasts, has ended at another, acknowledged at that level.
@@ -86,7 +108,8 @@ impl Past {
         let before = line.partition_point(|(ended, _)| *ended < begun);
         let (_, latest) = line.get(before.checked_sub(1)?)?;
         let (open, ended) = self.ended.get(&value)?;
-        (*open == 0 && ended < latest).then(|| {
+        let ended = ended.max(&self.may_add);
+        (*open == 0 && self.adding == 0 && ended < latest).then(|| {
             let (ended, latest) = (ended.0 / 1_000, latest.0 / 1_000);
             format!(
                 "{key:?}: a value whose write had ended at {ended} ms was read at {} ms, after a change begun at \

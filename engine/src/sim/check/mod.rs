@@ -5,6 +5,8 @@
 //! checked where runs are repeated: by fingerprints.
 
 mod calm;
+mod counted;
+mod did;
 mod ghosts;
 mod loss;
 mod memory;
@@ -19,16 +21,18 @@ mod written;
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use self::calm::Calm;
 pub use self::calm::RECONCILES;
+use self::counted::Counted;
+use self::did::{Content, did, is_unknown};
 use self::ghosts::Past;
 use self::loss::{Copies, Crashes, UNNOTICED};
-use self::order::{Did, Found, Register};
+use self::order::{Found, LATE, Register};
 pub use self::record::Record;
 use self::written::Written;
 use super::client::{Ask, Reply, Verb};
@@ -103,6 +107,8 @@ pub struct Checks {
     largest: u64,
     /// Values remembered over all keys.
     remembered: u64,
+    /// What happens inside nodes is told.
+    sees_nodes: bool,
 }
 
 /// What clients did to one key, and what became of it: a part for each checker.
@@ -112,6 +118,7 @@ struct Ledger {
     copies: Copies,
     past: Past,
     register: Register,
+    counted: Counted,
     /// The node that decided last about the key, and the version of the last removal.
     primary: Option<NodeId>,
     removal: Version,
@@ -137,6 +144,7 @@ impl Checks {
             forgetful: false,
             largest: 0,
             remembered: 0,
+            sees_nodes: true,
         }
     }
 
@@ -172,19 +180,35 @@ impl Checks {
                 ledger.past.begun(hash(value));
                 ledger.register.asked(ask.id, at);
             }
-            Verb::Delete(_) | Verb::Get(ReadLevel::Primary) => ledger.register.asked(ask.id, at),
+            Verb::Increment { .. } => {
+                ledger.past.adds();
+                ledger.register.asked(ask.id, at);
+            }
+            Verb::Delete(_) | Verb::Touch { .. } | Verb::Get(ReadLevel::Primary) => {
+                ledger.register.asked(ask.id, at);
+            }
             Verb::Get(_) => {}
         }
     }
 
     /// A request reaches a node: from now on what it writes may be read.
     pub(super) fn reached(&mut self, ask: &Ask, at: Instant) {
-        let Verb::Set { value, ttl, .. } = &ask.verb else { return };
-        let size = crate::store::Store::entry_bytes(ask.key.as_bytes().len(), value.len(), 0, ttl.is_some());
+        let length = match &ask.verb {
+            Verb::Set { value, .. } => value.len(),
+            Verb::Increment { .. } => i64::MIN.to_string().len(),
+            Verb::Touch { .. } => 0,
+            Verb::Get(_) | Verb::Delete(_) => return,
+        };
+        // Whatever has none may be given a deadline.
+        let size = crate::store::Store::entry_bytes(ask.key.as_bytes().len(), length, 0, true);
         self.largest = self.largest.max(size);
-        if let Some(ledger) = self.keys.get_mut(&ask.key) {
-            ledger.written.reached(ask, at, self.skew);
+        let Some(ledger) = self.keys.get_mut(&ask.key) else { return };
+        match &ask.verb {
+            Verb::Set { value, .. } => ledger.counted.written(Content::of(value)),
+            Verb::Increment { by, .. } => ledger.counted.reached(*by),
+            _ => {}
         }
+        ledger.written.reached(ask, at, self.skew);
     }
 
     /// A node answers what was asked at that moment.
@@ -199,11 +223,16 @@ impl Checks {
         let Some(ledger) = self.keys.get_mut(&ask.key) else { return };
         match reply {
             Reply::Outcome(Ok(Answer::Found(entry))) if self.remembered < REMEMBERED => {
-                if let Some((promise, what)) = ledger.written.found(&ask.key, entry, at) {
+                let counted = ledger.counted.reaches(Content::of(&entry.value.bytes));
+                if let Some((promise, what)) = ledger.written.found(&ask.key, entry, at, self.skew, counted) {
                     self.broken(promise, at, what);
                 }
             }
-            Reply::Outcome(Ok(Answer::Stored { version, copies, .. })) => {
+            Reply::Outcome(Ok(
+                Answer::Stored { version, copies, .. }
+                | Answer::Added { version, copies, .. }
+                | Answer::Touched { version, copies },
+            )) => {
                 let has = |(id, node): &(NodeId, &Node)| {
                     held(node, &ask.key).is_some_and(|held| held >= *version) || ledger.copies.had(*id) >= *version
                 };
@@ -249,6 +278,7 @@ impl Checks {
             }
             (Verb::Set { level, .. }, Reply::Outcome(Ok(Answer::Stored { .. })))
             | (Verb::Delete(level), Reply::Outcome(Ok(Answer::Deleted { .. })))
+            | (Verb::Increment { level, .. }, Reply::Outcome(Ok(Answer::Added { .. })))
                 if self.calm.since(asked) =>
             {
                 ledger.past.changed(round, *level, asked, at);
@@ -257,6 +287,23 @@ impl Checks {
         }
         if let (Verb::Set { value, .. }, false) = (&ask.verb, is_unknown(reply)) {
             ledger.past.ended(hash(value), at);
+        }
+        if let Verb::Increment { .. } = ask.verb {
+            match reply {
+                Reply::Outcome(Ok(Answer::Added { value, created, .. })) => {
+                    ledger.past.added(Some(hash(value.to_string().as_bytes())), at);
+                    let invented = ledger.counted.invented(&ask.key, *value);
+                    wrong.extend(invented.map(|what| (Promise::NoInvention, what)));
+                    let is_calm_since = |since| self.calm.since(since);
+                    if *created && self.sees_nodes {
+                        let anew = ledger.counted.began_anew(&ask.key, asked, is_calm_since);
+                        wrong.extend(anew.map(|what| (Promise::NoLoss, what)));
+                    }
+                    ledger.counted.there(asked, at);
+                }
+                reply if is_unknown(reply) => ledger.past.may_add(Instant(at.0.saturating_add(LATE))),
+                _ => ledger.past.added(None, at),
+            }
         }
         let did = did(ask, reply, &ledger.written);
         match ledger.register.answered(ask.id, at, did, round, calm) {
@@ -279,7 +326,10 @@ impl Checks {
             Event::Applied { key, version, removed, primary } => {
                 let Some(ledger) = self.keys.get_mut(key) else { return };
                 match removed {
-                    true => ledger.copies.removed(node, *version),
+                    true => {
+                        ledger.counted.let_go(at);
+                        ledger.copies.removed(node, *version);
+                    }
                     false => ledger.copies.holds(node, *version),
                 }
                 if *primary {
@@ -299,6 +349,7 @@ impl Checks {
                     Cause::Expired => Mark::Expired,
                 });
                 if let Some(ledger) = self.keys.get_mut(key) {
+                    ledger.counted.let_go(at);
                     ledger.copies.removed(node, *version);
                 }
             }
@@ -313,6 +364,7 @@ impl Checks {
             }
             Event::Unvouched { key, version } => {
                 if let Some(ledger) = self.keys.get_mut(key) {
+                    ledger.counted.let_go(at);
                     ledger.copies.removed(node, *version);
                 }
             }
@@ -331,6 +383,7 @@ impl Checks {
             Event::LeftOut { key, version } => {
                 self.forgetful = true;
                 if let Some(ledger) = self.keys.get_mut(key) {
+                    ledger.counted.let_go(at);
                     ledger.copies.left_out(*version);
                 }
             }
@@ -403,6 +456,14 @@ impl Checks {
             }
             let different = truth::disagree(key, &replicas, self.forgetful);
             broken.extend(different.map(|what| (Promise::OneTruth, what)));
+            let (round, calm) = (self.calm.round(), self.calm.is_calm());
+            let contents = replicas.iter().filter_map(|(_, node)| Some(Content::of(stored(node, key)?.value)));
+            for content in contents.filter(|content| calm && !ledger.register.may_be(*content, round)) {
+                broken.push((
+                    Promise::Order,
+                    format!("{key:?} holds {content:?}, and no order of what was told ends so"),
+                ));
+            }
             for version in replicas.iter().filter_map(|(_, node)| held(node, key)) {
                 let ghost = ledger.past.older(key, version, at);
                 broken.extend(ghost.map(|what| (Promise::NoGhosts, what)));
@@ -419,7 +480,12 @@ impl Checks {
     }
 
     fn note(&mut self, ask: &Ask, reply: &Reply) {
+        if matches!(ask.verb, Verb::Increment { .. }) && is_unknown(reply) {
+            self.marks.note(Mark::CountUnknown);
+        }
         let mark = match (reply, &ask.verb) {
+            (Reply::Outcome(Ok(Answer::Added { .. })), _) => Mark::Counted,
+            (Reply::Outcome(Ok(Answer::Touched { .. })), _) => Mark::Touched,
             (Reply::Outcome(Ok(Answer::Unmet { .. })), _) => Mark::Unmet,
             (Reply::Outcome(Ok(Answer::Stored { .. })), Verb::Set { condition: Condition::Is(_), .. }) => Mark::Swapped,
             (Reply::Outcome(Ok(Answer::Found(_))), Verb::Get(ReadLevel::Quorum)) => Mark::QuorumHit,
@@ -442,36 +508,6 @@ impl Checks {
 
 /// Entries are freed that long after their deadline at the latest, by timers that are in time.
 const EXPIRES_WITHIN: Duration = Duration::from_secs(1);
-
-/// What an operation did, for those who look for an order; `None` when it did nothing that they could tell.
-fn did(ask: &Ask, reply: &Reply, written: &Written) -> Option<Did> {
-    let value = || if let Verb::Set { value, .. } = &ask.verb { Some(hash(value)) } else { None };
-    match reply {
-        Reply::Outcome(Ok(answer)) => match answer {
-            Answer::Found(entry) => Some(Did::Found(hash(&entry.value.bytes))),
-            Answer::Missing | Answer::Unmet { present: None } | Answer::Inspected(_) => None,
-            Answer::Stored { created: true, .. } => Some(Did::Created(value()?)),
-            Answer::Stored { created: false, .. } => {
-                let old = match ask.verb {
-                    Verb::Set { condition: Condition::Is(version), .. } => written.value_of(version),
-                    _ => None,
-                };
-                Some(Did::Replaced(old, value()?))
-            }
-            Answer::Deleted { existed: true, .. } => Some(Did::Removed),
-            Answer::Deleted { existed: false, .. } => Some(Did::Cleared),
-            Answer::Unmet { present: Some(_) } => Some(Did::Something),
-        },
-        // A cache forgets by itself as well: only what may still be written counts.
-        reply if is_unknown(reply) => value().map(Did::Perhaps),
-        Reply::Outcome(Err(_)) | Reply::Refused | Reply::Lost => None,
-    }
-}
-
-/// May a write that was answered so still take effect?
-fn is_unknown(reply: &Reply) -> bool {
-    matches!(reply, Reply::Outcome(Err(Failure::Indeterminate { .. } | Failure::Timeout)) | Reply::Lost)
-}
 
 /// What a node holds for a key, whether its deadline has passed or not.
 fn stored<'a>(node: &'a Node, key: &Key) -> Option<EntryRef<'a>> {

@@ -10,6 +10,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::Content;
 use crate::time::Instant;
 
 /// A key as its clients see it.
@@ -19,27 +20,38 @@ pub(super) enum State {
     Unknown,
     /// Cleared is there.
     Absent,
-    /// The value of that hash.
-    Value(u64),
+    /// That value.
+    Value(Content),
 }
 
 /// What an operation turned out to have done or seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Did {
     /// It found that value.
-    Found(u64),
+    Found(Content),
     /// There was nothing for it to remove: from then on there is none.
     Cleared,
     /// It found something, whatever that was, and left it.
     Something,
     /// It replaced something, or that value, by this one.
-    Replaced(Option<u64>, u64),
+    Replaced(Option<Content>, Content),
     /// It put this value where nothing was.
-    Created(u64),
+    Created(Content),
     /// It found something and removed it.
     Removed,
-    /// It may have put this value there, now or later.
-    Perhaps(u64),
+    /// It found something that is no number, and left it.
+    NoNumber,
+    /// It may do this, now or later.
+    Perhaps(Later),
+}
+
+/// What a write of unknown outcome may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Later {
+    /// It puts this value there.
+    Put(Content),
+    /// It adds that much to the number that is there.
+    Add(i64),
 }
 
 /// What happens on one key.
@@ -53,8 +65,8 @@ pub(super) struct Register {
     open: u32,
     /// What the key can be, with each set of the `Perhaps` before that have come true.
     states: BTreeSet<(State, u64)>,
-    /// Writes whose outcome is unknown: the value, and when it can come true no longer.
-    perhaps: Vec<(u64, Instant)>,
+    /// Writes whose outcome is unknown: what they do, and when it can come true no longer.
+    perhaps: Vec<(Later, Instant)>,
     /// Too much overlapped: nothing is known until nothing is under way again.
     lost: bool,
 }
@@ -87,7 +99,7 @@ const PERHAPS: usize = 12;
 const OPS: usize = 2_000;
 const STATES: usize = 5_000;
 /// How long after its answer a write of unknown outcome may still take effect, in microseconds.
-const LATE: u64 = 20_000_000;
+pub(super) const LATE: u64 = 20_000_000;
 
 impl Default for Register {
     /// At the beginning there is nothing.
@@ -135,8 +147,8 @@ impl Register {
             (false, _) => Found::Plain,
         };
         for op in ops {
-            if let Some((_, Some(Did::Perhaps(value)))) = op.answer {
-                self.perhaps.push((value, Instant(now.0.saturating_add(LATE))));
+            if let Some((_, Some(Did::Perhaps(later)))) = op.answer {
+                self.perhaps.push((later, Instant(now.0.saturating_add(LATE))));
             }
         }
         if fresh || !calm || matches!(found, Found::None | Found::TooMany) {
@@ -165,18 +177,24 @@ impl Register {
         }
     }
 
+    /// Can the key have that value at a moment at which nothing happens to it, in that time of calm?
+    pub(super) fn may_be(&self, content: Content, round: u32) -> bool {
+        let known = self.round == round && self.open == 0 && self.perhaps.is_empty();
+        !known || self.states.iter().any(|(state, _)| [State::Unknown, State::Value(content)].contains(state))
+    }
+
     fn search(&mut self, ops: &[Op]) -> Found {
         let known = self.perhaps.len();
         let outcomes = ops.iter().filter_map(|op| op.answer.and_then(|(end, did)| Some((op.asked, end, did?))));
-        let mut perhaps: Vec<u64> = self.perhaps.iter().map(|(value, _)| *value).collect();
+        let mut perhaps: Vec<Later> = self.perhaps.iter().map(|(later, _)| *later).collect();
         // (question, answer, what it did, bit); an unknown outcome has no answer, and its bit comes first.
         let mut sure = Vec::new();
         let mut begun = Vec::new();
         for (asked, end, did) in outcomes {
             match did {
-                Did::Perhaps(value) => {
+                Did::Perhaps(later) => {
                     begun.push(asked);
-                    perhaps.push(value);
+                    perhaps.push(later);
                 }
                 did => sure.push((asked, end, did)),
             }
@@ -234,7 +252,7 @@ fn step(
     slot: usize,
     slots: &[Option<usize>],
     sure: &[Sure],
-    perhaps: &[u64],
+    perhaps: &[Later],
 ) -> Option<BTreeSet<(State, u64, u64)>> {
     let mut seen = from.clone();
     let mut left: Vec<(State, u64, u64)> = from.iter().copied().collect();
@@ -248,7 +266,10 @@ fn step(
         let ops = ops.filter_map(|(place, index)| Some((place, sure[(*index)?].2)));
         let moved = ops.filter_map(|(place, did)| Some((apply(state, did)?, set, bits | 1 << place)));
         let unknown = perhaps.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 0);
-        let unknown = unknown.map(|(bit, value)| (State::Value(*value), set | 1 << bit, bits));
+        let unknown = unknown.flat_map(|(bit, later)| {
+            let become_of = become_of(state, *later).into_iter().flatten();
+            become_of.map(move |state| (state, set | 1 << bit, bits))
+        });
         for next in moved.chain(unknown) {
             if seen.insert(next) {
                 left.push(next);
@@ -263,7 +284,7 @@ fn step(
 
 /// What the key is after that was done, or `None` when it cannot have been done in that state.
 fn apply(state: State, did: Did) -> Option<State> {
-    let is = |value: u64| matches!(state, State::Unknown) || state == State::Value(value);
+    let is = |value: Content| matches!(state, State::Unknown) || state == State::Value(value);
     let present = state != State::Absent;
     match did {
         Did::Found(value) => is(value).then_some(State::Value(value)),
@@ -272,14 +293,38 @@ fn apply(state: State, did: Did) -> Option<State> {
         Did::Replaced(Some(old), new) => is(old).then_some(State::Value(new)),
         Did::Replaced(None, new) => present.then_some(State::Value(new)),
         Did::Removed => present.then_some(State::Absent),
-        Did::Created(value) | Did::Perhaps(value) => Some(State::Value(value)),
+        Did::Created(value) => Some(State::Value(value)),
+        Did::NoNumber => {
+            let fits = matches!(state, State::Unknown | State::Value(Content::Bytes(_)));
+            fits.then_some(state)
+        }
+        Did::Perhaps(_) => unreachable!("what is unknown is no step of its own"),
+    }
+}
+
+/// What a key may become by a write of unknown outcome. A sum may also begin anew: caches forget.
+fn become_of(state: State, later: Later) -> [Option<State>; 2] {
+    let number = |number| State::Value(Content::Number(number));
+    match (later, state) {
+        (Later::Put(value), _) => [Some(State::Value(value)), None],
+        (Later::Add(by), State::Value(Content::Number(before))) => {
+            [before.checked_add(by).map(number), Some(number(by))]
+        }
+        (Later::Add(by), State::Absent | State::Value(Content::Bytes(_))) => [Some(number(by)), None],
+        // Whatever it is, it is not known afterwards either.
+        (Later::Add(_), State::Unknown) => [None, None],
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Did::{Cleared, Created, Found as Read, Perhaps, Removed, Replaced, Something};
+    use Did::{Cleared, Created, Found as Read, NoNumber, Perhaps, Removed, Replaced, Something};
+    use Later::{Add, Put};
+
+    fn of(value: u64) -> Content {
+        Content::Bytes(value)
+    }
 
     /// What the search says of operations, each with the moments of its question and its answer, one register for all.
     fn check(ops: &[(u64, u64, Did)], expected: Found) {
@@ -306,30 +351,99 @@ mod tests {
 
     #[test]
     fn an_order_is_found_or_there_is_none() {
-        check(&[(1, 2, Created(7)), (3, 4, Read(7)), (5, 6, Cleared), (7, 8, Cleared)], Found::Plain);
-        check(&[(1, 2, Created(7)), (3, 4, Cleared), (5, 6, Read(7))], Found::None);
-        check(&[(1, 2, Read(7))], Found::None);
-        check(&[(1, 2, Created(7)), (3, 4, Replaced(None, 8)), (5, 6, Read(7))], Found::None);
-        check(&[(1, 2, Created(7)), (3, 4, Removed), (5, 6, Something)], Found::None);
+        check(&[(1, 2, Created(of(7))), (3, 4, Read(of(7))), (5, 6, Cleared), (7, 8, Cleared)], Found::Plain);
+        check(&[(1, 2, Created(of(7))), (3, 4, Cleared), (5, 6, Read(of(7)))], Found::None);
+        check(&[(1, 2, Read(of(7)))], Found::None);
+        check(&[(1, 2, Created(of(7))), (3, 4, Replaced(None, of(8))), (5, 6, Read(of(7)))], Found::None);
+        check(&[(1, 2, Created(of(7))), (3, 4, Removed), (5, 6, Something)], Found::None);
         check(&[(1, 2, Removed)], Found::None);
         // Compare and swap: of two at once one only.
-        check(&[(1, 2, Created(7)), (3, 6, Replaced(Some(7), 8)), (4, 7, Replaced(Some(7), 9))], Found::None);
-        check(&[(1, 2, Created(7)), (3, 6, Replaced(Some(7), 8)), (4, 7, Replaced(Some(8), 9))], Found::Order);
-        // A read at the same time as a write sees it or not; one after another that saw it must see it.
-        check(&[(1, 2, Created(7)), (3, 9, Replaced(None, 8)), (4, 5, Read(7)), (6, 7, Read(8))], Found::Order);
-        check(&[(1, 2, Created(7)), (3, 9, Replaced(None, 8)), (4, 5, Read(8)), (6, 7, Read(7))], Found::None);
-        // An outcome that is unknown may be seen, once, and at any time later.
-        check(&[(1, 2, Perhaps(7)), (3, 4, Read(7))], Found::Plain);
         check(
-            &[(1, 2, Perhaps(7)), (3, 4, Cleared), (5, 6, Read(7)), (7, 8, Created(9)), (9, 10, Read(9))],
+            &[(1, 2, Created(of(7))), (3, 6, Replaced(Some(of(7)), of(8))), (4, 7, Replaced(Some(of(7)), of(9)))],
+            Found::None,
+        );
+        check(
+            &[(1, 2, Created(of(7))), (3, 6, Replaced(Some(of(7)), of(8))), (4, 7, Replaced(Some(of(8)), of(9)))],
+            Found::Order,
+        );
+        // A read at the same time as a write sees it or not; one after another that saw it must see it.
+        check(
+            &[(1, 2, Created(of(7))), (3, 9, Replaced(None, of(8))), (4, 5, Read(of(7))), (6, 7, Read(of(8)))],
+            Found::Order,
+        );
+        check(
+            &[(1, 2, Created(of(7))), (3, 9, Replaced(None, of(8))), (4, 5, Read(of(8))), (6, 7, Read(of(7)))],
+            Found::None,
+        );
+        // An outcome that is unknown may be seen, once, and at any time later.
+        check(&[(1, 2, Perhaps(Put(of(7)))), (3, 4, Read(of(7)))], Found::Plain);
+        check(
+            &[
+                (1, 2, Perhaps(Put(of(7)))),
+                (3, 4, Cleared),
+                (5, 6, Read(of(7))),
+                (7, 8, Created(of(9))),
+                (9, 10, Read(of(9))),
+            ],
             Found::Plain,
         );
-        check(&[(1, 2, Perhaps(7)), (3, 4, Read(7)), (5, 6, Cleared), (7, 8, Read(7))], Found::None);
-        check(&[(1, 2, Created(6)), (3, 5, Perhaps(7)), (4, 9, Read(6)), (6, 8, Read(7))], Found::Order);
+        check(&[(1, 2, Perhaps(Put(of(7)))), (3, 4, Read(of(7))), (5, 6, Cleared), (7, 8, Read(of(7)))], Found::None);
+        check(
+            &[(1, 2, Created(of(6))), (3, 5, Perhaps(Put(of(7)))), (4, 9, Read(of(6))), (6, 8, Read(of(7)))],
+            Found::Order,
+        );
         // A write of unknown outcome comes true no longer after so long.
-        check(&[(1, 2, Perhaps(7)), (LATE + 3, LATE + 4, Cleared), (LATE + 5, LATE + 6, Read(7))], Found::None);
-        let many: Vec<_> = (1..60).map(|id| (id, 1_000 + id, Created(id))).collect();
+        check(
+            &[(1, 2, Perhaps(Put(of(7)))), (LATE + 3, LATE + 4, Cleared), (LATE + 5, LATE + 6, Read(of(7)))],
+            Found::None,
+        );
+        let many: Vec<_> = (1..60).map(|id| (id, 1_000 + id, Created(of(id)))).collect();
         check(&many, Found::TooMany);
+    }
+
+    #[test]
+    fn every_increment_counts_once() {
+        let n = Content::Number;
+        let adds = |by: i64, sum: i64| Replaced(Some(n(sum - by)), n(sum));
+        let first = (1, 2, Created(n(1)));
+        check(&[first, (3, 4, adds(2, 3)), (5, 6, Read(n(3)))], Found::Plain);
+        check(&[first, (3, 4, adds(1, 2)), (5, 6, adds(1, 2))], Found::None);
+        check(&[first, (3, 4, adds(1, 3))], Found::None);
+        check(&[first, (3, 4, adds(1, 2)), (5, 6, Read(n(1)))], Found::None);
+        check(&[first, (3, 9, adds(2, 4)), (4, 8, adds(1, 2)), (5, 10, Read(n(2)))], Found::Order);
+        check(&[first, (3, 9, adds(2, 4)), (4, 8, adds(1, 3))], Found::None);
+        // A cache forgets, and counts from nothing again; what is there is a number or is none.
+        check(&[first, (3, 4, Created(n(5))), (5, 6, Read(n(5)))], Found::Plain);
+        check(&[first, (3, 4, NoNumber)], Found::None);
+        check(&[(1, 2, Created(of(7))), (3, 4, NoNumber), (5, 6, Read(of(7)))], Found::Plain);
+        // One of unknown outcome is added once at most, at any time, and perhaps to nothing.
+        let perhaps = (3, 4, Perhaps(Add(1)));
+        check(&[first, perhaps, (5, 6, Read(n(1))), (7, 8, Read(n(2)))], Found::Plain);
+        check(&[first, perhaps, (5, 6, Read(n(2))), (7, 8, adds(1, 3))], Found::Plain);
+        check(&[first, perhaps, (5, 6, adds(5, 6)), (7, 8, Read(n(7)))], Found::Plain);
+        check(&[first, (3, 4, Perhaps(Add(4))), (5, 6, Read(n(4)))], Found::Plain);
+        check(&[first, perhaps, (5, 6, Read(n(2))), (7, 8, Read(n(3)))], Found::None);
+        check(&[first, (3, 4, Perhaps(Add(4))), (5, 6, Read(n(3)))], Found::None);
+        let most = (1, 2, Created(n(i64::MAX)));
+        check(&[most, (3, 4, Perhaps(Add(1))), (5, 6, Read(n(i64::MAX)))], Found::Plain);
+    }
+
+    #[test]
+    fn what_may_be_there_in_the_end() {
+        let mut register = Register::default();
+        let mut answer = |id, did, round, calm| {
+            register.asked(id, Instant(id * 2));
+            register.answered(id, Instant(id * 2 + 1), Some(did), round, calm);
+            [of(7), of(8)].map(|value| register.may_be(value, 0))
+        };
+        assert_eq!(answer(1, Created(of(7)), 0, true), [true, false]);
+        assert_eq!(answer(2, Cleared, 0, true), [false, false]);
+        assert_eq!(answer(3, Perhaps(Put(of(8))), 0, true), [true, true]);
+        let mut register = Register::default();
+        register.asked(1, Instant(1));
+        assert!(register.may_be(of(7), 0), "something is under way");
+        register.answered(1, Instant(2), Some(Created(of(7))), 1, false);
+        assert!(register.may_be(of(8), 1) && register.may_be(of(8), 2), "trouble says nothing");
     }
 
     #[test]
@@ -339,10 +453,10 @@ mod tests {
             register.asked(id, Instant(asked));
             register.answered(id, Instant(at), Some(did), round, calm)
         };
-        assert_eq!(answer(1, 1, 2, Read(7), 1, false), Found::Plain);
-        assert_eq!(answer(2, 3, 4, Read(8), 2, true), Found::Plain);
-        assert_eq!(answer(3, 5, 6, Read(9), 2, true), Found::Plain, "nothing was known");
-        assert_eq!(answer(4, 7, 8, Read(9), 2, true), Found::Plain);
-        assert_eq!(answer(5, 9, 10, Read(7), 2, true), Found::None);
+        assert_eq!(answer(1, 1, 2, Read(of(7)), 1, false), Found::Plain);
+        assert_eq!(answer(2, 3, 4, Read(of(8)), 2, true), Found::Plain);
+        assert_eq!(answer(3, 5, 6, Read(of(9)), 2, true), Found::Plain, "nothing was known");
+        assert_eq!(answer(4, 7, 8, Read(of(9)), 2, true), Found::Plain);
+        assert_eq!(answer(5, 9, 10, Read(of(7)), 2, true), Found::None);
     }
 }

@@ -60,7 +60,7 @@ impl Record {
 
     /// The promises that were broken, with clocks that differ by `skew` at most, and what the checkers came across.
     pub fn judge(&self, skew: Duration) -> (Vec<Violation>, Marks) {
-        let mut checks = Checks::new(skew);
+        let mut checks = Checks { sees_nodes: false, ..Checks::new(skew) };
         let mut all: Vec<(Instant, Happens, usize)> = Vec::new();
         for (index, told) in self.told.iter().enumerate() {
             all.extend([(told.asked, Happens::Asked, index), (told.told, Happens::Answered, index)]);
@@ -105,7 +105,7 @@ impl Record {
 /// one without an answer was carried out: its value is held to no deadline.
 fn latest(told: &Told) -> (Ask, Instant) {
     let mut ask = told.ask.clone();
-    if let Verb::Set { ttl, .. } = &mut ask.verb
+    if let Verb::Set { ttl, .. } | Verb::Touch { ttl, .. } = &mut ask.verb
         && is_unknown(&told.reply)
     {
         *ttl = None;

@@ -200,7 +200,10 @@ fn p3_and_p4_replicas_agree_after_a_heal_and_on_nothing_that_is_out_of_date() {
         checks.happened(n2, &removed, at(1), |_| true);
         operation(checks, &of(2, Verb::Delete(WriteLevel::Live)), 0, &deleted(), 2, &apart);
     };
-    check(|checks| (delete(checks), forget(checks), end(checks, &apart, &core)).2, &[Promise::NoGhosts]);
+    check(
+        |checks| (delete(checks), forget(checks), end(checks, &apart, &core)).2,
+        &[Promise::Order, Promise::NoGhosts],
+    );
     check(|checks| (delete(checks), checks.crashed(n2, at(3)), forget(checks), end(checks, &apart, &core)).3, &[]);
     // And so do reads, once all has been calm for long enough.
     let calm = 10 + BOUND.as_millis() as u64;

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Promise, hash};
+use super::{Content, Promise, hash};
 use crate::id::Version;
 use crate::request::{Entry, Key};
 use crate::sim::client::{Ask, Verb};
@@ -20,7 +20,9 @@ pub(super) struct Written {
     /// The latest of these moments.
     deadlines: BTreeSet<UnixMs>,
     /// The values of versions that were read lately.
-    versions: VecDeque<(Version, u64)>,
+    versions: VecDeque<(Version, Content)>,
+    /// Until when what is there may be served at most since its deadline was moved: `None` inside is for ever.
+    touched: Option<Option<UnixMs>>,
 }
 
 /// Deadlines, and versions, remembered of one key.
@@ -30,7 +32,7 @@ const VERSIONS: usize = 64;
 impl Written {
     /// A write reaches a node: from now on its value may be read.
     pub(super) fn reached(&mut self, ask: &Ask, at: Instant, skew: Duration) {
-        let Verb::Set { value, ttl, .. } = &ask.verb else { return };
+        let (Verb::Set { ttl, .. } | Verb::Touch { ttl, .. }) = &ask.verb else { return };
         let until = ttl.and_then(|ttl| truth(at).checked_add(ttl)).and_then(|until| until.checked_add(skew));
         // The same value may be written twice: the later of two deadlines counts, and none is later than any.
         if let Some(until) = until {
@@ -39,16 +41,23 @@ impl Written {
                 self.deadlines.pop_first();
             }
         }
-        let known = self.values.entry(hash(value)).or_insert(until);
-        *known = match (*known, until) {
-            (Some(known), Some(until)) => Some(known.max(until)),
-            _ => None,
+        let known = match &ask.verb {
+            Verb::Set { value, .. } => self.values.entry(hash(value)).or_insert(until),
+            _ => self.touched.get_or_insert(until),
         };
+        *known = later(*known, until);
     }
 
-    /// A client is given that entry. What is wrong with it?
-    pub(super) fn found(&mut self, key: &Key, entry: &Entry, at: Instant) -> Option<(Promise, String)> {
-        let value = hash(&entry.value.bytes);
+    /// A client is given that entry, which counting may have made. What is wrong with it?
+    pub(super) fn found(
+        &mut self,
+        key: &Key,
+        entry: &Entry,
+        at: Instant,
+        skew: Duration,
+        counted: bool,
+    ) -> Option<(Promise, String)> {
+        let value = Content::of(&entry.value.bytes);
         if self.value_of(entry.version).is_some_and(|known| known != value) {
             let what = format!("{key:?}: two values were read at version {}", entry.version);
             return Some((Promise::OneTruth, what));
@@ -59,21 +68,28 @@ impl Written {
             }
             self.versions.push_back((entry.version, value));
         }
-        match self.values.get(&value) {
+        let served_late = |until: UnixMs| {
+            let late = truth(at).0.saturating_sub(until.0);
+            let what = || format!("{key:?} was served {late} ms after its deadline and the skew");
+            (late > 0).then(|| (Promise::Ttl, what()))
+        };
+        // A sum has the deadline of what it was added to, whichever that was.
+        let own = entry.deadline.and_then(|deadline| deadline.checked_add(skew));
+        match self.values.get(&hash(&entry.value.bytes)) {
+            _ if counted => own.and_then(served_late),
             None => {
                 let what = format!("{key:?} gave a value that nobody wrote to it: {:?}", entry.value.bytes);
                 Some((Promise::NoInvention, what))
             }
-            Some(Some(until)) if *until < truth(at) => {
-                let what = format!("{key:?} was served {} ms after its deadline and the skew", truth(at).0 - until.0);
-                Some((Promise::Ttl, what))
+            Some(until) => {
+                let until = self.touched.map_or(*until, |touched| later(*until, touched));
+                until.and_then(served_late).or_else(|| own.and_then(served_late))
             }
-            Some(_) => None,
         }
     }
 
     /// The value that was read under that version, if that is remembered.
-    pub(super) fn value_of(&self, version: Version) -> Option<u64> {
+    pub(super) fn value_of(&self, version: Version) -> Option<Content> {
         self.versions.iter().rev().find(|(known, _)| *known == version).map(|(_, value)| *value)
     }
 
@@ -82,4 +98,9 @@ impl Written {
         let latest = to.checked_add(skew * 2).unwrap_or(to);
         self.deadlines.range(from..=latest).next().is_some()
     }
+}
+
+/// The later of two moments, of which `None` is none at all.
+fn later(one: Option<UnixMs>, other: Option<UnixMs>) -> Option<UnixMs> {
+    one.zip(other).map(|(one, other)| one.max(other))
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! c1 set k v ttl=5s write=quorum if=absent     c1@n2 get k read=one     c1 del k
+//! c1 incr k      c1 incr k -5 write=all           c1 touch k ttl=5s               c1 touch k ttl=none
 //! join           join weight=2 zone=b             n1 leave        n1 drain          n1 weight 2
 //! n1 crash       n1 restart       pause n1         resume n1      rolling 2s     n1 forget k
 //! n1 clock +200ms      n1 drift +500ppm      n1 strobe +50ms 200ms      n1 strobe off
@@ -199,7 +200,8 @@ pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command,
     }
 }
 
-const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, n1 crash, n1 restart, n1 forget k, join, n1 leave, \
+const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, c1 incr k, c1 touch k ttl=5s, n1 crash, n1 restart, \
+     n1 forget k, join, n1 leave, \
      n1 drain, n1 weight 2, n1 clock +200ms, n1 drift +500ppm, \
      n1 strobe +50ms 200ms, pause n1, resume n1, rolling 2s, cut n1 n2, cut n1>n2, isolate n1, sides n1 n2, heal, \
      clog n1 n2, clog n1, unclog, swizzle 3s, network loss=5%, workload rate=100, workload off, faults crash=10s, \
@@ -311,7 +313,10 @@ fn ask(name: &str, rest: &[&str], nodes: u16) -> Result<Command, CommandError> {
         return Err(wrong(&format!("{client:?} is no client"), "c1, c2, … and c1@n2 for a client at a node"));
     };
     let [verb, name, options @ ..] = rest else {
-        return Err(wrong("a client's command names what to do and a key", "c1 get k, c1 set k v, c1 del k"));
+        return Err(wrong(
+            "a client's command names what to do and a key",
+            "c1 get k, c1 set k v, c1 del k, c1 incr k",
+        ));
     };
     let key = Key::new(name.as_bytes().to_vec()).map_err(|error| CommandError(error.to_string()))?;
     let verb = match *verb {
@@ -324,7 +329,9 @@ fn ask(name: &str, rest: &[&str], nodes: u16) -> Result<Command, CommandError> {
             _ => Err(wrong(&format!("del takes no {option:?}"), "write=one, write=live, write=quorum, write=all")),
         })?),
         "set" => set(options)?,
-        verb => return Err(wrong(&format!("a client cannot {verb:?}"), "get, set, del")),
+        "incr" => increment(options)?,
+        "touch" => touch(options)?,
+        verb => return Err(wrong(&format!("a client cannot {verb:?}"), "get, set, del, incr, touch")),
     };
     Ok(Command::Ask { client: number, node: at, key, verb })
 }
@@ -350,6 +357,33 @@ fn set(words: &[&str]) -> Result<Verb, CommandError> {
         }
     }
     Ok(Verb::Set { value: Bytes::copy_from_slice(value.as_bytes()), ttl, condition, level })
+}
+
+/// By 1, or by what comes first.
+fn increment(words: &[&str]) -> Result<Verb, CommandError> {
+    let (mut by, mut level) = (1, WriteLevel::Live);
+    for (place, word) in words.iter().enumerate() {
+        match (word.split_once('='), word.parse()) {
+            (Some(("write", name)), _) => level = write_level(name)?,
+            (None, Ok(number)) if place == 0 => by = number,
+            _ => return Err(wrong(&format!("incr takes no {word:?}"), "a whole number of 64 bits, then write=live")),
+        }
+    }
+    Ok(Verb::Increment { by, level })
+}
+
+fn touch(options: &[&str]) -> Result<Verb, CommandError> {
+    let (mut ttl, mut level) = (None, WriteLevel::Live);
+    for option in options {
+        match option.split_once('=') {
+            Some(("ttl", "none")) => ttl = Some(None),
+            Some(("ttl", text)) => ttl = Some(Some(time_to_live(text)?)),
+            Some(("write", name)) => level = write_level(name)?,
+            _ => return Err(wrong(&format!("touch takes no {option:?}"), "ttl=5s, ttl=none, write=live")),
+        }
+    }
+    let ttl = ttl.ok_or_else(|| wrong("touch says how long the entry lives", "ttl=5s, ttl=none"))?;
+    Ok(Verb::Touch { ttl, level })
 }
 
 /// Links one after the other, `n1>n2 n3>n1`, each one way; or `n1 n2`, both ways.
@@ -479,6 +513,21 @@ mod tests {
         }
         check("c0 get k", Err("is no client"));
         check("c1 get", Err("names what to do and a key"));
+        let ask = |verb| Ok(Command::Ask { client: 1, node: None, key: key(), verb });
+        check("c1 incr k", ask(Verb::Increment { by: 1, level: WriteLevel::Live }));
+        check("c1 incr k write=all", ask(Verb::Increment { by: 1, level: WriteLevel::All }));
+        check("c1 incr k -9223372036854775808", ask(Verb::Increment { by: i64::MIN, level: WriteLevel::Live }));
+        let ttl = Some(Duration::from_secs(5));
+        check("c1 touch k write=one ttl=5s", ask(Verb::Touch { ttl, level: WriteLevel::One }));
+        check("c1 touch k ttl=none", ask(Verb::Touch { ttl: None, level: WriteLevel::Live }));
+        check("c1 incr k 9223372036854775808", Err("incr takes no \"9223372036854775808\"; accepted: a whole number"));
+        check("c1 incr k 1 2", Err("incr takes no \"2\""));
+        check("c1 incr k write=most", Err("unknown level \"most\""));
+        check("c1 touch k", Err("touch says how long the entry lives; accepted: ttl=5s, ttl=none"));
+        check("c1 touch k ttl=0s", Err("ttl takes a span of time, not \"0s\""));
+        check("c1 touch k 5s", Err("touch takes no \"5s\""));
+        check("c1 sing k", Err("a client cannot \"sing\"; accepted: get, set, del, incr, touch"));
+        check("workload counters=101%", Err("0% to 100%"));
         check("c1 set k", Err("set names a key and a value"));
         check("c1 set k v ttl=0", Err("ttl takes a span of time, not \"0\"; accepted: 1ms to a hundred years"));
         check("c1 set k v ttl=0s", Err("ttl takes a span of time, not \"0s\"; accepted: 1ms to a hundred years"));
@@ -507,6 +556,12 @@ mod tests {
             "c1@n2 get k read=one",
             "c2 set k v ttl=5s if=absent write=quorum",
             "c1 del k write=all",
+            "c1 incr k 1",
+            "c1 incr k -5 write=quorum",
+            "c2@n1 touch k ttl=20ms write=one",
+            "c1 touch k ttl=none",
+            "workload shape=zipf keys=7 rate=5 writes=20% deletes=2% conditional=0% expiring=20% ttl=10s storm=off \
+             value=64 big=0% retries=0 clients=6 write=live read=primary counters=30%",
             "n1 crash",
             "n3 restart",
             "pause n1",

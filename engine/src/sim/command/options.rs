@@ -33,6 +33,7 @@ pub(super) fn workload_option(mut workload: Workload, option: &&str) -> Result<W
             "off" => workload.storm = false,
             _ => return Err(wrong(&format!("storm={value}"), "on, off")),
         },
+        "counters" => workload.counters = percent(name, value)?,
         "big" => workload.big = percent(name, value)?,
         "retries" => workload.retries = number(name, value, 0, 100)? as u8,
         "write" => workload.write_level = if value == "any" { None } else { Some(write_level(value)?) },
@@ -42,7 +43,7 @@ pub(super) fn workload_option(mut workload: Workload, option: &&str) -> Result<W
         }
         _ => {
             let accepted = "shape, keys, rate, writes, deletes, expiring, conditional, ttl, storm, value, big, \
-                 retries, clients, write, read";
+                 retries, clients, write, read, counters";
             return Err(wrong(&format!("a workload has no {name:?}"), accepted));
         }
     }

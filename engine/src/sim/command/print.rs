@@ -38,6 +38,17 @@ impl fmt::Display for Command {
                         }
                         if *level == WriteLevel::Live { Ok(()) } else { write!(f, " write={}", level.name()) }
                     }
+                    Verb::Increment { by, level } => {
+                        write!(f, " incr {key} {by}")?;
+                        if *level == WriteLevel::Live { Ok(()) } else { write!(f, " write={}", level.name()) }
+                    }
+                    Verb::Touch { ttl, level } => {
+                        match ttl {
+                            Some(ttl) => write!(f, " touch {key} ttl={}", Span(*ttl))?,
+                            None => write!(f, " touch {key} ttl=none")?,
+                        }
+                        if *level == WriteLevel::Live { Ok(()) } else { write!(f, " write={}", level.name()) }
+                    }
                 }
             }
             Command::Crash(node) => write!(f, "{node} crash"),
@@ -109,7 +120,8 @@ impl fmt::Display for Workload {
         write!(f, " value={} big={}% retries={}", self.value_bytes, self.big, self.retries)?;
         write!(f, " clients={}", self.clients)?;
         write!(f, " write={}", self.write_level.map_or("any", WriteLevel::name))?;
-        write!(f, " read={}", self.read_level.map_or("any", ReadLevel::name))
+        write!(f, " read={}", self.read_level.map_or("any", ReadLevel::name))?;
+        if self.counters > 0 { write!(f, " counters={}%", self.counters) } else { Ok(()) }
     }
 }
 

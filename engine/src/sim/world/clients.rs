@@ -1,6 +1,7 @@
 //! The world's clients: what they ask, what they are told, and what a load or a trace makes them ask next.
 
 use super::{Due, World};
+use crate::error::Failure;
 use crate::id::NodeId;
 use crate::request::{Answer, Condition, Key, ReadLevel, WriteLevel};
 use crate::sim::client::{Ask, Open, PATIENCE, Reply, Source, Told, Verb};
@@ -105,7 +106,11 @@ impl World {
         if let Reply::Outcome(Ok(Answer::Found(entry))) = reply {
             load.was_read(&ask.key, entry.version);
         }
-        let unknown = matches!(reply, Reply::Outcome(Err(_)) | Reply::Lost | Reply::Refused);
+        let unknown = match reply {
+            // Asking again would say the same.
+            Reply::Outcome(Err(Failure::NotANumber | Failure::Overflow)) => false,
+            reply => matches!(reply, Reply::Outcome(Err(_)) | Reply::Lost | Reply::Refused),
+        };
         if unknown && attempt < load.workload.retries {
             let node = NodeId(ask.node.0 % self.size + 1);
             self.marks.note(Mark::AskedAgain);

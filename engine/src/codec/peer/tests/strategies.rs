@@ -80,6 +80,8 @@ pub(super) fn operation() -> impl Strategy<Value = Operation> {
         }),
         (condition(), write()).prop_map(|(condition, level)| Operation::Delete { condition, level }),
         Just(Operation::Inspect),
+        (any::<i64>(), write()).prop_map(|(by, level)| Operation::Increment { by, level }),
+        (deadline(), write()).prop_map(|(deadline, level)| Operation::Touch { deadline, level }),
     ]
 }
 
@@ -100,6 +102,8 @@ pub(super) fn failure() -> impl Strategy<Value = Failure> {
         any::<(u64, u64)>().prop_map(|(bytes, limit)| Failure::TooLarge { bytes, limit }),
         any::<Option<u16>>().prop_map(|node| Failure::NotPrimary { primary: node.map(NodeId) }),
         Just(Failure::Stopping),
+        Just(Failure::NotANumber),
+        Just(Failure::Overflow),
     ]
 }
 
@@ -117,6 +121,9 @@ pub(super) fn answer() -> impl Strategy<Value = Answer> {
         any::<(u8, bool)>().prop_map(|(copies, existed)| Answer::Deleted { copies, existed }),
         prop::option::of(version()).prop_map(|present| Answer::Unmet { present }),
         many(inspection, 0..9).prop_map(Answer::Inspected),
+        (any::<i64>(), version(), any::<u8>(), any::<bool>())
+            .prop_map(|(value, version, copies, created)| Answer::Added { value, version, copies, created }),
+        (version(), any::<u8>()).prop_map(|(version, copies)| Answer::Touched { version, copies }),
     ]
 }
 
