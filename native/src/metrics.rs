@@ -101,6 +101,10 @@ pub enum Command {
     Put,
     /// A removal of an entry.
     Delete,
+    /// An increment of an entry.
+    Increment,
+    /// Another deadline for an entry.
+    Touch,
     /// `/get`.
     PlainGet,
     /// `/set`.
@@ -113,10 +117,12 @@ pub enum Command {
     Operations,
 }
 
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 10] = [
     Command::Get,
     Command::Put,
     Command::Delete,
+    Command::Increment,
+    Command::Touch,
     Command::PlainGet,
     Command::PlainSet,
     Command::Snapshot,
@@ -187,6 +193,8 @@ impl Command {
             Command::Get => "get",
             Command::Put => "put",
             Command::Delete => "delete",
+            Command::Increment => "incr",
+            Command::Touch => "touch",
             Command::PlainGet => "plain_get",
             Command::PlainSet => "plain_set",
             Command::Snapshot => "snapshot",

@@ -1,4 +1,4 @@
-//! `get`, `set`, `del` and `health`: one request to one node.
+//! `get`, `set`, `del`, `incr`, `touch` and `health`: one request to one node.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub fn set_command() -> Command {
                 .allow_hyphen_values(true)
                 .help("How long it lives: 60, 60s, 1500ms, 5m, 2h, 7d"),
         )
-        .arg(Arg::new("write").long("write").value_name("LEVEL").help("Who must have it: one, live, quorum or all"))
+        .arg(write())
         .arg(url())
 }
 
@@ -59,6 +59,57 @@ pub fn del_command() -> Command {
         .long_about("Remove a key. Exit status 3 when it was not there.")
         .after_help("Example:\n  vitrine del greeting")
         .arg(key())
+        .arg(url())
+}
+
+const INCR_EXAMPLES: &str = "\
+Examples:
+  vitrine incr visits
+  vitrine incr stock --by -3 --write all";
+
+/// `incr KEY`.
+pub fn incr_command() -> Command {
+    Command::new("incr")
+        .about("Add to the number that a key holds, and print the sum")
+        .long_about(
+            "Add to the number that a key holds, and print the sum. A key that is not there counts as 0, and what is \
+             made does not expire; what is there keeps its deadline. Exit status 1 when it holds something else than \
+             a whole number of 64 bits, or the sum would be none: nothing is changed then.",
+        )
+        .after_help(INCR_EXAMPLES)
+        .arg(key())
+        .arg(
+            Arg::new("by")
+                .long("by")
+                .value_name("N")
+                .allow_hyphen_values(true)
+                .help("How much: a whole number, less than 0 to take away [default: 1]"),
+        )
+        .arg(write())
+        .arg(url())
+}
+
+const TOUCH_EXAMPLES: &str = "\
+Examples:
+  vitrine touch session --ttl 30m
+  vitrine touch greeting --ttl none";
+
+/// `touch KEY`.
+pub fn touch_command() -> Command {
+    Command::new("touch")
+        .about("Give what a key holds another deadline")
+        .long_about("Give what a key holds another deadline. Exit status 3 when there is nothing.")
+        .after_help(TOUCH_EXAMPLES)
+        .arg(key())
+        .arg(
+            Arg::new("ttl")
+                .long("ttl")
+                .value_name("SPAN")
+                .required(true)
+                .allow_hyphen_values(true)
+                .help("How long it lives from now on: 60, 60s, 1500ms, 5m, 2h, 7d; `none` for ever"),
+        )
+        .arg(write())
         .arg(url())
 }
 
@@ -112,6 +163,24 @@ pub fn del(matches: &ArgMatches) -> Result<(), Failed> {
     if response.status.is_success() { Ok(()) } else { Err(refused(&response)) }
 }
 
+/// Adds to a number, and prints the sum.
+pub fn incr(matches: &ArgMatches) -> Result<(), Failed> {
+    let query = query(matches, &["by", "write"]);
+    let response = run(matches, async |client, key| client.change(key, "incr", &query).await)?;
+    if response.status != StatusCode::OK {
+        return Err(refused(&response));
+    }
+    println!("{}", String::from_utf8_lossy(&response.body));
+    Ok(())
+}
+
+/// Moves a deadline.
+pub fn touch(matches: &ArgMatches) -> Result<(), Failed> {
+    let query = query(matches, &["ttl", "write"]);
+    let response = run(matches, async |client, key| client.change(key, "touch", &query).await)?;
+    if response.status.is_success() { Ok(()) } else { Err(refused(&response)) }
+}
+
 /// Asks for health.
 pub fn health(matches: &ArgMatches) -> Result<(), Failed> {
     let ask = async {
@@ -133,6 +202,10 @@ pub fn health(matches: &ArgMatches) -> Result<(), Failed> {
 
 fn key() -> Arg {
     Arg::new("KEY").required(true).help("The key")
+}
+
+fn write() -> Arg {
+    Arg::new("write").long("write").value_name("LEVEL").help("Who must have it: one, live, quorum or all")
 }
 
 /// The flag that says which node is asked.

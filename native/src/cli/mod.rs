@@ -54,6 +54,8 @@ fn run(matches: &ArgMatches) -> Result<(), Failed> {
         Some(("get", matches)) => client::get(matches),
         Some(("set", matches)) => client::set(matches),
         Some(("del", matches)) => client::del(matches),
+        Some(("incr", matches)) => client::incr(matches),
+        Some(("touch", matches)) => client::touch(matches),
         Some(("health", matches)) => client::health(matches),
         Some(("cluster", matches)) => cluster::run(matches),
         Some(("replay", matches)) => {
@@ -81,6 +83,8 @@ fn command() -> clap::Command {
         .subcommand(client::get_command())
         .subcommand(client::set_command())
         .subcommand(client::del_command())
+        .subcommand(client::incr_command())
+        .subcommand(client::touch_command())
         .subcommand(client::health_command())
         .subcommand(cluster::command())
         .subcommand(replay::ReplayArgs::augment_args(

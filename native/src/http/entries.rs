@@ -1,4 +1,4 @@
-//! `/v1/entries/{key}`: one entry, read, written and removed.
+//! `/v1/entries/{key}`: one entry, read, written and removed. What changes it in place is in `change.rs`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -117,9 +117,9 @@ impl WriteParameters {
     /// Out of parameters.
     pub fn of(parameters: &Parameters<'_>, default: Duration) -> Result<WriteParameters, Problem> {
         Ok(WriteParameters {
-            ttl: parameters.read("ttl", TTL_TAKES, |t| span::parse(t).filter(|s| *s <= limits::MAX_TTL))?,
-            level: parameters.read("write", "one, live, quorum or all", WriteLevel::named)?.unwrap_or_default(),
-            timeout: timeout(parameters)?.unwrap_or(default),
+            ttl: parameters.read("ttl", TTL_TAKES, lifetime)?,
+            level: level(parameters)?,
+            timeout: timeout(parameters, default)?,
         })
     }
 
@@ -130,7 +130,19 @@ impl WriteParameters {
     }
 }
 
-const TTL_TAKES: &str =
+/// How long an entry lives.
+pub(super) fn lifetime(text: &str) -> Option<Duration> {
+    span::parse(text).filter(|span| *span <= limits::MAX_TTL)
+}
+
+/// Who must have a write.
+pub(super) fn level(parameters: &Parameters<'_>) -> Result<WriteLevel, Problem> {
+    let named = parameters.read("write", "one, live, quorum or all", WriteLevel::named)?;
+    Ok(named.unwrap_or_default())
+}
+
+/// What `ttl` takes, in words.
+pub(super) const TTL_TAKES: &str =
     "a whole number of seconds, or a whole number with a unit (ms, s, m, h, d), more than 0 and at most 36500d";
 
 /// The parameters that every read takes.
@@ -150,15 +162,17 @@ impl ReadParameters {
         let parameters = Parameters::parse(query, &["read", "timeout"])?;
         Ok(ReadParameters {
             level: parameters.read("read", "primary, one or quorum", ReadLevel::named)?.unwrap_or_default(),
-            timeout: timeout(&parameters)?.unwrap_or(default),
+            timeout: timeout(&parameters, default)?,
         })
     }
 }
 
-fn timeout(parameters: &Parameters<'_>) -> Result<Option<Duration>, Problem> {
-    parameters.read("timeout", "a span of 1ms to 60s, such as 500ms or 2s", |t| {
-        span::parse(t).filter(|s| *s <= limits::MAX_TIMEOUT)
-    })
+/// How long the client waits.
+pub(super) fn timeout(parameters: &Parameters<'_>, default: Duration) -> Result<Duration, Problem> {
+    let given = parameters.read("timeout", "a span of 1ms to 60s, such as 500ms or 2s", |text| {
+        span::parse(text).filter(|span| *span <= limits::MAX_TIMEOUT)
+    })?;
+    Ok(given.unwrap_or(default))
 }
 
 /// 200, or what the conditions of a read make of it (RFC 9110, 13.2.2).

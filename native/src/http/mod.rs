@@ -32,6 +32,7 @@ use crate::shards::{Shards, Submitted};
 
 mod answer;
 mod body;
+mod change;
 mod entries;
 mod fast_path;
 mod head_timer;
@@ -211,6 +212,7 @@ pub async fn serve(stream: TcpStream, front: Arc<Front>, worker: usize, mut stop
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
     Entry,
+    Change(change::Action),
     Explain,
     Plain(plain::Action),
     Root,
@@ -235,6 +237,8 @@ static ROUTES: LazyLock<matchit::Router<Route>> = LazyLock::new(|| {
         ("/load", Route::Plain(plain::Action::Load)),
         ("/v1/entries/", Route::Entry),
         ("/v1/entries/{key}", Route::Entry),
+        ("/v1/entries/{key}/incr", Route::Change(change::Action::Increment)),
+        ("/v1/entries/{key}/touch", Route::Change(change::Action::Touch)),
         ("/v1/explain/", Route::Explain),
         ("/v1/explain/{key}", Route::Explain),
         ("/v1/cluster", Route::Cluster),
@@ -259,6 +263,8 @@ impl Route {
             Route::Entry if *method == Method::PUT => Command::Put,
             Route::Entry if *method == Method::DELETE => Command::Delete,
             Route::Entry => Command::Get,
+            Route::Change(change::Action::Increment) => Command::Increment,
+            Route::Change(change::Action::Touch) => Command::Touch,
             Route::Plain(plain::Action::Get) => Command::PlainGet,
             Route::Plain(plain::Action::Set) => Command::PlainSet,
             Route::Plain(_) => Command::Snapshot,
@@ -298,6 +304,7 @@ struct Call {
 /// What takes more than a look into this node's store.
 enum Work {
     Entry(Key),
+    Change(change::Action, Key),
     Explain(Key),
     Plain(plain::Action),
     Members,
@@ -372,6 +379,15 @@ impl Service<Request<Incoming>> for Connection {
                 };
                 self.wait(call, Work::Entry(key), request)
             }
+            Route::Change(action) => {
+                match entries::key_bytes(segment).and_then(|key| Ok(Key::new(key.into_owned())?)) {
+                    Ok(key) => {
+                        call.note_key(key.as_bytes());
+                        self.wait(call, Work::Change(action, key), request)
+                    }
+                    Err(problem) => self.done(call, Err(problem)),
+                }
+            }
             Route::Explain => match entries::key_bytes(segment).and_then(|key| Ok(Key::new(key.into_owned())?)) {
                 Ok(_) if !reads(request.method()) => self.done(call, Err(reads_only())),
                 Ok(key) => self.wait(call, Work::Explain(key), request),
@@ -420,6 +436,7 @@ impl Connection {
             let mut by = front.me;
             let result = match work {
                 Work::Entry(key) => entries::handle(&front, call.started, key, request, &mut by).await,
+                Work::Change(action, key) => change::handle(&front, action, key, request, &mut by).await,
                 Work::Explain(key) => status::explain(&front, key).await,
                 Work::Plain(action) => plain::handle(&front, action, request, &mut by, &mut call.slot).await,
                 Work::Members => members::all(&front, request).await,

@@ -100,6 +100,12 @@ impl Client {
         self.request(Method::DELETE, &entry_path(key, query), headers, Bytes::new()).await
     }
 
+    /// `POST /v1/entries/{key}/{action}` (`incr` or `touch`), with the query as it stands.
+    pub async fn change(&mut self, key: &[u8], action: &str, query: &str) -> Result<Response, ClientError> {
+        let path = format!("{}/{action}?{query}", entry_path(key, ""));
+        self.request(Method::POST, &path, HeaderMap::new(), Bytes::new()).await
+    }
+
     /// Any request: a path with its query, headers and a body; the answer with its whole body.
     ///
     /// # Errors

@@ -58,6 +58,24 @@ fn bad_requests_get_a_status_a_code_and_a_sentence() {
     check("GET", "/save", "", b"", 405, "method_not_allowed", "--allow-get-writes");
     check("DELETE", "/get?key=kept", "", b"", 405, "method_not_allowed", "takes GET");
     check("POST", "/v1/entries/kept", "", b"x", 405, "method_not_allowed", "GET, HEAD, PUT, DELETE");
+    check("GET", "/v1/entries/kept/incr", "", b"", 405, "method_not_allowed", "takes POST");
+    check("PUT", "/v1/entries/kept/touch?ttl=1", "", b"x", 405, "method_not_allowed", "takes POST");
+    check("POST", "/v1/entries/kept/incr", "", b"", 409, "not_a_number", "not a whole number");
+    check("POST", "/v1/entries/kept/incr", "", b"by=5", 400, "bad_body", "from the query");
+    check("POST", "/v1/entries/kept/incr", "if-match: *\r\n", b"", 400, "bad_condition", "takes no conditions");
+    check("POST", "/v1/entries//incr", "", b"", 404, "no_such_path", "there is no such path");
+    check("POST", "/v1/entries/%f/incr", "", b"", 400, "bad_encoding", "broken percent-encoding: `%f`");
+    for bad in ["", "one", "1.5", "1e3", "0x10", "9223372036854775808", "-9223372036854775809", "99999999999999999999"]
+    {
+        check("POST", &format!("/v1/entries/none/incr?by={bad}"), "", b"", 400, "bad_parameter", "`by` is");
+    }
+    check("POST", "/v1/entries/none/incr?ttl=5", "", b"", 400, "bad_parameter", "takes by, write, timeout");
+    check("POST", "/v1/entries/none/incr?write=some", "", b"", 400, "bad_parameter", "one, live, quorum or all");
+    check("POST", "/v1/entries/none/touch?ttl=5", "", b"", 404, "not_found", "no entry of this key");
+    check("POST", "/v1/entries/kept/touch", "", b"", 400, "missing_ttl", "`ttl` is missing");
+    for bad in ["0", "-1", "1e99", "abc", "", "None", "36501d"] {
+        check("POST", &format!("/v1/entries/kept/touch?ttl={bad}"), "", b"", 400, "bad_ttl", "or `none`, for ever");
+    }
     check("DELETE", "/v1/cluster", "", b"", 405, "method_not_allowed", "takes GET");
     check("GET", "/nothing/here", "", b"", 404, "no_such_path", "there is no path `/nothing/here`");
     check("GET", "/v1/entries/a/b", "", b"", 404, "no_such_path", "%2F");
@@ -169,6 +187,8 @@ fn bad_settings_are_usage_errors_that_name_them() {
     check(&["serv"], 2, "serve");
     check(&["serve", "--capacty", "1"], 2, "--capacity");
     check(&["get"], 2, "<KEY>");
+    check(&["incr"], 2, "<KEY>");
+    check(&["touch", "k"], 2, "--ttl <SPAN>");
     check(&["get", "k", "--url", "http://127.0.0.1:1"], 1, "127.0.0.1:1");
     check(&["health", "--url", "http://127.0.0.1:1"], 1, "127.0.0.1:1");
     check(&["demo", "--port", "65535"], 2, "do not fit");

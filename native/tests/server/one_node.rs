@@ -99,6 +99,54 @@ fn conditions_are_decided_by_the_version() {
 }
 
 #[test]
+fn numbers_are_counted_and_deadlines_moved() {
+    let (_folder, node) = node(&[]);
+    let count = |query: &str, expected: &str| {
+        let answer = node.ask("POST", &format!("/v1/entries/c{query}"));
+        assert_eq!((answer.status, answer.text().as_str()), (200, expected), "{query}");
+        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+        assert_eq!(answer.header("x-vitrine-copies"), Some("1"));
+        answer.header("etag").expect("a version").to_owned()
+    };
+    let first = count("/incr", "1");
+    let second = count("/incr?by=-11&write=all", "-10");
+    assert_ne!(first, second);
+    let found = node.ask("GET", "/v1/entries/c");
+    assert_eq!((found.body.as_slice(), found.header("etag")), (&b"-10"[..], Some(second.as_str())));
+    assert_eq!(found.header("x-ttl-ms"), None);
+    // What is there keeps its type and its deadline.
+    assert_eq!(node.send("PUT", "/v1/entries/c?ttl=1h", "content-type: text/x\r\n", b"41").status, 204);
+    let third = count("/incr", "42");
+    let found = node.ask("GET", "/v1/entries/c");
+    assert_eq!((found.header("content-type"), found.header("etag")), (Some("text/x"), Some(third.as_str())));
+    let ttl = |answer: &crate::support::Answer| answer.header("x-ttl-ms").map(|ttl| ttl.parse().expect("a number"));
+    assert!(ttl(&found).is_some_and(|ttl: u64| ttl <= 3_600_000));
+    let touched = node.ask("POST", "/v1/entries/c/touch?ttl=2h");
+    assert_eq!((touched.status, touched.body.len()), (200, 0));
+    let found = node.ask("GET", "/v1/entries/c");
+    for answer in [&touched, &found] {
+        assert!(ttl(answer).is_some_and(|ttl| (3_600_001..=7_200_000).contains(&ttl)));
+    }
+    assert_eq!((found.body.as_slice(), found.header("etag")), (&b"42"[..], touched.header("etag")));
+    assert_eq!(found.header("content-type"), Some("text/x"));
+    let touched = node.ask("POST", "/v1/entries/c/touch?ttl=none");
+    assert_eq!((touched.status, ttl(&touched), ttl(&node.ask("GET", "/v1/entries/c"))), (200, None, None));
+    assert_eq!(node.ask("POST", "/v1/entries/c/touch?ttl=1ms").status, 200);
+    eventually("it expires", || node.ask("GET", "/v1/entries/c").status == 404);
+    count("/incr?by=9223372036854775807", "9223372036854775807");
+    let refused = node.ask("POST", "/v1/entries/c/incr");
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (409, Some("overflow")), "{}", refused.text());
+    // A key may hold anything, a slash too, and the paths of entries are as they were.
+    assert_eq!(node.ask("POST", "/v1/entries/a%2Fincr/incr").text(), "1");
+    assert_eq!(node.ask("GET", "/v1/entries/a%2Fincr").text(), "1");
+    assert_eq!(node.ask("POST", "/v1/entries/a/b/incr").status, 404);
+    let counted = |command: &str, outcome: &str| {
+        node.metric(&format!("vitrine_http_requests_total{{command=\"{command}\",outcome=\"{outcome}\"}}"))
+    };
+    assert_eq!((counted("incr", "ok"), counted("incr", "refused"), counted("touch", "ok")), (5, 1, 3));
+}
+
+#[test]
 fn a_ttl_ends_an_entry_and_the_store_forgets_it_by_itself() {
     let (_folder, node) = node(&[]);
     assert_eq!(node.send("PUT", "/v1/entries/short?ttl=50ms", "", b"x").status, 201);
@@ -202,6 +250,15 @@ fn the_commands_say_by_their_status_how_it_went() {
     check(&["get", "a/b c?", "--read", "one"], 0, b"odd");
     check(&["del", "greeting"], 0, b"");
     check(&["del", "greeting"], 3, b"");
+    check(&["incr", "visits"], 0, b"1\n");
+    check(&["incr", "visits", "--by", "-5", "--write", "all"], 0, b"-4\n");
+    check(&["get", "visits"], 0, b"-4");
+    check(&["touch", "visits", "--ttl", "1h"], 0, b"");
+    check(&["touch", "visits", "--ttl", "none", "--write", "one"], 0, b"");
+    check(&["touch", "none", "--ttl", "1h"], 3, b"");
+    check(&["touch", "visits", "--ttl", "-1"], 2, b"");
+    check(&["incr", "visits", "--by", "much"], 2, b"");
+    check(&["incr", "a/b c?"], 1, b"");
     check(&["set", "k", "v", "--ttl", "-1"], 2, b"");
     check(&["set", "k", "v", "--write", "most"], 2, b"");
 }

@@ -27,6 +27,55 @@ fn what_is_set_at_one_node_is_found_at_every_other() {
 }
 
 #[test]
+fn what_is_counted_at_every_node_at_once_adds_up() {
+    const EACH: usize = 40;
+    let cluster = Cluster::start(3, &["--request-timeout", "30s"]);
+    // One counter that each node leads, and clients at all nodes, two at each, that count them all.
+    let keys = [[0, 1], [1, 2], [2, 0]].map(|replicas| cluster.key_of(&replicas));
+    let count = |node: usize, key: &str, by: i64| {
+        let answer = cluster.node(node).ask("POST", &format!("/v1/entries/{key}/incr?by={by}"));
+        assert_eq!((answer.status, answer.header("x-vitrine-copies")), (200, Some("2")), "{}", answer.text());
+        answer.text().parse::<i64>().expect("a sum")
+    };
+    let mut sums: Vec<Vec<i64>> = std::thread::scope(|scope| {
+        let one = |client: usize| {
+            let (keys, count) = (&keys, &count);
+            move || -> Vec<Vec<i64>> {
+                let each = |key: &String| (0..EACH).map(|_| count(client % 3, key, 1)).collect();
+                keys.iter().map(each).collect()
+            }
+        };
+        let clients: Vec<_> = (0..6).map(|client| scope.spawn(one(client))).collect();
+        let told: Vec<_> = clients.into_iter().map(|client| client.join().expect("a client ends")).collect();
+        (0..keys.len()).map(|key| told.iter().flat_map(|sums| sums[key].iter().copied()).collect()).collect()
+    });
+    let total = 6 * EACH as i64;
+    for (key, sums) in keys.iter().zip(&mut sums) {
+        // Everybody was told another number, none was left out, and every node knows the last.
+        sums.sort_unstable();
+        assert_eq!(*sums, (1..=total).collect::<Vec<_>>(), "{key}");
+        for node in 0..3 {
+            assert_eq!(cluster.node(node).ask("GET", &format!("/v1/entries/{key}")).text(), total.to_string());
+        }
+    }
+    let forwarded: u64 = (0..3).map(|n| cluster.node(n).metric("vitrine_forwarded_total")).sum();
+    assert!(forwarded >= 2 * total as u64, "two of three were asked of others: {forwarded}");
+    // A deadline that is moved through another node is moved on both replicas, and none is for ever.
+    let path = format!("/v1/entries/{}", keys[0]);
+    let touched = cluster.node(2).ask("POST", &format!("{path}/touch?ttl=1h"));
+    assert_eq!((touched.status, touched.header("x-vitrine-copies")), (200, Some("2")), "{}", touched.text());
+    assert!(touched.header("x-vitrine-node") == Some("n1") && touched.header("x-ttl-ms").is_some());
+    for node in 0..2 {
+        assert!(cluster.node(node).ask("GET", &format!("{path}?read=one")).header("x-ttl-ms").is_some());
+    }
+    assert_eq!(count(1, &keys[0], -total), 0);
+    assert!(cluster.node(2).ask("GET", &path).header("x-ttl-ms").is_some());
+    assert_eq!(cluster.node(1).ask("POST", &format!("{path}/touch?ttl=none")).status, 200);
+    assert_eq!(cluster.node(0).ask("GET", &path).header("x-ttl-ms"), None);
+    assert_eq!(cluster.node(0).ask("POST", "/v1/entries/nothing/touch?ttl=1h").status, 404);
+}
+
+#[test]
 fn every_level_is_met_or_refused() {
     let mut cluster = Cluster::start(3, &["--replicas", "3", "--request-timeout", "5s"]);
     for level in ["one", "live", "quorum", "all"] {
