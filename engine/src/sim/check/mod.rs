@@ -6,6 +6,7 @@
 
 mod calm;
 mod counted;
+mod deadline;
 mod did;
 mod ghosts;
 mod loss;
@@ -29,6 +30,7 @@ use core::time::Duration;
 use self::calm::Calm;
 pub use self::calm::RECONCILES;
 use self::counted::Counted;
+use self::deadline::{Deadline, Ended};
 use self::did::{Content, did, is_unknown};
 use self::ghosts::Past;
 use self::loss::{Copies, Crashes, UNNOTICED};
@@ -119,6 +121,7 @@ struct Ledger {
     past: Past,
     register: Register,
     counted: Counted,
+    deadline: Deadline,
     /// The node that decided last about the key, and the version of the last removal.
     primary: Option<NodeId>,
     removal: Version,
@@ -171,10 +174,13 @@ impl Checks {
         if self.remembered >= REMEMBERED {
             return;
         }
-        if let Verb::Set { .. } = ask.verb {
+        if matches!(ask.verb, Verb::Set { .. } | Verb::Increment { .. }) {
             self.remembered += 1;
         }
         let ledger = self.keys.entry(ask.key.clone()).or_default();
+        if !matches!(ask.verb, Verb::Get(_)) {
+            ledger.deadline.asked(&ask.verb);
+        }
         match &ask.verb {
             Verb::Set { value, .. } => {
                 ledger.past.begun(hash(value));
@@ -271,6 +277,11 @@ impl Checks {
             (Verb::Get(level), Reply::Outcome(Ok(Answer::Found(entry)))) if self.calm.since(asked) => {
                 let ghost = ledger.past.read(round, &ask.key, *level, hash(&entry.value.bytes), asked);
                 wrong.extend(ghost.map(|what| (Promise::NoGhosts, what)));
+                if *level == ReadLevel::Primary && self.sees_nodes {
+                    let is_calm_since = |since| self.calm.since(since);
+                    let other = ledger.deadline.read(&ask.key, entry, asked, is_calm_since);
+                    wrong.extend(other.map(|what| (Promise::Ttl, what)));
+                }
                 if *level == ReadLevel::Primary {
                     let ghost = ledger.past.older(&ask.key, entry.version, asked);
                     wrong.extend(ghost.map(|what| (Promise::NoGhosts, what)));
@@ -287,6 +298,14 @@ impl Checks {
         }
         if let (Verb::Set { value, .. }, false) = (&ask.verb, is_unknown(reply)) {
             ledger.past.ended(hash(value), at);
+        }
+        if let Reply::Outcome(Ok(Answer::Deleted { .. })) = reply {
+            ledger.counted.let_go(at);
+        }
+        if !matches!(ask.verb, Verb::Get(_)) {
+            let refused = matches!(reply, Reply::Outcome(Err(Failure::NotANumber | Failure::Overflow)));
+            let how = Ended { unknown: is_unknown(reply), refused, calm: self.calm.since(asked), skew: self.skew };
+            ledger.deadline.told(&ask.verb, reply, (asked, at), how);
         }
         if let Verb::Increment { .. } = ask.verb {
             match reply {

@@ -244,6 +244,89 @@ fn p5_what_clients_are_told_has_an_order() {
     check(|checks| then(checks, &delete, &nothing), &[Promise::NoGhosts, Promise::Order]);
 }
 
+fn add(id: u64, by: i64) -> Ask {
+    of(id, Verb::Increment { by, level: WriteLevel::Live })
+}
+
+fn added(value: i64, version: u64, created: bool) -> Reply {
+    Reply::Outcome(Ok(Answer::Added { value, version: ver(version), copies: 0, created }))
+}
+
+#[test]
+fn p1_p2_and_p5_increments_are_counted_once_and_none_is_lost() {
+    let first = |checks: &mut Checks| operation(checks, &add(1, 5), 0, &added(5, 1, true), 1, &[]);
+    let then = |ask: Ask, reply: Reply, expected: &[Promise]| {
+        check(|checks| (first(checks), operation(checks, &ask, 2, &reply, 3, &[])).1, expected);
+    };
+    then(add(2, 1), added(6, 2, false), &[]);
+    then(get(2), found("5", 1), &[]);
+    // Counted twice: more than has reached a node, and not what follows from the number before.
+    then(add(2, 1), added(7, 2, false), &[Promise::NoInvention, Promise::Order]);
+    then(get(2), found("6", 1), &[Promise::NoInvention, Promise::Order]);
+    then(get(2), found("five", 1), &[Promise::NoInvention, Promise::Order]);
+    // Lost: what is there is too little, or it begins anew for no reason.
+    then(add(2, 1), added(4, 2, false), &[Promise::Order]);
+    then(add(2, 1), added(1, 2, true), &[Promise::NoLoss]);
+    then(add(2, 1), Reply::Outcome(Err(Failure::NotANumber)), &[Promise::Order]);
+    let evicted = Event::Dropped { key: key(), version: ver(1), cause: Cause::Entries };
+    let anew = |checks: &mut Checks| operation(checks, &add(2, 1), 2, &added(1, 2, true), 3, &[]);
+    check(|checks| (first(checks), checks.happened(NodeId(2), &evicted, at(1), |_| true), anew(checks)).2, &[]);
+    check(|checks| (first(checks), checks.crashed(NodeId(3), at(1)), anew(checks)).2, &[]);
+    // What came back in between is a ghost, unless one of unknown outcome may have made it.
+    let again = |checks: &mut Checks, reply: &Reply| {
+        first(checks);
+        operation(checks, &of(2, Verb::Delete(WriteLevel::Live)), 2, &deleted(), 3, &[]);
+        operation(checks, &add(3, 5), 4, reply, 5, &[]);
+        operation(checks, &of(4, Verb::Get(ReadLevel::One)), 6, &found("5", 1), 7, &[]);
+    };
+    check(|checks| again(checks, &added(5, 2, true)), &[]);
+    check(|checks| again(checks, &Reply::Lost), &[]);
+    check(|checks| again(checks, &Reply::Outcome(Err(Failure::Overflow))), &[Promise::NoGhosts]);
+}
+
+#[test]
+fn p6_a_deadline_that_was_moved_is_where_it_was_moved_to() {
+    let touch = |ttl: Option<u64>| of(2, Verb::Touch { ttl: ttl.map(Duration::from_millis), level: WriteLevel::Live });
+    let touched = || Reply::Outcome(Ok(Answer::Touched { version: ver(2), copies: 0 }));
+    let read = |deadline: Option<u64>, ms: u64| {
+        let deadline = deadline.map(|ms| UnixMs(true_time(at(0)).0 + ms));
+        let Reply::Outcome(Ok(Answer::Found(entry))) = found("v", 2) else { unreachable!("it is found") };
+        (Reply::Outcome(Ok(Answer::Found(Entry { deadline, ..entry }))), ms)
+    };
+    let steps = |ttl: Option<u64>, (reply, ms): (Reply, u64), expected: &[Promise]| {
+        check(
+            |checks| {
+                operation(checks, &set(1, "v", Some(1_000)), 0, &stored(ver(1), 0), 1, &[]);
+                operation(checks, &touch(ttl), 2, &touched(), 3, &[]);
+                operation(checks, &get(3), ms, &reply, ms, &[]);
+            },
+            expected,
+        );
+    };
+    steps(Some(5_000), read(Some(5_002), 4), &[]);
+    steps(Some(5_000), read(Some(5_002), 5_102), &[]);
+    steps(Some(5_000), read(Some(5_002), 5_104), &[Promise::Ttl]);
+    // Past the deadline that it had, and past none.
+    steps(None, read(None, 60_000), &[]);
+    steps(Some(5_000), read(Some(1_000), 4), &[Promise::Ttl]);
+    steps(Some(5_000), read(None, 4), &[Promise::Ttl]);
+    steps(None, read(Some(1_000), 4), &[Promise::Ttl]);
+}
+
+#[test]
+fn p5_what_is_held_in_the_end_is_what_some_order_ends_with() {
+    let ((one, version), core) = (node(1, true), [NodeId(1)]);
+    let end = |checks: &mut Checks| checks.end(at(9), &[(NodeId(1), &one)], &core);
+    let wrote = |checks: &mut Checks, value| {
+        let held = [(NodeId(1), &one)];
+        operation(checks, &set(1, value, None), 0, &stored(version, 1), 1, &held);
+    };
+    let only = |checks: &mut Checks, value| (wrote(checks, value), end(checks)).1;
+    check(|checks| only(checks, "v"), &[]);
+    check(|checks| only(checks, "w"), &[Promise::Order]);
+    check(|checks| (checks.crashed(NodeId(2), at(0)), only(checks, "w")).1, &[]);
+}
+
 #[test]
 fn p7_and_p8_memory_is_bounded_and_every_request_ends() {
     let limits = Limits { entries: Some(5), bytes: Some(1_000) };
