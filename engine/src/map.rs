@@ -218,7 +218,7 @@ impl Map {
                 !member.leaving && member.peer_address == *peer_address && member.http_address == *http_address
             }),
             Wish::Weight { name, weight } => self.named(name).is_none_or(|member| member.weight == *weight),
-            Wish::Leave { name } => self.named(name).is_none_or(|member| member.leaving),
+            Wish::Leave { name } => self.named(name).is_none_or(|member| member.leaving && member.weight == 0),
         }
     }
 
@@ -299,6 +299,16 @@ impl Map {
         let phase = if moves { Phase::Filling } else { Phase::Steady };
         let highest = members.iter().map(|member| member.id).fold(self.highest, NodeId::max);
         Ok(Some(Map { epoch: Epoch(self.epoch.0 + 1), by, phase, members, highest, ..self.clone() }))
+    }
+
+    /// The next edition of a change that is under way, which waits no longer for that member: it is gone for good. It
+    /// is removed once the change is over. `None` when nothing moves, or nobody would be waited for.
+    pub fn giving_up(&self, name: &str, by: NodeId) -> Option<Map> {
+        let mut next = Map { epoch: Epoch(self.epoch.0 + 1), by, ..self.clone() };
+        let member = next.members.iter_mut().find(|member| member.name == name && !member.leaving)?;
+        member.leaving = true;
+        let stays = next.members.iter().any(|member| !member.leaving && member.weight > 0);
+        (self.phase != Phase::Steady && stays).then_some(next)
     }
 
     /// The next edition of a change that is under way; `None` when there is none.

@@ -29,11 +29,17 @@ pub enum Mutant {
     CollectTombstones,
     /// A forwarded increment that is repeated is carried out again.
     CountTwice,
+    /// A change of the map goes on though new owners have not been filled, and old ones free what others do not have.
+    DropWhileMoving,
+    /// A new owner answers alone before it has what the old ones have.
+    AnswerBeforeFilled,
+    /// Messages about slots are taken whatever map they were sent by.
+    IgnoreEpoch,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 10] = [
+    pub const ALL: [Mutant; 13] = [
         Mutant::AcknowledgeEarly,
         Mutant::ReuseVersions,
         Mutant::ForgetFloors,
@@ -44,6 +50,9 @@ impl Mutant {
         Mutant::JoinSentRead,
         Mutant::CollectTombstones,
         Mutant::CountTwice,
+        Mutant::DropWhileMoving,
+        Mutant::AnswerBeforeFilled,
+        Mutant::IgnoreEpoch,
     ];
 }
 

@@ -36,10 +36,18 @@ struct Known {
     id: NodeId,
     edition: Edition,
     filled: bool,
+    /// It has been so by this edition, whatever has happened since.
+    was_filled: bool,
     /// Since when it has been believed dead.
     dead: Option<Instant>,
     /// It has been for too long: the map goes on without it.
     given_up: bool,
+}
+
+impl Known {
+    fn is_done(&self, edition: Edition) -> bool {
+        self.edition >= edition && (self.filled || self.edition > edition)
+    }
 }
 
 /// A wish that nobody has repeated for so long is forgotten.
@@ -71,12 +79,23 @@ impl Editions {
     /// A member says where it is.
     pub(super) fn heard(&mut self, from: NodeId, edition: Edition, filled: bool) {
         let known = self.known(from);
+        known.was_filled = filled || known.was_filled && known.edition == edition;
         (known.edition, known.filled) = (edition, filled);
     }
 
     /// Does that member hold this edition, or a later one?
     pub(super) fn has(&self, node: NodeId, edition: Edition) -> bool {
         self.find(node).is_some_and(|known| known.edition >= edition)
+    }
+
+    /// Is that member known to have done what this edition is for, or to hold a later one?
+    fn is_done(&self, node: NodeId, edition: Edition) -> bool {
+        self.find(node).is_some_and(|known| known.is_done(edition))
+    }
+
+    /// As that, or it has been so once: what it decided by the edition before has arrived.
+    pub(super) fn was_done(&self, node: NodeId, edition: Edition) -> bool {
+        self.is_done(node, edition) || self.find(node).is_some_and(|known| known.edition == edition && known.was_filled)
     }
 
     /// Does that member hold a later edition than this one?
@@ -137,7 +156,9 @@ impl Editions {
                 return view.map.advanced(view.me);
             }
             // Where a member is may change meanwhile: it may be the one that is waited for.
-            return self.wishes().find_map(|wish| view.map.with(wish, view.me).ok().flatten());
+            let next = self.wishes().find_map(|wish| view.map.with(wish, view.me).ok().flatten());
+            // And one that a person removes while it is away is waited for no longer.
+            return next.or_else(|| self.wishes().find_map(|wish| given_up(view, wish)));
         }
         self.wishes.extend(self.to_remove(view).map(|wish| (wish, now)));
         // A wish that cannot be granted any more is dropped; whoever made it asks again and is told why.
@@ -153,11 +174,10 @@ impl Editions {
     /// Have all done what the phase is for?
     fn is_through(&self, view: &View) -> bool {
         let edition = view.map.edition();
-        let done = |known: &Known| known.edition >= edition && (known.filled || known.edition > edition);
         let mine = self.is_filled(view, |node| view.is_alive(node));
         let others = view.map.members.iter().filter(|member| member.id != view.me);
         let through = |member: &crate::view::Member| match view.is_alive(member.id) {
-            true => self.find(member.id).is_some_and(done),
+            true => self.is_done(member.id, edition),
             false => member.leaving || self.is_given_up(member.id),
         };
         mine && others.into_iter().all(through) && view.can_move()
@@ -169,10 +189,9 @@ impl Editions {
             return Vec::new();
         }
         let edition = view.map.edition();
-        let done = |known: &Known| known.edition >= edition && (known.filled || known.edition > edition);
         let awaited = |member: &&crate::view::Member| match member.id {
             id if id == view.me => self.filled != Some(view.generation),
-            id if view.is_alive(id) => !self.find(id).is_some_and(done),
+            id if view.is_alive(id) => !self.is_done(id, edition),
             id => !member.leaving && !self.is_given_up(id),
         };
         view.map.members.iter().filter(awaited).map(|member| member.id).collect()
@@ -180,8 +199,12 @@ impl Editions {
 
     /// The first member that has been away for too long, as a wish.
     fn to_remove(&self, view: &View) -> Option<Wish> {
-        let gone = |member: &&crate::view::Member| !member.leaving && self.is_given_up(member.id);
-        let member = view.map.members.iter().filter(|member| !view.is_alive(member.id)).find(gone)?;
+        let gone = |member: &&crate::view::Member| match member.leaving {
+            // It was given up while slots moved.
+            true => member.weight > 0,
+            false => !view.is_alive(member.id) && self.is_given_up(member.id),
+        };
+        let member = view.map.members.iter().find(gone)?;
         Some(Wish::Leave { name: member.name.clone() })
     }
 
@@ -208,12 +231,26 @@ impl Editions {
 
     fn known(&mut self, id: NodeId) -> &mut Known {
         let index = self.members.binary_search_by_key(&id, |known| known.id).unwrap_or_else(|place| {
-            let known = Known { id, edition: Edition::default(), filled: false, dead: None, given_up: false };
+            let known = Known {
+                id,
+                edition: Edition::default(),
+                filled: false,
+                was_filled: false,
+                dead: None,
+                given_up: false,
+            };
             self.members.insert(place, known);
             place
         });
         &mut self.members[index]
     }
+}
+
+/// The edition by which a member that is away is waited for no longer, where that is what is wished for.
+fn given_up(view: &View, wish: &Wish) -> Option<Map> {
+    let Wish::Leave { name } = wish else { return None };
+    let away = view.map.named(name).is_some_and(|member| !view.is_alive(member.id));
+    if away { view.map.giving_up(name, view.me) } else { None }
 }
 
 /// Who makes the next edition: the lowest member that is believed alive. One that is leaving does not make the edition

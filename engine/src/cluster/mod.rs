@@ -389,9 +389,11 @@ impl Cluster {
         if *edition < self.view.map.edition() {
             out.send(from, Message::Map { map: Arc::clone(&self.view.map) });
         }
-        let knew = self.editions.has(from, self.view.map.edition());
+        let known = |editions: &Editions, held| (editions.has(from, held), editions.was_done(from, held));
+        let knew = known(&self.editions, self.view.map.edition());
         self.editions.heard(from, *edition, *filled);
-        self.stale |= self.view.map.phase == Phase::Handing && knew != self.editions.has(from, self.view.map.edition());
+        let knows = known(&self.editions, self.view.map.edition());
+        self.stale |= self.view.map.phase == Phase::Handing && knew != knows;
         let peer = &mut self.peers[index];
         let same = peer.known == Some((*boot, *lapses));
         peer.known = Some((*boot, *lapses));
@@ -553,7 +555,10 @@ impl Cluster {
         );
         let edition = next.map.edition();
         let next = match next.map.phase {
-            Phase::Handing => next.with_switched(|node| self.editions.has(node, edition)),
+            Phase::Handing => {
+                let (editions, known) = (&self.editions, |node| self.editions.has(node, edition));
+                next.with_switched(known, |node| editions.was_done(node, edition))
+            }
             _ => next,
         };
         self.peers.iter_mut().for_each(|peer| peer.broken = false);

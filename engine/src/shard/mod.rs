@@ -256,6 +256,8 @@ impl Shard {
             Message::Replicated { id, version, verdict, .. } => {
                 self.replicated(time, view, from, id, version, verdict, out);
             }
+            // It asks again; what was decided here goes first.
+            Message::Fetch { key, .. } if self.is_telling(view, from, &key) => {}
             Message::Fetch { id, key, wanted } => self.fetch(time, from, id, &key, wanted, out),
             Message::Fetched { id, holding, entry, .. } => {
                 self.fetched(time, view, from, id, gather::Found { holding, entry }, out);
@@ -336,14 +338,16 @@ impl Shard {
     }
 
     /// Has this shard done its part of the phase that the map is in? Where slots are filled, it knows all that there is
-    /// of its own; where they are handed over, no write of its own is under way to their new owners.
+    /// of its own; where they are handed over, no write of its own is under way for slots that others decide about now.
     pub fn is_through(&self, view: &View) -> bool {
+        if mutant::on(Mutant::DropWhileMoving) {
+            return true;
+        }
         if !self.in_doubt().is_empty() || view.map.phase != Phase::Handing {
             return self.in_doubt().is_empty();
         }
-        let keeps = |slot| view.keeps(self.me, slot);
         self.pending.values().all(|pending| match &pending.work {
-            Work::Write(writing) => keeps(writing.slot()),
+            Work::Write(writing) => view.is_primary(writing.slot()),
             _ => true,
         })
     }
@@ -400,7 +404,8 @@ impl Shard {
             _ => view.is_primary(slot),
         };
         let deadline = time.instant + request.timeout.min(limits::MAX_TIMEOUT);
-        let doubt = self.sources.doubts(slot);
+        // Nor is anything decided alone that the one who did so before may have decided otherwise a moment ago.
+        let doubt = self.sources.doubts(slot) || view.takes_over(slot);
         match request.operation {
             _ if !here => self.pass_on(time, view, asker, deadline, request, out),
             Operation::Get { level: ReadLevel::Quorum } => {

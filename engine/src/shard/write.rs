@@ -12,6 +12,7 @@ use super::{Asker, Pending, Shard, Work, others};
 use crate::effect::{Event, Outbox};
 use crate::error::Failure;
 use crate::id::{NodeId, RequestId, Slot, Version};
+use crate::map::Phase;
 use crate::message::{Change, Message, Verdict};
 use crate::mutant::{self, Mutant};
 use crate::request::{Answer, Condition, Key, Operation, Request, WriteLevel};
@@ -53,7 +54,9 @@ impl Shard {
             Operation::Set { condition, .. } => *condition != Condition::Always,
             _ => true,
         };
-        if depends && self.sources.doubts(request.key.slot()) {
+        let slot = request.key.slot();
+        // Whether there is something to replace is also for the one to say who decided before.
+        if depends && self.sources.doubts(slot) || view.takes_over(slot) {
             let key = request.key.clone();
             return self.gather(time, view, Some(asker), deadline, key, Purpose::Decide(request), out);
         }
@@ -226,6 +229,15 @@ impl Shard {
         self.settle_write(view, serial, out);
     }
 
+    /// Is something on its way to that node which was decided here about the key, before the node took the slot over?
+    pub(super) fn is_telling(&self, view: &View, node: NodeId, key: &Key) -> bool {
+        let tells = |pending: &Pending| match &pending.work {
+            Work::Write(writing) => writing.key == *key && pending.waiting.contains(&node),
+            _ => false,
+        };
+        view.map.phase == Phase::Handing && !view.is_primary(key.slot()) && self.pending.values().any(tells)
+    }
+
     /// Answers when the level is met or can no longer be; ends when no replica is waited for.
     pub(super) fn settle_write(&mut self, view: &View, serial: u64, out: &mut Outbox) {
         self.wait_for_living(serial, view);
@@ -336,7 +348,8 @@ impl Writing {
 /// True when a write of that level without a condition is answered by the call that submits it: this node is the
 /// primary, and the level asks for nobody else, or nobody else is there to be asked.
 pub fn writes_at_once(view: &View, slot: Slot, level: WriteLevel) -> bool {
-    view.is_primary(slot) && (level == WriteLevel::One || view.alive_replicas(slot) == 1)
+    let alone = level == WriteLevel::One && !view.takes_over(slot) || view.alive_replicas(slot) == 1;
+    view.is_primary(slot) && alone
 }
 
 /// Copies without which the level cannot be met.

@@ -55,11 +55,13 @@ pub enum Fault {
     Churn,
     /// A node forgets a random entry, as if there were no room for it.
     Forget,
+    /// A node crashes, and what is on its disk is lost.
+    Wipe,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Fault; 17] = [
+    pub const ALL: [Fault; 18] = [
         Fault::Crash,
         Fault::Restart,
         Fault::Pause,
@@ -77,6 +79,7 @@ impl Fault {
         Fault::Partial,
         Fault::Churn,
         Fault::Forget,
+        Fault::Wipe,
     ];
 
     /// Its name in scripts.
@@ -99,6 +102,7 @@ impl Fault {
             Fault::Partial => "partial",
             Fault::Churn => "churn",
             Fault::Forget => "forget",
+            Fault::Wipe => "wipe",
         }
     }
 }

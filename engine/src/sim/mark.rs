@@ -89,8 +89,14 @@ pub enum Mark {
     Rejoined,
     /// An acknowledged write is nowhere in the end: every node that had it crashed.
     LostToCrashes,
-    /// An acknowledged write is nowhere in the end: it was evicted, expired, deleted or replaced.
-    LostToRules,
+    /// An acknowledged write is nowhere in the end: a later change deleted or replaced it.
+    LostToChange,
+    /// An acknowledged write is nowhere in the end: it expired.
+    LostToExpiry,
+    /// An acknowledged write is nowhere in the end: it was evicted.
+    LostToEviction,
+    /// An acknowledged write is nowhere in the end: nobody could vouch for it.
+    LostToDoubt,
     /// An acknowledged write is nowhere in the end: its slot moved to a node that had no room for it.
     LostToRoom,
     /// A machine became a member.
@@ -111,11 +117,23 @@ pub enum Mark {
     CountUnknown,
     /// A deadline was moved.
     Touched,
+    /// A node crashed and lost its disk.
+    Wiped,
+    /// A node served a client while another one that was up went by another map.
+    TwoMaps,
+    /// A message about a slot was taken that was sent by the map before.
+    EarlierMap,
+    /// A message about a slot was taken that was sent by the map after.
+    LaterMap,
+    /// A message about a slot was turned away because the maps were too far apart.
+    MapsApart,
+    /// A member that was gone was given up while slots moved.
+    RemovedMoving,
 }
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 54] = [
+    pub const ALL: [Mark; 63] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -159,7 +177,10 @@ impl Mark {
         Mark::Relayed,
         Mark::Rejoined,
         Mark::LostToCrashes,
-        Mark::LostToRules,
+        Mark::LostToChange,
+        Mark::LostToExpiry,
+        Mark::LostToEviction,
+        Mark::LostToDoubt,
         Mark::LostToRoom,
         Mark::Joined,
         Mark::Left,
@@ -170,6 +191,12 @@ impl Mark {
         Mark::Counted,
         Mark::CountUnknown,
         Mark::Touched,
+        Mark::Wiped,
+        Mark::TwoMaps,
+        Mark::EarlierMap,
+        Mark::LaterMap,
+        Mark::MapsApart,
+        Mark::RemovedMoving,
     ];
 
     /// What it says, in words.
@@ -218,7 +245,10 @@ impl Mark {
             Mark::Relayed => "a message was passed on",
             Mark::Rejoined => "a node heard that it was given up",
             Mark::LostToCrashes => "a key died with all its holders",
-            Mark::LostToRules => "a key went by the rules",
+            Mark::LostToChange => "a key was deleted or replaced",
+            Mark::LostToExpiry => "a key had expired everywhere",
+            Mark::LostToEviction => "a key was evicted everywhere",
+            Mark::LostToDoubt => "a key was dropped as nobody vouched for it",
             Mark::LostToRoom => "a key moved to where no room was",
             Mark::Joined => "a machine became a member",
             Mark::Left => "a member left",
@@ -229,6 +259,12 @@ impl Mark {
             Mark::Counted => "a counter was incremented",
             Mark::CountUnknown => "an increment's outcome stayed unknown",
             Mark::Touched => "a deadline was moved",
+            Mark::Wiped => "a node lost its disk",
+            Mark::TwoMaps => "two nodes worked by different maps",
+            Mark::EarlierMap => "a message by the map before was taken",
+            Mark::LaterMap => "a message by the map after was taken",
+            Mark::MapsApart => "a message was turned away for its map",
+            Mark::RemovedMoving => "a member was given up while slots moved",
         }
     }
 }

@@ -127,6 +127,11 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "bytes" => config.limits.bytes = Some(number(name, value, 1, u64::MAX)?),
         "vnodes" => config.virtual_nodes = number(name, value, 1, 1_024)? as u16,
         "skew" => config.clock_skew = duration(name, value, Duration::ZERO..=limits::MAX_CLOCK_AHEAD)?,
+        "asks" => match value {
+            "on" => config.alone = false,
+            "off" => config.alone = true,
+            _ => return Err(wrong(&format!("asks={value}"), "on, off")),
+        },
         "late" => config.late = duration(name, value, Duration::ZERO..=A_MINUTE)?,
         "late-pages" => config.late_pages = duration(name, value, Duration::ZERO..=A_MINUTE)?,
         "retry" => config.retry.first = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
@@ -149,7 +154,7 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "move-rate" => config.move_rate = Some(number(name, value, 0, u64::MAX)?),
         "timeout" => config.timeout = duration(name, value, Duration::from_millis(1)..=limits::MAX_TIMEOUT)?,
         _ => {
-            let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, move-rate, zones, late, \
+            let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, move-rate, zones, asks, late, \
                 late-pages, retry, retry-most, heartbeat, suspect, batch, pending, pending-bytes, pending-for-peer, \
                 repeating, answered, answer-memory, reconcile-pause";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
@@ -174,6 +179,9 @@ impl fmt::Display for WorldConfig {
         self.move_rate.map_or(Ok(()), |rate| write!(f, " move-rate={rate}"))?;
         if self.zones > 0 {
             write!(f, " zones={}", self.zones)?;
+        }
+        if self.alone {
+            f.write_str(" asks=off")?;
         }
         // What is as it always is goes without saying.
         let usual = WorldConfig::default();

@@ -4,9 +4,11 @@
 //! node that is down or suspected, and it lasts until [`BOUND`] after the last of it.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::id::NodeId;
+use crate::map::Map;
 use crate::time::Instant;
 
 /// Replicas that were away are reconciled when they come back, so that what is promised after a heal is checked. With
@@ -25,6 +27,8 @@ pub(super) struct Calm {
     /// When one began to believe in another once more, and when nodes started last.
     heard: BTreeMap<(NodeId, NodeId), Instant>,
     started: BTreeMap<NodeId, Instant>,
+    /// By which map each goes.
+    maps: BTreeMap<NodeId, Arc<Map>>,
     /// The last trouble, or the end of it.
     last: Option<Instant>,
     calm: bool,
@@ -42,6 +46,7 @@ impl Calm {
             down: BTreeSet::new(),
             heard: BTreeMap::new(),
             started: BTreeMap::new(),
+            maps: BTreeMap::new(),
             last: None,
             calm: true,
             began: Instant(0),
@@ -106,11 +111,17 @@ impl Calm {
         }
     }
 
+    /// A node goes by that map from now on.
+    pub(super) fn mapped(&mut self, node: NodeId, map: Arc<Map>) {
+        self.maps.insert(node, map);
+    }
+
     /// Does one believe in the other, and has begun to after that moment? Then it asks what it missed before it answers
-    /// alone.
+    /// alone. Of who is no member by its map it asks nothing.
     pub(super) fn has_met(&self, by: NodeId, member: NodeId, after: Instant) -> bool {
         let heard = self.heard.get(&(by, member)).or(self.started.get(&by));
-        !self.suspicions.contains(&(by, member)) && heard.is_some_and(|heard| *heard > after)
+        let knows = self.maps.get(&by).is_none_or(|map| map.member(member).is_some());
+        knows && !self.suspicions.contains(&(by, member)) && heard.is_some_and(|heard| *heard > after)
     }
 
     fn trouble(&mut self, at: Instant) {

@@ -24,6 +24,8 @@ pub(super) struct Copies {
     holders: Vec<NodeId>,
     /// For each node, the highest version that it has removed, evicted, expired or replaced.
     gone: BTreeMap<NodeId, Version>,
+    /// For each of [`Gone::ALL`], the highest version that went for it.
+    gone_for: [Version; Gone::ALL.len()],
     /// For each node, the highest version that it has freed because others keep the slot.
     moved: BTreeMap<NodeId, Version>,
     /// The highest version that a node did not take in for want of room.
@@ -54,7 +56,9 @@ impl Copies {
     }
 
     /// A node has removed the key up to that version.
-    pub(super) fn removed(&mut self, node: NodeId, version: Version) {
+    pub(super) fn removed(&mut self, node: NodeId, version: Version, why: Gone) {
+        let highest = &mut self.gone_for[why as usize];
+        *highest = (*highest).max(version);
         let gone = self.gone.entry(node).or_default();
         *gone = (*gone).max(version);
     }
@@ -101,8 +105,8 @@ impl Copies {
         {
             return Ok(None);
         }
-        if self.gone.values().any(|gone| *gone >= version) {
-            return Ok(Some(Mark::LostToRules));
+        if let Some(why) = Gone::ALL.into_iter().find(|why| self.gone_for[*why as usize] >= version) {
+            return Ok(Some(why.mark()));
         }
         if self.left_out >= version && self.moved.values().any(|moved| *moved >= version) {
             return Ok(Some(Mark::LostToRoom));
@@ -110,6 +114,30 @@ impl Copies {
         match self.holders.is_empty() {
             true => Ok(Some(Mark::LostToCrashes)),
             false => Err(format!("{key:?} at {version} is nowhere, {:?} had it, and nothing says why", self.holders)),
+        }
+    }
+}
+
+/// By which rule a copy went: the first that applies to a version explains its going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gone {
+    /// A later change deleted or replaced it.
+    Changed,
+    Expired,
+    Evicted,
+    /// Nobody could vouch for it.
+    Unvouched,
+}
+
+impl Gone {
+    const ALL: [Gone; 4] = [Gone::Changed, Gone::Expired, Gone::Evicted, Gone::Unvouched];
+
+    fn mark(self) -> Mark {
+        match self {
+            Gone::Changed => Mark::LostToChange,
+            Gone::Expired => Mark::LostToExpiry,
+            Gone::Evicted => Mark::LostToEviction,
+            Gone::Unvouched => Mark::LostToDoubt,
         }
     }
 }

@@ -23,6 +23,7 @@ mod written;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -33,7 +34,7 @@ use self::counted::Counted;
 use self::deadline::{Deadline, Ended};
 use self::did::{Content, did, is_unknown};
 use self::ghosts::Past;
-use self::loss::{Copies, Crashes, UNNOTICED};
+use self::loss::{Copies, Crashes, Gone, UNNOTICED};
 use self::order::{Found, LATE, Register};
 pub use self::record::Record;
 use self::written::Written;
@@ -44,7 +45,7 @@ use crate::cluster::Heartbeat;
 use crate::effect::Event;
 use crate::error::Failure;
 use crate::id::{Epoch, NodeId, Version};
-use crate::map::Phase;
+use crate::map::{Map, Phase};
 use crate::node::Node;
 use crate::request::{Answer, Condition, Key, ReadLevel};
 use crate::store::{Cause, EntryRef};
@@ -347,7 +348,7 @@ impl Checks {
                 match removed {
                     true => {
                         ledger.counted.let_go(at);
-                        ledger.copies.removed(node, *version);
+                        ledger.copies.removed(node, *version, Gone::Changed);
                     }
                     false => ledger.copies.holds(node, *version),
                 }
@@ -367,9 +368,10 @@ impl Checks {
                     Cause::Bytes => Mark::EvictedBytes,
                     Cause::Expired => Mark::Expired,
                 });
+                let why = if *cause == Cause::Expired { Gone::Expired } else { Gone::Evicted };
                 if let Some(ledger) = self.keys.get_mut(key) {
                     ledger.counted.let_go(at);
-                    ledger.copies.removed(node, *version);
+                    ledger.copies.removed(node, *version, why);
                 }
             }
             Event::Suspected { member } => {
@@ -384,7 +386,7 @@ impl Checks {
             Event::Unvouched { key, version } => {
                 if let Some(ledger) = self.keys.get_mut(key) {
                     ledger.counted.let_go(at);
-                    ledger.copies.removed(node, *version);
+                    ledger.copies.removed(node, *version, Gone::Unvouched);
                 }
             }
             Event::Read { key, version: Some(version) } if self.reconciles => {
@@ -410,6 +412,10 @@ impl Checks {
             Event::Rejoined => self.marks.note(Mark::Rejoined),
             Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } | Event::Rerouted { .. } => {}
             Event::Mapped { map } => {
+                self.calm.mapped(node, Arc::clone(map));
+                if map.phase != Phase::Steady && map.members.iter().any(|m| m.leaving && m.weight > 0) {
+                    self.marks.note(Mark::RemovedMoving);
+                }
                 if map.phase == Phase::Steady {
                     if map.epoch > self.settled.0 {
                         self.settled = (map.epoch, at);
@@ -446,7 +452,9 @@ impl Checks {
         }
     }
 
-    pub(super) fn started(&mut self, node: NodeId, at: Instant) {
+    /// A node has started, by that map.
+    pub(super) fn started(&mut self, node: NodeId, map: Arc<Map>, at: Instant) {
+        self.calm.mapped(node, map);
         self.calm.started(node, at);
     }
 

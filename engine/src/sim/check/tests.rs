@@ -208,7 +208,7 @@ fn p3_and_p4_replicas_agree_after_a_heal_and_on_nothing_that_is_out_of_date() {
     // And so do reads, once all has been calm for long enough.
     let calm = 10 + BOUND.as_millis() as u64;
     let read = |checks: &mut Checks, ms| operation(checks, &get(7), ms, &found("v", first.stamp), ms, &[]);
-    let heal = |checks: &mut Checks| (checks.crashed(NodeId(3), at(3)), checks.started(NodeId(3), at(4))).1;
+    let heal = |checks: &mut Checks| (checks.crashed(NodeId(3), at(3)), checks.calm.started(NodeId(3), at(4))).1;
     let look = |checks: &mut Checks| operation(checks, &get(6), calm, &Reply::Outcome(Ok(Answer::Missing)), calm, &[]);
     check(|checks| (delete(checks), heal(checks), read(checks, 100)).2, &[]);
     check(|checks| (delete(checks), heal(checks), look(checks), read(checks, calm + 1)).3, &[Promise::NoGhosts]);

@@ -4,7 +4,7 @@
 //! c1 set k v ttl=5s write=quorum if=absent     c1@n2 get k read=one     c1 del k
 //! c1 incr k      c1 incr k -5 write=all           c1 touch k ttl=5s               c1 touch k ttl=none
 //! join           join weight=2 zone=b             n1 leave        n1 drain          n1 weight 2
-//! n1 crash       n1 restart       pause n1         resume n1      rolling 2s     n1 forget k
+//! n1 crash       n1 restart       pause n1         resume n1      rolling 2s     n1 forget k     n1 wipe
 //! n1 clock +200ms      n1 drift +500ppm      n1 strobe +50ms 200ms      n1 strobe off
 //! cut n1 n2      cut n1>n2        isolate n1       sides n1 n2    heal       heal n1 n2
 //! clog n1 n2     clog n1>n2       clog n1          unclog         unclog n1  swizzle 3s
@@ -14,7 +14,7 @@
 //! core n1 n3     peace            verdict
 //! ```
 //!
-//! A node that crashes loses its memory; one that is paused handles nothing, while its clocks run on and its inputs
+//! A node that crashes loses its memory and keeps the map, one that is wiped loses both; one that is paused handles nothing, while its clocks run on and its inputs
 //! queue up. A link that is cut loses what is sent; one that is clogged holds it up. `sides` cuts the nodes named from
 //! all others, `swizzle` clogs half of the nodes one after the other and unclogs them in another order, `rolling`
 //! restarts every node in turn. `faults` gives each kind of fault a mean time between two of it; `core` ends them and
@@ -59,8 +59,10 @@ pub enum Command {
     },
     /// A node loses its memory and stops.
     Crash(NodeId),
-    /// A node that is down starts with nothing.
+    /// A node that is down starts with nothing but the map.
     Restart(NodeId),
+    /// A node loses its memory and its disk, and stops.
+    Wipe(NodeId),
     /// A node forgets a key, as if there were no room for it.
     Forget(NodeId, Key),
     /// Another machine is to be a member, with that share of the slots, and in that zone: where it is empty, in the one
@@ -125,6 +127,7 @@ impl Command {
             Command::Ask { node, .. } => node.iter().copied().collect(),
             Command::Crash(node)
             | Command::Restart(node)
+            | Command::Wipe(node)
             | Command::Forget(node, _)
             | Command::Leave(node)
             | Command::Weigh(node, _)
@@ -200,8 +203,8 @@ pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command,
     }
 }
 
-const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, c1 incr k, c1 touch k ttl=5s, n1 crash, n1 restart, \
-     n1 forget k, join, n1 leave, \
+const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, c1 incr k, c1 touch k ttl=5s, n1 crash, n1 wipe, \
+     n1 restart, n1 forget k, join, n1 leave, \
      n1 drain, n1 weight 2, n1 clock +200ms, n1 drift +500ppm, \
      n1 strobe +50ms 200ms, pause n1, resume n1, rolling 2s, cut n1 n2, cut n1>n2, isolate n1, sides n1 n2, heal, \
      clog n1 n2, clog n1, unclog, swizzle 3s, network loss=5%, workload rate=100, workload off, faults crash=10s, \
@@ -226,6 +229,7 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
     match rest {
         ["crash"] => Ok(Command::Crash(node)),
         ["restart"] => Ok(Command::Restart(node)),
+        ["wipe"] => Ok(Command::Wipe(node)),
         ["forget", key] => {
             let key = Key::new(key.as_bytes().to_vec()).map_err(|error| CommandError(error.to_string()))?;
             Ok(Command::Forget(node, key))
@@ -248,7 +252,7 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
             Ok(Command::Strobe(node, Some((signed("strobe", by)?, every))))
         }
         _ => {
-            let accepted = "n1 crash, n1 restart, n1 forget k, n1 leave, n1 drain, n1 weight 2, n1 clock +200ms, \
+            let accepted = "n1 crash, n1 wipe, n1 restart, n1 forget k, n1 leave, n1 drain, n1 weight 2, n1 clock +200ms, \
                 n1 drift +500ppm, n1 strobe +50ms 200ms";
             Err(wrong(&format!("a node cannot {:?}", rest.join(" ")), accepted))
         }
@@ -453,6 +457,7 @@ mod tests {
         check("c1 del k write=all", Ok(Command::Ask { client: 1, node: None, key: key(), verb }));
         check("n1 crash", Ok(Command::Crash(n1)));
         check("n1 restart", Ok(Command::Restart(n1)));
+        check("n1 wipe", Ok(Command::Wipe(n1)));
         check("n1 forget k", Ok(Command::Forget(n1, key())));
         check("pause n2", Ok(Command::Pause(n2)));
         check("resume n1", Ok(Command::Resume(n1)));

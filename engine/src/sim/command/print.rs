@@ -53,6 +53,7 @@ impl fmt::Display for Command {
             }
             Command::Crash(node) => write!(f, "{node} crash"),
             Command::Restart(node) => write!(f, "{node} restart"),
+            Command::Wipe(node) => write!(f, "{node} wipe"),
             Command::Forget(node, key) => write!(f, "{node} forget {}", key.as_bytes().escape_ascii()),
             Command::Join(weight, zone) => {
                 f.write_str("join")?;

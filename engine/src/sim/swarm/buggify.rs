@@ -12,6 +12,10 @@ use crate::shard::Retry;
 use crate::sim::command::Command;
 use crate::sim::fault::Fault;
 
+/// Faults of the nodes themselves, by the names of their dice, with their shares of the runs and their mean times.
+const FAULTS: [(&str, Fault, u32, u64, u64); 2] =
+    [("forget", Fault::Forget, 200_000, 20, 3_000), ("wipe", Fault::Wipe, 150_000, 10_000, 60_000)];
+
 /// Switches some of them on.
 pub(super) fn buggify(plan: &mut Plan) {
     let seed = plan.config.seed;
@@ -58,11 +62,15 @@ pub(super) fn buggify(plan: &mut Plan) {
         config.tuning.answer_memory = ms(&mut rng, 0, 200);
         config.tuning.pause = ms(&mut rng, 1, 1_000);
     }
-    if let Some(mut rng) = switched_on("forget", 200_000) {
-        let mean = ms(&mut rng, 20, 3_000);
-        for (_, act) in &mut plan.acts {
-            if let Command::Faults(faults) = act {
-                *faults = faults.with(Fault::Forget, Some(mean));
+    config.alone = switched_on("alone", 300_000).is_some();
+    for (name, fault, share, least, most) in FAULTS {
+        if let Some(mut rng) = switched_on(name, share) {
+            let mean = ms(&mut rng, least, most);
+            let acts = plan.acts.iter_mut().map(|(_, act)| act);
+            for act in acts {
+                if let Command::Faults(faults) = act {
+                    *faults = faults.with(fault, Some(mean));
+                }
             }
         }
     }

@@ -60,6 +60,7 @@ impl World {
         match fault {
             Fault::Crash => self.strike(Command::Crash(a)),
             Fault::Restart => self.strike(Command::Restart(a)),
+            Fault::Wipe => self.strike(Command::Wipe(a)),
             Fault::Pause => self.strike(Command::Pause(a)),
             Fault::Resume => self.strike(Command::Resume(a)),
             Fault::Rolling => self.plan_rolling(span.min(ROLLING_DOWN)),

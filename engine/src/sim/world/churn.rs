@@ -74,14 +74,22 @@ impl World {
     }
 
     /// The newest map that a node can learn of which starts now: of those whom it reaches, or the one on its own disk.
+    /// Where nobody is asked it is that on its disk, as in a server that was started with a list.
     pub(super) fn map_for(&self, node: NodeId) -> Option<Arc<Map>> {
+        let machine = &self.machines[index(node)];
+        let kept = Some(&machine.map).filter(|_| !machine.wiped);
+        if self.config.alone
+            && let Some(kept) = kept
+        {
+            return kept.member(node).is_some().then(|| Arc::clone(kept));
+        }
         let reached = self
             .machines
             .iter()
             .filter(|machine| machine.is_working())
             .filter(|machine| !self.air.links.is_cut(node, machine.id) && !self.air.links.is_cut(machine.id, node));
         let maps = reached.filter_map(|machine| Some(&machine.node.as_ref()?.view().map));
-        let newest = maps.chain([&self.machines[index(node)].map]).max_by_key(|map| map.edition())?;
+        let newest = maps.chain(kept).max_by_key(|map| map.edition())?;
         newest.member(node).is_some().then(|| Arc::clone(newest))
     }
 
@@ -134,6 +142,7 @@ impl World {
             boots: 0,
             node: None,
             clock: WallClock::new(0, self.config.clock_skew),
+            wiped: false,
             wake: Instant::NEVER,
             late: Duration::ZERO,
             asked: BTreeSet::new(),

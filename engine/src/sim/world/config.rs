@@ -43,6 +43,8 @@ pub struct WorldConfig {
     pub late_pages: Duration,
     /// Bytes a second that each node fetches of slots that it gains, 0 for no limit; `None` is what it always is.
     pub move_rate: Option<u64>,
+    /// A node that starts begins with the map on its disk, where it has one, and asks nobody for a newer one.
+    pub alone: bool,
     /// Zones that the nodes are in, one after the other; 0 for none.
     pub zones: u16,
     /// Events that the trace keeps; 0 for none.
@@ -74,6 +76,7 @@ impl Default for WorldConfig {
             late: Duration::ZERO,
             late_pages: Duration::ZERO,
             move_rate: None,
+            alone: false,
             zones: 0,
             trace: 10_000,
         }

@@ -1,5 +1,6 @@
 //! Messages on their way: sent, lost, delivered, and taken into the fingerprint.
 
+use core::cmp::Ordering;
 use core::time::Duration;
 
 use super::machine::Arrived;
@@ -7,7 +8,7 @@ use super::{Due, World, index};
 use crate::error::Failure;
 use crate::id::{ClientToken, Epoch, NodeId};
 use crate::message::{Message, Verdict};
-use crate::node::Input;
+use crate::node::{Input, Node};
 use crate::request::Key;
 use crate::sim::client::{Ask, Reply};
 use crate::sim::mark::Mark;
@@ -149,6 +150,15 @@ impl World {
             let key = key_of(&message).cloned();
             self.trace.push(self.now, What::Delivered { from, to, kind, key });
         }
+        let node = self.machines[index(to)].node.as_ref();
+        if let Some(view) = node.map(Node::view).filter(|_| message.slot().is_some()) {
+            match (view.admits(epoch, &message), epoch.cmp(&view.map.epoch)) {
+                (false, _) => self.marks.note(Mark::MapsApart),
+                (true, Ordering::Less) => self.marks.note(Mark::EarlierMap),
+                (true, Ordering::Greater) => self.marks.note(Mark::LaterMap),
+                (true, Ordering::Equal) => {}
+            }
+        }
         self.handle(index(to), Input::Peer { from, epoch, message });
     }
 
@@ -156,6 +166,10 @@ impl World {
     pub(super) fn serve(&mut self, to: NodeId, ask: &Ask) {
         if self.config.checks {
             self.checks.reached(ask, self.now);
+        }
+        let mut maps = self.machines.iter().filter(|machine| machine.is_working()).map(|machine| &machine.map);
+        if maps.any(|map| map.epoch != self.machines[index(to)].map.epoch) {
+            self.marks.note(Mark::TwoMaps);
         }
         let request = ask.request(self.machines[index(to)].clock.read(self.now));
         self.handle(index(to), Input::Client { client: ClientToken(ask.id), request });

@@ -1,5 +1,6 @@
 //! What is done to a world: commands that a person gives, or that chance gives in a person's place.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -37,6 +38,7 @@ impl World {
                 self.ask(client, node, key, verb, Source::Typed);
             }
             Command::Crash(node) => self.crash(index(node)),
+            Command::Wipe(node) => self.wipe(index(node)),
             Command::Restart(node) => self.start(index(node)),
             Command::Pause(node) => self.pause(index(node)),
             Command::Resume(node) => self.resume(index(node)),
@@ -139,6 +141,18 @@ impl World {
         }
     }
 
+    /// A node crashes, and comes back with a new disk under its old name. The last map that is left is not lost: a
+    /// cluster of which nobody knows anything is formed anew by a person.
+    fn wipe(&mut self, index: usize) {
+        let others = self.machines.iter().enumerate().filter(|(at, machine)| *at != index && !machine.left);
+        if self.machines[index].left || !others.into_iter().any(|(_, machine)| !machine.wiped) {
+            return;
+        }
+        self.crash(index);
+        self.machines[index].wiped = true;
+        self.marks.note(Mark::Wiped);
+    }
+
     pub(super) fn start(&mut self, index: usize) {
         let machine = &mut self.machines[index];
         if machine.node.is_some() || machine.left {
@@ -152,6 +166,7 @@ impl World {
         };
         let machine = &mut self.machines[index];
         machine.boots += 1;
+        machine.wiped = false;
         let mut seed = Rng::new(self.config.seed, "node");
         let seed = seed.u64() ^ (u64::from(machine.id.0) << 32 | u64::from(machine.boots));
         let shard = ShardConfig {
@@ -164,7 +179,7 @@ impl World {
         };
         let config = NodeConfig { shard, stripes: 1, heartbeat: self.config.heartbeat, recorded: true };
         let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
-        let mut node = Node::new(&config, map, time);
+        let mut node = Node::new(&config, Arc::clone(&map), time);
         node.tune(self.config.tuning);
         if let Some(rate) = self.config.move_rate {
             node.limit_moves(rate, self.now);
@@ -172,7 +187,7 @@ impl World {
         machine.node = Some(node);
         machine.wake = Instant::NEVER;
         let me = machine.id;
-        self.checks.started(me, self.now);
+        self.checks.started(me, map, self.now);
         self.mark(b's', me, 0);
         self.trace.push(self.now, What::Started(me));
         self.schedule(index);

@@ -28,8 +28,10 @@ pub struct Machine {
     /// Nobody, while it is down.
     pub(super) node: Option<Node>,
     pub(super) clock: WallClock,
-    /// The map that its node held last: it is on its disk.
+    /// The map that its node held last: it is on its disk, as in the folder of a server, unless that was wiped.
     pub(super) map: Arc<Map>,
+    /// Its disk is new: it has to ask others for the map.
+    pub(super) wiped: bool,
     /// When it is next woken, as queued.
     pub(super) wake: Instant,
     /// By how much it will be woken too late.

@@ -152,6 +152,7 @@ impl World {
             boots: 0,
             node: None,
             clock: WallClock::new(skewed(&mut clocks, config.clock_skew), config.clock_skew),
+            wiped: false,
             wake: Instant::NEVER,
             late: Duration::ZERO,
             asked: BTreeSet::new(),
