@@ -31,15 +31,13 @@ pub enum Mutant {
     CountTwice,
     /// A change of the map goes on though new owners have not been filled, and old ones free what others do not have.
     DropWhileMoving,
-    /// A new owner answers alone before it has what the old ones have.
-    AnswerBeforeFilled,
     /// Messages about slots are taken whatever map they were sent by.
     IgnoreEpoch,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 13] = [
+    pub const ALL: [Mutant; 12] = [
         Mutant::AcknowledgeEarly,
         Mutant::ReuseVersions,
         Mutant::ForgetFloors,
@@ -51,7 +49,6 @@ impl Mutant {
         Mutant::CollectTombstones,
         Mutant::CountTwice,
         Mutant::DropWhileMoving,
-        Mutant::AnswerBeforeFilled,
         Mutant::IgnoreEpoch,
     ];
 }

@@ -79,8 +79,7 @@ impl Sources {
     /// May this node not answer alone for that slot?
     #[inline]
     pub(super) fn doubts(&self, slot: Slot) -> bool {
-        self.doubt.contains(slot)
-            || (self.gaps.contains(slot) && self.gains(slot) && !mutant::on(Mutant::AnswerBeforeFilled))
+        self.doubt.contains(slot) || (self.gaps.contains(slot) && self.gains(slot))
     }
 
     /// Has some old owner yet to be heard out about the gained slots of that lane?

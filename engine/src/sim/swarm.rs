@@ -95,7 +95,8 @@ impl Plan {
         }
         acts.push((now, Command::NoWorkload));
         acts.push((now, Command::Peace));
-        now = now + PEACE;
+        // Nodes that do a key or two at a time take longer to fill slots.
+        now = now + if config.tuning.batch < 4 { PEACE * 2 } else { PEACE };
         // By then every replica has been reconciled; the load after it is held to what is promised in calm.
         acts.push((now, Command::Verdict));
         let calm = Workload { rate: 60, retries: 0, ..workload(&mut rng) };

@@ -130,7 +130,8 @@ pub(super) enum Gone {
 }
 
 impl Gone {
-    const ALL: [Gone; 4] = [Gone::Changed, Gone::Expired, Gone::Evicted, Gone::Unvouched];
+    /// In the order in which they are looked for.
+    const ALL: [Gone; 4] = [Gone::Unvouched, Gone::Changed, Gone::Expired, Gone::Evicted];
 
     fn mark(self) -> Mark {
         match self {

@@ -4,7 +4,8 @@
 //! c1 set k v ttl=5s write=quorum if=absent     c1@n2 get k read=one     c1 del k
 //! c1 incr k      c1 incr k -5 write=all           c1 touch k ttl=5s               c1 touch k ttl=none
 //! join           join weight=2 zone=b             n1 leave        n1 drain          n1 weight 2
-//! n1 crash       n1 restart       pause n1         resume n1      rolling 2s     n1 forget k     n1 wipe
+//! n1 crash       n1 restart       pause n1         resume n1      rolling 2s
+//! n1 wipe        n1 forget k
 //! n1 clock +200ms      n1 drift +500ppm      n1 strobe +50ms 200ms      n1 strobe off
 //! cut n1 n2      cut n1>n2        isolate n1       sides n1 n2    heal       heal n1 n2
 //! clog n1 n2     clog n1>n2       clog n1          unclog         unclog n1  swizzle 3s
@@ -14,12 +15,12 @@
 //! core n1 n3     peace            verdict
 //! ```
 //!
-//! A node that crashes loses its memory and keeps the map, one that is wiped loses both; one that is paused handles nothing, while its clocks run on and its inputs
-//! queue up. A link that is cut loses what is sent; one that is clogged holds it up. `sides` cuts the nodes named from
-//! all others, `swizzle` clogs half of the nodes one after the other and unclogs them in another order, `rolling`
-//! restarts every node in turn. `faults` gives each kind of fault a mean time between two of it; `core` ends them and
-//! mends these nodes and the links between them for good, `peace` mends everything, and `verdict` says that all must
-//! have ended.
+//! A node that crashes loses its memory and keeps the map, one that is wiped loses both; one that is paused handles
+//! nothing, while its clocks run on and its inputs queue up. A link that is cut loses what is sent; one that is clogged
+//! holds it up. `sides` cuts the nodes named from all others, `swizzle` clogs half of the nodes one after the other and
+//! unclogs them in another order, `rolling` restarts every node in turn. `faults` gives each kind of fault a mean time
+//! between two of it; `core` ends them and mends these nodes and the links between them for good, `peace` mends
+//! everything, and `verdict` says that all must have ended.
 
 mod options;
 mod print;
@@ -252,8 +253,8 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
             Ok(Command::Strobe(node, Some((signed("strobe", by)?, every))))
         }
         _ => {
-            let accepted = "n1 crash, n1 wipe, n1 restart, n1 forget k, n1 leave, n1 drain, n1 weight 2, n1 clock +200ms, \
-                n1 drift +500ppm, n1 strobe +50ms 200ms";
+            let accepted = "n1 crash, n1 wipe, n1 restart, n1 forget k, n1 leave, n1 drain, n1 weight 2, \
+                n1 clock +200ms, n1 drift +500ppm, n1 strobe +50ms 200ms";
             Err(wrong(&format!("a node cannot {:?}", rest.join(" ")), accepted))
         }
     }
