@@ -281,7 +281,7 @@ fn p1_p2_and_p5_increments_are_counted_once_and_none_is_lost() {
     };
     check(|checks| again(checks, &added(5, 2, true)), &[]);
     check(|checks| again(checks, &Reply::Lost), &[]);
-    check(|checks| again(checks, &Reply::Outcome(Err(Failure::Overflow))), &[Promise::NoGhosts]);
+    check(|checks| again(checks, &Reply::Refused), &[Promise::NoGhosts]);
 }
 
 #[test]
