@@ -127,8 +127,8 @@ pub fn log_words(events: &[&TraceEvent]) -> Vec<String> {
     events.iter().flat_map(of).collect()
 }
 
-/// For each slot its owners, the preferred primary first: as many for each as the slot with the most has, -1 for nobody.
-/// Slots on their way have their new owners after the old ones.
+/// For each slot its owners, the preferred primary first: as many for each as the slot with the most has, -1 for
+/// nobody. Slots on their way have their new owners after the old ones.
 pub fn owners(world: &World) -> Vec<i16> {
     let Some(view) = witness(world) else { return Vec::new() };
     let most = Slot::all().map(|slot| view.replicas(slot).len()).max().unwrap_or(0);

@@ -58,11 +58,12 @@ function RingBands() {
               class={lit !== null && lit !== place ? 'dim' : ''}
             >
               <title>
-                {place < 0
-                  ? 'nobody'
-                  : band.copy === 0
-                    ? `${nameOf(place)} answers for these slots`
-                    : `${nameOf(place)} keeps ${band.copy < settled ? `copy ${band.copy + 1}` : 'one more copy while slots move'}`}
+                {place < 0 ? 'nobody' : nameOf(place)}{' '}
+                {band.copy === 0
+                  ? 'answers for these slots'
+                  : band.copy < settled
+                    ? `keeps copy ${band.copy + 1}`
+                    : 'keeps one more copy while slots move'}
               </title>
             </path>
           ))}
