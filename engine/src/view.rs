@@ -218,11 +218,9 @@ impl View {
         before.is_some_and(|node| *node != self.me && !moving.through.contains(*node))
     }
 
-    /// Will somebody keep each slot that moves, who is alive, or was given up with all that it has?
+    /// Will somebody keep each slot that moves, who is alive? A member that was given up keeps nothing.
     pub fn can_move(&self) -> bool {
-        let given_up = |node| self.member(node).is_some_and(|member| member.leaving);
-        let there = |node: &NodeId| self.is_alive(*node) || given_up(*node);
-        let after = |moving: &Moving, slot| moving.after.owners(slot).iter().any(there);
+        let after = |moving: &Moving, slot| moving.after.owners(slot).iter().any(|node| self.is_alive(*node));
         self.moving.as_ref().is_none_or(|moving| Slot::all().all(|slot| after(moving, slot)))
     }
 

@@ -21,6 +21,7 @@ impl Shard {
         out: &mut Outbox,
     ) {
         let version = change.version();
+        self.sources.decided(from, key.slot(), version);
         let verdict = self.apply(time.unix, key, change, out);
         out.send(from, Message::Replicated { id, slot: key.slot(), version, verdict });
     }

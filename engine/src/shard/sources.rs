@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
+use super::Floors;
 use crate::id::{Lanes, NodeId, Slot, Version};
 use crate::map::Phase;
 use crate::mutant::{self, Mutant};
@@ -31,6 +32,9 @@ pub(super) struct Sources {
     pub(super) unsure: Lanes,
     /// What left the store in an unsure lane and is newer than this may be unknown to the one who was away.
     above: Version,
+    /// For slots that this node gains, what new owners have decided while the old ones were away, who know nothing of
+    /// it when they come back.
+    decided: Floors,
 }
 
 /// One member that shares slots with this shard.
@@ -73,7 +77,8 @@ pub(super) const RECENT: Duration = Duration::from_secs(10);
 impl Sources {
     pub(super) fn new(lanes: Lanes) -> Sources {
         let (doubt, unsure, above) = (lanes, lanes, Version::ZERO);
-        Sources { lanes, list: Vec::new(), view: None, doubt, gaps: Lanes::NONE, unsure, above }
+        let decided = Floors::new();
+        Sources { lanes, list: Vec::new(), view: None, doubt, gaps: Lanes::NONE, unsure, above, decided }
     }
 
     /// May this node not answer alone for that slot?
@@ -100,6 +105,19 @@ impl Sources {
     /// Does this node come to keep that slot by the change of the map that is under way?
     pub(super) fn gains(&self, slot: Slot) -> bool {
         self.view.as_ref().is_some_and(|view| view.gains(view.me, slot))
+    }
+
+    /// That member has decided about a slot.
+    pub(super) fn decided(&mut self, by: NodeId, slot: Slot, version: Version) {
+        let filling = self.view.as_ref().filter(|view| view.map.phase == Phase::Filling);
+        if filling.is_some_and(|view| view.gains(by, slot) && view.gains(view.me, slot)) {
+            self.decided.raise(slot, version);
+        }
+    }
+
+    /// The highest version of that slot, which this node gains, that a new owner has decided before it was filled.
+    pub(super) fn decided_by_new_owners(&self, slot: Slot) -> Version {
+        self.decided.floor(slot)
     }
 
     /// The member, if it shares slots with this shard.
@@ -252,6 +270,7 @@ impl Sources {
             }
         }
         if !moving {
+            self.decided = Floors::new();
             // What has not been heard out by now, because somebody was away, is asked of those who are left.
             for source in &mut self.list {
                 let left = core::mem::take(&mut source.gained);

@@ -65,10 +65,14 @@ impl Shard {
         let floor = gone.map(|(_, found)| found.holding.floor).max().unwrap_or_default();
         let own = self.gone.floor(at.slot);
         let known = matches!(purpose, Use::Fill { floor } if floor == own);
-        let floor = if present.is_none() && !known { floor.max(own) } else { floor };
+        // An old owner that comes back does not know what the new ones decided in the meantime.
+        let own = if known { self.sources.decided_by_new_owners(at.slot) } else { own };
+        let floor = if present.is_none() { floor.max(own) } else { floor };
         if floor > entry.version {
-            if let Some(version) = present {
-                self.drop_unvouched(time.unix, key, at, version, out);
+            match (present, purpose) {
+                (Some(version), _) => self.drop_unvouched(time.unix, key, at, version, out),
+                (None, Use::Fill { .. }) => out.event(|| Event::Unvouched { key: key.clone(), version: entry.version }),
+                (None, _) => {}
             }
             return None;
         }

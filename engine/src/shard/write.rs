@@ -111,6 +111,7 @@ impl Shard {
             Err(outcome) => return self.reply(asker, slot, outcome, out),
         };
         let version = self.clock.next(time.unix, held);
+        self.sources.decided(self.me, slot, version);
         let change = put.map_or(Change::Remove { version }, |put| put.at(version));
         let removed = match &change {
             Change::Put(entry) => match self.put(time.unix, &key, at, entry, out) {
