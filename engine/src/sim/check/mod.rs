@@ -501,6 +501,13 @@ impl Checks {
         }
     }
 
+    /// A node takes in what another has sent about a slot, each by the map that it goes by.
+    pub(super) fn taken(&mut self, from: (NodeId, Epoch), to: (NodeId, Epoch), at: Instant) {
+        if let Some(what) = placement::apart(from, to) {
+            self.broken(Promise::Placement, at, what);
+        }
+    }
+
     /// Faults have stopped for long enough: nothing may be waiting.
     pub(super) fn stuck(&mut self, at: Instant, what: String) {
         self.broken(Promise::Progress, at, what);

@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 
-use crate::id::Slot;
+use crate::id::{Epoch, NodeId, Slot};
 use crate::map::Phase;
 use crate::view::{Member, View};
 
@@ -19,6 +19,12 @@ pub(super) fn moved(first: &View, view: &View) -> Option<String> {
         view.replicas(*slot) != replicas || !waits && view.primary(*slot) != turn
     });
     wrong.next().map(|slot| format!("slot {slot} has moved on {}, and only somebody's liveness changed", view.me))
+}
+
+/// A message about a slot between nodes whose maps have an edition between them: they agree on no owner.
+pub(super) fn apart((from, theirs): (NodeId, Epoch), (to, mine): (NodeId, Epoch)) -> Option<String> {
+    let far = theirs.0.max(mine.0) - theirs.0.min(mine.0) > 1;
+    far.then(|| format!("{to} goes by map {} and took what {from} had sent by map {}", mine.0, theirs.0))
 }
 
 /// A slot whose copies are in fewer zones than there could be, where nothing moves.
@@ -43,3 +49,21 @@ pub(super) fn crowded(view: &View) -> Option<String> {
 
 /// Every so many slots one is looked at.
 const SAMPLED: usize = 61;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbouring_maps_may_speak_and_no_others() {
+        let check = |theirs, mine, wrong: bool| {
+            let what = apart((NodeId(1), Epoch(theirs)), (NodeId(2), Epoch(mine)));
+            assert_eq!(what.is_some(), wrong, "{theirs} and {mine}: {what:?}");
+        };
+        check(4, 4, false);
+        check(4, 5, false);
+        check(5, 4, false);
+        check(4, 6, true);
+        check(6, 4, true);
+    }
+}

@@ -152,7 +152,11 @@ impl World {
         }
         let node = self.machines[index(to)].node.as_ref();
         if let Some(view) = node.map(Node::view).filter(|_| message.slot().is_some()) {
-            match (view.admits(epoch, &message), epoch.cmp(&view.map.epoch)) {
+            let taken = view.admits(epoch, &message);
+            if taken && self.config.checks {
+                self.checks.taken((from, epoch), (to, view.map.epoch), self.now);
+            }
+            match (taken, epoch.cmp(&view.map.epoch)) {
                 (false, _) => self.marks.note(Mark::MapsApart),
                 (true, Ordering::Less) => self.marks.note(Mark::EarlierMap),
                 (true, Ordering::Greater) => self.marks.note(Mark::LaterMap),
