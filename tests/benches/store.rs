@@ -1,4 +1,4 @@
-//! The store beside the crates `lru` and `quick_cache`: millions of operations a second, and resident bytes an item.
+//! The store beside the crates `lru` and `quick_cache`: ns an operation, and resident bytes an item.
 //!
 //! `cargo bench -p vitrine-tests --bench store`. A table to standard error, JSON to standard output. The three take
 //! turns in every round of one run, so that a busy machine disturbs them alike: read the ratios, which are medians over
@@ -19,16 +19,24 @@ use vitrine_engine::id::{NodeId, Version};
 use vitrine_engine::store::{EntryRef, Limits, Store};
 use vitrine_engine::time::UnixMs;
 
+/// All three have the server's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(at) = arguments.iter().position(|argument| argument == "--memory") {
         return measure_memory(&arguments[at + 1]);
     }
+    if arguments.iter().any(|argument| argument == "--sizes") {
+        return measure_sizes();
+    }
     let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
     let memory: Vec<Memory> = NAMES.iter().map(|name| memory_in_a_child(name)).collect();
+    let sizes = sizes_in_a_child();
     let speed = measure_speed(rounds);
-    print_tables(&speed, &memory);
-    print_json(&speed, &memory, rounds);
+    print_tables(&speed, &memory, &sizes);
+    print_json(&speed, &memory, &sizes, rounds);
 }
 
 /// What is compared: a cache of [`ENTRIES`], shared between threads.
@@ -198,12 +206,21 @@ struct Memory {
 }
 
 fn memory_in_a_child(name: &'static str) -> Memory {
+    let numbers = numbers_of_a_child(&["--memory", name]);
+    Memory { name, filled: numbers[0], churned: numbers[1] }
+}
+
+/// The ratios of [`SIZES`].
+fn sizes_in_a_child() -> Vec<f64> {
+    numbers_of_a_child(&["--sizes"])
+}
+
+/// This program, once more: what a process has resident depends on what it did before.
+fn numbers_of_a_child(arguments: &[&str]) -> Vec<f64> {
     let program = std::env::current_exe().expect("the bench has a path");
-    let output = std::process::Command::new(program).args(["--memory", name]).output().expect("the bench runs itself");
+    let output = std::process::Command::new(program).args(arguments).output().expect("the bench runs itself");
     let text = String::from_utf8(output.stdout).expect("numbers");
-    let mut numbers = text.split_whitespace().map(|word| word.parse().expect("a number"));
-    let mut number = || numbers.next().expect("two numbers");
-    Memory { name, filled: number(), churned: number() }
+    text.split_whitespace().map(|word| word.parse().expect("a number")).collect()
 }
 
 fn measure_memory(name: &str) {
@@ -219,6 +236,42 @@ fn measure_memory(name: &str) {
     println!("{filled} {churned}");
 }
 
+/// Resident bytes by accounted bytes of a store under a limit in bytes, while the values written change their sizes: what
+/// is left of the old sizes does not fit the new ones. Three times the limit is written of each, and read at random.
+fn measure_sizes() {
+    let before = resident();
+    let (limit, hasher) = (256 << 20, KeyHasher::new((1, 2)));
+    let limits = Limits { entries: None, bytes: Some(limit / u64::from(STRIPES)) };
+    let mut stores: Vec<Store> = (0..STRIPES).map(|_| Store::new(limits, hasher)).collect();
+    let bytes = vec![0x5a; 100_000];
+    let mut number = 0_u32;
+    for (shortest, longest) in SIZES {
+        let mut written = 0;
+        while written < 3 * limit {
+            number += 1;
+            // As many in each doubling of the size.
+            let share = (mix(u64::from(number)) >> 11) as f64 / (1_u64 << 53) as f64;
+            let value = &bytes[..(shortest * (longest / shortest).powf(share)) as usize];
+            let at = |number: u32| {
+                let (key, hash) = (key(number), hasher.hash(&key(number)));
+                (key, hash, (hash >> 32) as usize % STRIPES as usize)
+            };
+            let (key, hash, which) = at(number);
+            let version = Version { stamp: 1, node: NodeId(1) };
+            let entry = EntryRef { value, media: b"", version, deadline: None };
+            stores[which].set(NOW, hash, &key, entry, &mut |_| ()).expect("it is far below the limit");
+            written += Store::entry_bytes(key.len(), value.len(), 0, false);
+            for read in 0..3 {
+                let back = mix(u64::from(number) * 3 + read) % u64::from(ENTRIES);
+                let (key, hash, which) = at(number.saturating_sub(back as u32));
+                black_box(stores[which].get(NOW, hash, &key, &mut |_| ()).is_some());
+            }
+        }
+        let accounted: u64 = stores.iter().map(Store::bytes).sum();
+        println!("{}", (resident() - before) / accounted as f64);
+    }
+}
+
 /// Bytes of this process that are in memory.
 fn resident() -> f64 {
     let text = std::fs::read_to_string("/proc/self/statm").expect("Linux tells a process its size");
@@ -226,7 +279,7 @@ fn resident() -> f64 {
     pages * 4_096.0
 }
 
-fn print_tables(speed: &[Row], memory: &[Memory]) {
+fn print_tables(speed: &[Row], memory: &[Memory], sizes: &[f64]) {
     eprintln!("{ENTRIES} entries, 16-byte keys, 64-byte values, {STRIPES} stripes; ns an operation on each thread");
     eprintln!("{:<18}{:>9}{:>9}{:>12}{:>12}{:>16}", "", NAMES[0], NAMES[1], NAMES[2], "lru/ours", "quick/ours");
     for row in speed {
@@ -243,9 +296,13 @@ fn print_tables(speed: &[Row], memory: &[Memory]) {
     for Memory { name, filled, churned } in memory {
         eprintln!("{name:<18}{filled:>9.1}{churned:>9.1}");
     }
+    eprintln!("\nresident by accounted bytes under a limit of 256 MiB, as the values' sizes change");
+    for ((shortest, longest), ratio) in SIZES.iter().zip(sizes) {
+        eprintln!("{:<18}{ratio:>9.2}", format!("{shortest} to {longest}"));
+    }
 }
 
-fn print_json(speed: &[Row], memory: &[Memory], rounds: usize) {
+fn print_json(speed: &[Row], memory: &[Memory], sizes: &[f64], rounds: usize) {
     let speed: Vec<_> = speed
         .iter()
         .map(|row| {
@@ -261,9 +318,18 @@ fn print_json(speed: &[Row], memory: &[Memory], rounds: usize) {
         .iter()
         .map(|m| serde_json::json!({ "cache": m.name, "overhead_filled": m.filled, "overhead_churned": m.churned }))
         .collect();
+    let sizes: Vec<_> = SIZES
+        .iter()
+        .zip(sizes)
+        .map(|((shortest, longest), ratio)| {
+            serde_json::json!({ "shortest": shortest, "longest": longest, "resident_by_accounted": ratio })
+        })
+        .collect();
     println!(
         "{}",
-        serde_json::json!({ "bench": "store", "entries": ENTRIES, "rounds": rounds, "speed": speed, "memory": memory })
+        serde_json::json!({
+            "bench": "store", "entries": ENTRIES, "rounds": rounds, "speed": speed, "memory": memory, "sizes": sizes,
+        })
     );
 }
 
@@ -318,6 +384,9 @@ fn mix(number: u64) -> u64 {
     number ^ (number >> 31)
 }
 
+/// Lengths of values, from the shortest to the longest, one after the other.
+const SIZES: [(f64, f64); 6] =
+    [(64.0, 64.0), (600.0, 600.0), (100.0, 100.0), (16.0, 8_192.0), (1_000.0, 100_000.0), (16.0, 1_024.0)];
 const NAMES: [&str; 3] = ["vitrine", "lru", "quick_cache"];
 const ENTRIES: u32 = 1_000_000;
 const STRIPES: u32 = 16;
