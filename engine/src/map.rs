@@ -111,6 +111,9 @@ pub enum Wish {
     Leave {
         /// The member's name.
         name: String,
+        /// Where it does not answer, what it alone has is given up. Without that it is removed only while others have
+        /// all that it has.
+        force: bool,
     },
 }
 
@@ -132,6 +135,18 @@ pub enum Refusal {
     /// A member of that name is alive, under another address.
     Taken {
         /// The name.
+        name: String,
+    },
+    /// The member does not answer, and is the only one that has some slots.
+    LastCopy {
+        /// The member's name.
+        name: String,
+        /// How many.
+        slots: u32,
+    },
+    /// The member does not answer, and slots that are moving wait for what it has.
+    Awaited {
+        /// The member's name.
         name: String,
     },
     /// The cluster is full, or its numbers are used up, or too much is wished for at a time.
@@ -218,7 +233,7 @@ impl Map {
                 !member.leaving && member.peer_address == *peer_address && member.http_address == *http_address
             }),
             Wish::Weight { name, weight } => self.named(name).is_none_or(|member| member.weight == *weight),
-            Wish::Leave { name } => self.named(name).is_none_or(|member| member.leaving && member.weight == 0),
+            Wish::Leave { name, .. } => self.named(name).is_none_or(|member| member.leaving && member.weight == 0),
         }
     }
 
@@ -281,14 +296,14 @@ impl Map {
                 let member = members.iter_mut().find(|member| member.name == *name);
                 member.ok_or_else(|| Refusal::Unknown { name: name.clone() })?.weight = weight;
             }
-            Wish::Leave { name } => {
+            Wish::Leave { name, .. } => {
                 let member = members.iter_mut().find(|member| member.name == *name);
                 let member = member.ok_or_else(|| Refusal::Unknown { name: name.clone() })?;
                 (member.leaving, member.weight) = (true, 0);
             }
         }
         if members.iter().all(|member| member.weight == 0) {
-            let (Wish::Join { name, .. } | Wish::Weight { name, .. } | Wish::Leave { name }) = wish;
+            let (Wish::Join { name, .. } | Wish::Weight { name, .. } | Wish::Leave { name, .. }) = wish;
             return Err(Refusal::Last { name: name.clone() });
         }
         let moves = members.iter().any(|member| member.was != member.weight);
@@ -346,6 +361,16 @@ impl fmt::Display for Refusal {
             Refusal::Unknown { name } => write!(f, "no member is called `{name}`"),
             Refusal::Last { name } => write!(f, "without `{name}` nobody would keep the slots"),
             Refusal::Taken { name } => write!(f, "another member is called `{name}`, and it is alive"),
+            Refusal::LastCopy { name, slots } => write!(
+                f,
+                "`{name}` does not answer, and {slots} slots have no copy with anybody else: what is in them would be \
+                 given up; bring it back, or remove it by force"
+            ),
+            Refusal::Awaited { name } => write!(
+                f,
+                "`{name}` does not answer while slots move, and what it alone has would be given up; bring it back, \
+                 or remove it by force"
+            ),
             Refusal::Full => f.write_str("the cluster is full"),
             Refusal::Form { field } => write!(f, "the {field} is empty or longer than {} bytes", limits::MAX_NAME),
         }

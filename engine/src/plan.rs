@@ -117,14 +117,14 @@ mod tests {
         let plan = check(3, join("n4"), &[given("n1"), given("n2"), given("n3"), ("n4", true, false)]);
         let fair = plan.copies / 4;
         assert!(plan.moved.abs_diff(fair) * 5 < fair && plan.members[3].before == 0, "{plan:?}");
-        let leave = Wish::Leave { name: "n2".into() };
+        let leave = Wish::Leave { name: "n2".into(), force: false };
         let plan = check(3, leave, &[("n1", true, false), ("n2", false, true), ("n3", true, false)]);
         assert_eq!(plan.members[1].after, 0);
         let weight = Wish::Weight { name: "n1".into(), weight: 2 };
         check(4, weight, &[("n1", true, false), given("n2"), given("n3"), given("n4")]);
         assert_eq!(Plan::of(&map(3), &Wish::Weight { name: "n1".into(), weight: 1 }), Ok(None));
-        let unknown = Plan::of(&map(3), &Wish::Leave { name: "n9".into() });
+        let unknown = Plan::of(&map(3), &Wish::Leave { name: "n9".into(), force: false });
         assert_eq!(unknown, Ok(None), "who is no member has left");
-        assert!(Plan::of(&map(1), &Wish::Leave { name: "n1".into() }).is_err());
+        assert!(Plan::of(&map(1), &Wish::Leave { name: "n1".into(), force: true }).is_err());
     }
 }

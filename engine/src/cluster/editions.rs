@@ -11,12 +11,12 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::effect::Outbox;
-use crate::id::NodeId;
+use crate::id::{NodeId, Slot};
 use crate::limits::MAX_WISHES;
 use crate::map::{Map, Phase, Refusal, Wish};
 use crate::message::{Edition, Message};
 use crate::time::Instant;
-use crate::view::View;
+use crate::view::{Member, View};
 
 /// What is known of where the members are in the map's history, and what is wished for.
 #[derive(Clone, Debug)]
@@ -113,6 +113,9 @@ impl Editions {
         {
             return Err(Refusal::Taken { name: name.clone() });
         }
+        if let Some(refusal) = self.needs_force(view, &wish) {
+            return Err(refusal);
+        }
         match view.map.with(&wish, view.me) {
             Ok(None) => return Ok(()),
             Ok(Some(_)) | Err(Refusal::Moving) => {}
@@ -157,13 +160,15 @@ impl Editions {
             }
             // Where a member is may change meanwhile: it may be the one that is waited for.
             let next = self.wishes().find_map(|wish| view.map.with(wish, view.me).ok().flatten());
-            // And one that a person removes while it is away is waited for no longer.
+            // And one that a person removes by force while it is away is waited for no longer.
             return next.or_else(|| self.wishes().find_map(|wish| given_up(view, wish)));
         }
         self.wishes.extend(self.to_remove(view).map(|wish| (wish, now)));
         // A wish that cannot be granted any more is dropped; whoever made it asks again and is told why.
         while let Some((wish, _)) = self.wishes.front() {
-            if let Ok(Some(next)) = view.map.with(wish, view.me) {
+            if self.needs_force(view, wish).is_none()
+                && let Ok(Some(next)) = view.map.with(wish, view.me)
+            {
                 return Some(next);
             }
             self.wishes.pop_front();
@@ -176,7 +181,7 @@ impl Editions {
         let edition = view.map.edition();
         let mine = self.is_filled(view, |node| view.is_alive(node));
         let others = view.map.members.iter().filter(|member| member.id != view.me);
-        let through = |member: &crate::view::Member| match view.is_alive(member.id) {
+        let through = |member: &Member| match view.is_alive(member.id) {
             true => self.is_done(member.id, edition),
             false => member.leaving || self.is_given_up(member.id),
         };
@@ -189,7 +194,7 @@ impl Editions {
             return Vec::new();
         }
         let edition = view.map.edition();
-        let awaited = |member: &&crate::view::Member| match member.id {
+        let awaited = |member: &&Member| match member.id {
             id if id == view.me => self.filled != Some(view.generation),
             id if view.is_alive(id) => !self.is_done(id, edition),
             id => !member.leaving && !self.is_given_up(id),
@@ -199,13 +204,30 @@ impl Editions {
 
     /// The first member that has been away for too long, as a wish.
     fn to_remove(&self, view: &View) -> Option<Wish> {
-        let gone = |member: &&crate::view::Member| match member.leaving {
+        let gone = |member: &&Member| match member.leaving {
             // It was given up while slots moved.
             true => member.weight > 0,
             false => !view.is_alive(member.id) && self.is_given_up(member.id),
         };
         let member = view.map.members.iter().find(gone)?;
-        Some(Wish::Leave { name: member.name.clone() })
+        Some(Wish::Leave { name: member.name.clone(), force: true })
+    }
+
+    /// Why that member is not removed without force: it does not answer, and what it alone may have would be given up.
+    /// While slots move nobody can tell how much that is. Of those who stay nobody else has a last copy, and nobody may
+    /// come back with one.
+    fn needs_force(&self, view: &View, wish: &Wish) -> Option<Refusal> {
+        let Wish::Leave { name, force: false } = wish else { return None };
+        let away = |member: &&Member| !member.leaving && !view.is_alive(member.id) && !self.is_given_up(member.id);
+        let member = view.map.named(name).filter(away)?;
+        if view.map.phase != Phase::Steady {
+            return Some(Refusal::Awaited { name: name.clone() });
+        }
+        let goes = |node: &NodeId| {
+            *node == member.id || !view.is_alive(*node) && view.member(*node).is_none_or(|other| other.leaving)
+        };
+        let slots = Slot::all().filter(|slot| view.replicas(*slot).iter().all(goes)).count() as u32;
+        (slots > 0).then(|| Refusal::LastCopy { name: name.clone(), slots })
     }
 
     fn is_given_up(&self, node: NodeId) -> bool {
@@ -248,7 +270,7 @@ impl Editions {
 
 /// The edition by which a member that is away is waited for no longer, where that is what is wished for.
 fn given_up(view: &View, wish: &Wish) -> Option<Map> {
-    let Wish::Leave { name } = wish else { return None };
+    let Wish::Leave { name, force: true } = wish else { return None };
     let away = view.map.named(name).is_some_and(|member| !view.is_alive(member.id));
     if away { view.map.giving_up(name, view.me) } else { None }
 }
@@ -259,3 +281,6 @@ fn leader(view: &View) -> Option<NodeId> {
     let mut staying = view.map.members.iter().filter(|member| !member.leaving);
     staying.find(|member| view.is_alive(member.id)).map(|member| member.id)
 }
+
+#[cfg(test)]
+mod tests;

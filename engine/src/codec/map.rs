@@ -151,9 +151,10 @@ impl Wire for Wish {
                 name.put(out);
                 weight.put(out);
             }
-            Wish::Leave { name } => {
+            Wish::Leave { name, force } => {
                 3_u8.put(out);
                 name.put(out);
+                force.put(out);
             }
         }
     }
@@ -168,7 +169,7 @@ impl Wire for Wish {
                 http_address: from.take("HTTP address")?,
             },
             2 => Wish::Weight { name: from.take("name")?, weight: from.take("weight")? },
-            3 => Wish::Leave { name: from.take("name")? },
+            3 => Wish::Leave { name: from.take("name")?, force: from.take("force")? },
             tag => return Err(DecodeError::Tag { field, tag }),
         })
     }

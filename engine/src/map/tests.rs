@@ -18,7 +18,7 @@ fn join(name: &str) -> Wish {
 }
 
 fn leave(name: &str) -> Wish {
-    Wish::Leave { name: name.into() }
+    Wish::Leave { name: name.into(), force: false }
 }
 
 /// `n1 n2+ n3- …`: a plus for a member that gains its first slots, a minus for one that loses its last.

@@ -8,6 +8,7 @@ use super::client::{Ask, Reply, Verb};
 use super::network::Place;
 use crate::effect::Event;
 use crate::id::NodeId;
+use crate::map::Refusal;
 use crate::request::{Answer, Condition, Key, ReadLevel, WriteLevel};
 use crate::store::Cause;
 use crate::time::Instant;
@@ -97,6 +98,13 @@ pub enum What {
     Crashed(NodeId),
     /// A node started with nothing.
     Started(NodeId),
+    /// A change of the map that a person asked a node for is not to be.
+    Denied {
+        /// The node.
+        by: NodeId,
+        /// Why.
+        refusal: Refusal,
+    },
     /// A node is a member no more, and has stopped.
     Left(NodeId),
     /// A node stopped handling anything.
@@ -201,6 +209,7 @@ impl fmt::Display for What {
             }
             What::Node { node, event } => write!(f, "{node} {}", Happened(event)),
             What::Crashed(node) => write!(f, "{node} crashed"),
+            What::Denied { by, refusal } => write!(f, "{by} refuses: {refusal}"),
             What::Left(node) => write!(f, "{node} has left"),
             What::Started(node) => write!(f, "{node} started"),
             What::Paused(node) => write!(f, "{node} paused"),

@@ -55,7 +55,8 @@ pub fn command() -> Command {
                 .about("Move every slot off a member, and take it out: it ends by itself")
                 .long_about(
                     "Move every slot off a member, and take it out: it ends by itself. One that is down is taken out \
-                     too, and others make its copies anew; where it has the only ones, with --force.",
+                     too, and others make its copies anew; where it has the only ones, or slots that move wait for it, \
+                     with --force.",
                 )
                 .args([
                     name(),
@@ -63,7 +64,7 @@ pub fn command() -> Command {
                     Arg::new("force")
                         .long("force")
                         .action(ArgAction::SetTrue)
-                        .help("Also when a member that is down has the only copies of something"),
+                        .help("Also when a member that is down has something that nobody else has: that is given up"),
                     url(),
                 ]),
         )

@@ -9,11 +9,9 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::oneshot;
 use vitrine_engine::codec;
-use vitrine_engine::id::{NodeId, Slot};
 use vitrine_engine::limits;
 use vitrine_engine::map::{Refusal, Wish};
 use vitrine_engine::plan::Plan;
-use vitrine_engine::view::View;
 
 use super::problem::Problem;
 use super::query::Parameters;
@@ -65,15 +63,7 @@ pub async fn one(front: &Front, name: &str, request: Request<Incoming>) -> Resul
         true => {
             let parameters = Parameters::parse(request.uri().query().unwrap_or(""), &["force"])?;
             let force = parameters.read("force", "true or false", |text| text.parse().ok())?;
-            let lost = only_copies(&front.shards.view(), &name);
-            if lost > 0 && force != Some(true) {
-                let detail = format!(
-                    "`{name}` does not answer, and {lost} slots have no copy with anybody else: what is in them would \
-                     be given up; bring it back, or remove it with force=true"
-                );
-                return Err(Problem::new(StatusCode::CONFLICT, "last_copy", detail));
-            }
-            Wish::Leave { name }
+            Wish::Leave { name, force: force == Some(true) }
         }
         false => {
             let Change { weight } = document(front, request).await?;
@@ -89,16 +79,6 @@ pub async fn one(front: &Front, name: &str, request: Request<Incoming>) -> Resul
     let granted = map.grants(&wish);
     let document = json!({ "granted": granted, "epoch": map.epoch.0, "phase": map.phase.to_string() });
     Ok(answer::json(if granted { StatusCode::OK } else { StatusCode::ACCEPTED }, &document))
-}
-
-/// Slots that nobody would have any more without that member, when it is dead: of those who stay nobody has a copy, and
-/// nobody may come back with one.
-fn only_copies(view: &View, name: &str) -> usize {
-    let Some(member) = view.map.named(name).filter(|member| !view.is_alive(member.id)) else { return 0 };
-    let goes = |node: &NodeId| {
-        *node == member.id || !view.is_alive(*node) && view.member(*node).is_none_or(|other| other.leaving)
-    };
-    Slot::all().filter(|slot| view.replicas(*slot).iter().all(goes)).count()
 }
 
 async fn join(front: &Front, application: Application) -> Result<Response<Body>, Problem> {
@@ -171,7 +151,7 @@ pub fn plan(front: &Front, query: Option<&str>) -> Result<Response<Body>, Proble
     let wish = parameters.read(change, takes, |text| wish(change, text))?;
     let wish = wish.expect("the parameter is there");
     let map = &front.shards.view().map;
-    if let Wish::Leave { name } | Wish::Weight { name, .. } = &wish
+    if let Wish::Leave { name, .. } | Wish::Weight { name, .. } = &wish
         && map.named(name).is_none()
     {
         return Err(refused(Refusal::Unknown { name: name.clone() }));
@@ -214,7 +194,7 @@ fn wish(change: &str, text: &str) -> Option<Wish> {
             let weight = weight.unwrap_or(1).max(1);
             Some(Wish::Join { name, weight, zone: text(), peer_address: text(), http_address: text() })
         }
-        ("leave", None) => Some(Wish::Leave { name }),
+        ("leave", None) => Some(Wish::Leave { name, force: false }),
         ("drain", None) => Some(Wish::Weight { name, weight: 0 }),
         ("weight", Some(weight)) => Some(Wish::Weight { name, weight }),
         _ => None,
@@ -236,9 +216,17 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::Full => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         Refusal::Moving => (StatusCode::SERVICE_UNAVAILABLE, "moving"),
         Refusal::Taken { .. } => (StatusCode::CONFLICT, "name_taken"),
+        Refusal::LastCopy { .. } => (StatusCode::CONFLICT, "last_copy"),
+        Refusal::Awaited { .. } => (StatusCode::CONFLICT, "awaited"),
         Refusal::Last { .. } => (StatusCode::CONFLICT, "refused"),
     };
-    Problem::new(status, code, refusal.to_string())
+    let detail = match refusal {
+        Refusal::LastCopy { .. } | Refusal::Awaited { .. } => {
+            format!("{refusal} (`?force=true`, or `vitrine cluster remove --force`)")
+        }
+        _ => refusal.to_string(),
+    };
+    Problem::new(status, code, detail)
 }
 
 async fn document<T: serde::de::DeserializeOwned>(front: &Front, request: Request<Incoming>) -> Result<T, Problem> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::support::{Answer, Cluster, Node, eventually, free_ports};
+use crate::support::{Answer, Cluster, Node, eventually, free_ports, run};
 
 /// Where a node can be asked.
 fn url(node: &Node) -> String {
@@ -272,6 +272,73 @@ fn the_only_copies_are_given_up_by_force_alone() {
     assert!([200, 202].contains(&remove("?force=true").status));
     eventually("it is out", || (0..2).all(|index| steady_with(cluster.node(index), &["n1", "n2"])));
     assert_eq!(slots(cluster.node(0), "n1") + slots(cluster.node(0), "n2"), 16_384);
+}
+
+#[test]
+fn one_that_is_gone_while_slots_move_is_given_up_by_force_alone() {
+    // Slow enough that the move cannot be over before anybody looks.
+    let slow = ["--move-rate", "8KiB"];
+    let mut cluster = Cluster::start(3, &slow);
+    let data = tempfile::tempdir().expect("a folder");
+    let value = |number: usize| format!("{number} {}", "x".repeat(1_000));
+    let put = |node: &Node, number| {
+        let stored = node.send("PUT", &path(number), "", value(number).as_bytes());
+        assert!([201, 204].contains(&stored.status), "key-{number}: {} {}", stored.status, stored.text());
+    };
+    let read = |node: &Node| {
+        for number in 0..KEYS {
+            let found = node.ask("GET", &path(number));
+            assert_eq!((found.status, found.text()), (200, value(number)), "key-{number} at {}", node.port);
+        }
+    };
+    (0..KEYS).for_each(|number| put(cluster.node(0), number));
+    let joiner = join("n4", &[url(cluster.node(0))], data.path(), &slow).unwrap_or_else(|said| panic!("{said}"));
+    let status = |node: &Node| node.ask("GET", "/v1/cluster").json();
+    cluster.kill(2);
+    eventually("all know that it is down, and wait for it", || {
+        [cluster.node(0), cluster.node(1), &joiner].into_iter().all(|node| {
+            let seen = status(node);
+            let awaited = seen["awaited"].as_array().expect("a list");
+            seen["members"][2]["alive"] == false && awaited.iter().any(|name| name == "n3")
+        })
+    });
+    let all = ["n1", "n2", "n3", "n4"].map(str::to_owned).to_vec();
+    assert_eq!(members(&joiner), (all.clone(), "filling".to_owned()));
+
+    let remove = |more: &[&str]| {
+        let url = url(cluster.node(1));
+        run(&[&["cluster", "remove", "n3", "--url", &url], more].concat())
+    };
+    let refused = remove(&[]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success(), "{said}");
+    assert!(said.contains("`n3` does not answer while slots move") && said.contains("--force"), "{said}");
+    let answer = cluster.node(0).ask("DELETE", "/v1/cluster/members/n3");
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (409, Some("awaited")), "{}", answer.text());
+    assert_eq!(members(cluster.node(0)), (all, "filling".to_owned()), "nothing has changed");
+    (0..10).for_each(|number| put(&joiner, number));
+    read(&joiner);
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let ports = [cluster.node(0).port, cluster.node(1).port, joiner.port];
+    let load = {
+        let stop = Arc::clone(&stop);
+        std::thread::spawn(move || load(&ports, &stop))
+    };
+    let removed = remove(&["--force"]);
+    let said = String::from_utf8_lossy(&removed.stdout).into_owned();
+    assert!(removed.status.success(), "{said} {}", String::from_utf8_lossy(&removed.stderr));
+    assert_eq!(said.trim(), "n3 is no member any more");
+    let left = ["n1", "n2", "n4"];
+    eventually("everything has moved", || {
+        [cluster.node(0), cluster.node(1), &joiner].iter().all(|node| steady_with(node, &left))
+    });
+    stop.store(true, Ordering::Relaxed);
+    let (asked, failed) = load.join().expect("the load ends");
+    assert!(asked > 0 && failed.is_empty(), "{} of {asked} failed: {:?}", failed.len(), failed.first());
+    assert!(slots(cluster.node(0), "n4") > 0);
+    [cluster.node(0), cluster.node(1), &joiner].into_iter().for_each(read);
+    (0..KEYS).for_each(|number| put(&joiner, number));
 }
 
 #[test]

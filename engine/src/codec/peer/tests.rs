@@ -106,7 +106,7 @@ fn golden_frames() {
         let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message };
         let frame = bytes_of(&envelope);
         let kind = format!("{:02x}", frame[1]);
-        let header = format!("05{kind}8877665544332211010002000700000000000000");
+        let header = format!("06{kind}8877665544332211010002000700000000000000");
         let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected: String = expected.split_whitespace().collect();
         assert_eq!(text, header + &expected, "{}", envelope.message.kind());
@@ -239,7 +239,8 @@ fn golden_frames() {
     let name = || String::from("n3");
     let wish = |wish| Message::Wish { wish };
     row(wish(Wish::Weight { name: name(), weight: 0 }), &["02 026e33 00000000"]);
-    row(wish(Wish::Leave { name: name() }), &["03 026e33"]);
+    row(wish(Wish::Leave { name: name(), force: false }), &["03 026e33 00"]);
+    row(wish(Wish::Leave { name: name(), force: true }), &["03 026e33 01"]);
     let [zone, peer_address, http_address] = ["z", "h:1", ""].map(String::from);
     let join = Wish::Join { name: name(), weight: 1, zone, peer_address, http_address };
     row(wish(join), &["01 026e33 01000000 017a 03683a31 00"]);
@@ -264,9 +265,9 @@ fn hostile_frames_are_refused_by_name() {
     let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
 
     check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
-    let newer = [&[6], &ping[1..]].concat();
-    check(&newer, DecodeError::Format { version: 6, known: 5 }, "format version 6; version 5 is known");
-    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 5 }, "format version 71; version 5 is known");
+    let newer = [&[7], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 7, known: 6 }, "format version 7; version 6 is known");
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 6 }, "format version 71; version 6 is known");
     let mut stranger = ping.clone();
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;

@@ -3,7 +3,7 @@
 //! ```text
 //! c1 set k v ttl=5s write=quorum if=absent     c1@n2 get k read=one     c1 del k
 //! c1 incr k      c1 incr k -5 write=all           c1 touch k ttl=5s               c1 touch k ttl=none
-//! join           join weight=2 zone=b             n1 leave        n1 drain          n1 weight 2
+//! join           join weight=2 zone=b             n1 leave        n1 leave force    n1 drain       n1 weight 2
 //! n1 crash       n1 restart       pause n1         resume n1      rolling 2s
 //! n1 wipe        n1 forget k
 //! n1 clock +200ms      n1 drift +500ppm      n1 strobe +50ms 200ms      n1 strobe off
@@ -69,8 +69,9 @@ pub enum Command {
     /// Another machine is to be a member, with that share of the slots, and in that zone: where it is empty, in the one
     /// whose turn it is.
     Join(u32, String),
-    /// A member is to be none any more, once what it has is kept by others.
-    Leave(NodeId),
+    /// A member is to be none any more, once what it has is kept by others; by force, where it does not answer, also
+    /// when that gives up what it alone has.
+    Leave(NodeId, bool),
     /// A member is to have that share of the slots; with 0 it keeps none.
     Weigh(NodeId, u32),
     /// A node handles nothing from now on: its clocks run, and its inputs queue up as in sockets.
@@ -130,7 +131,7 @@ impl Command {
             | Command::Restart(node)
             | Command::Wipe(node)
             | Command::Forget(node, _)
-            | Command::Leave(node)
+            | Command::Leave(node, _)
             | Command::Weigh(node, _)
             | Command::Pause(node)
             | Command::Resume(node)
@@ -205,7 +206,7 @@ pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command,
 }
 
 const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, c1 incr k, c1 touch k ttl=5s, n1 crash, n1 wipe, \
-     n1 restart, n1 forget k, join, n1 leave, \
+     n1 restart, n1 forget k, join, n1 leave, n1 leave force, \
      n1 drain, n1 weight 2, n1 clock +200ms, n1 drift +500ppm, \
      n1 strobe +50ms 200ms, pause n1, resume n1, rolling 2s, cut n1 n2, cut n1>n2, isolate n1, sides n1 n2, heal, \
      clog n1 n2, clog n1, unclog, swizzle 3s, network loss=5%, workload rate=100, workload off, faults crash=10s, \
@@ -235,7 +236,8 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
             let key = Key::new(key.as_bytes().to_vec()).map_err(|error| CommandError(error.to_string()))?;
             Ok(Command::Forget(node, key))
         }
-        ["leave"] => Ok(Command::Leave(node)),
+        ["leave"] => Ok(Command::Leave(node, false)),
+        ["leave", "force"] => Ok(Command::Leave(node, true)),
         ["drain"] => Ok(Command::Weigh(node, 0)),
         ["weight", weight] => number("weight", weight, 0, MAX_WEIGHT).map(|weight| Command::Weigh(node, weight as u32)),
         ["clock", offset] => Ok(Command::Clock(node, signed("clock", offset)?)),
@@ -253,8 +255,8 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
             Ok(Command::Strobe(node, Some((signed("strobe", by)?, every))))
         }
         _ => {
-            let accepted = "n1 crash, n1 wipe, n1 restart, n1 forget k, n1 leave, n1 drain, n1 weight 2, \
-                n1 clock +200ms, n1 drift +500ppm, n1 strobe +50ms 200ms";
+            let accepted = "n1 crash, n1 wipe, n1 restart, n1 forget k, n1 leave, n1 leave force, n1 drain, \
+                n1 weight 2, n1 clock +200ms, n1 drift +500ppm, n1 strobe +50ms 200ms";
             Err(wrong(&format!("a node cannot {:?}", rest.join(" ")), accepted))
         }
     }

@@ -62,7 +62,8 @@ impl fmt::Display for Command {
                 }
                 if zone.is_empty() { Ok(()) } else { write!(f, " zone={zone}") }
             }
-            Command::Leave(node) => write!(f, "{node} leave"),
+            Command::Leave(node, false) => write!(f, "{node} leave"),
+            Command::Leave(node, true) => write!(f, "{node} leave force"),
             Command::Weigh(node, 0) => write!(f, "{node} drain"),
             Command::Weigh(node, weight) => write!(f, "{node} weight {weight}"),
             Command::Pause(node) => write!(f, "pause {node}"),

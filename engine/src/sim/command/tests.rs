@@ -29,6 +29,8 @@ fn lines_are_commands_or_say_why_not() {
     check("n1 crash", Ok(Command::Crash(n1)));
     check("n1 restart", Ok(Command::Restart(n1)));
     check("n1 wipe", Ok(Command::Wipe(n1)));
+    check("n1 leave", Ok(Command::Leave(n1, false)));
+    check("n1 leave force", Ok(Command::Leave(n1, true)));
     check("n1 forget k", Ok(Command::Forget(n1, key())));
     check("pause n2", Ok(Command::Pause(n2)));
     check("resume n1", Ok(Command::Resume(n1)));
@@ -65,6 +67,7 @@ fn lines_are_commands_or_say_why_not() {
     check("", Err("empty line"));
     check("dance", Err("unknown command \"dance\""));
     check("n4 crash", Err("there is no node \"n4\"; accepted: n1 to n3"));
+    check("n1 leave now", Err("a node cannot \"leave now\"; accepted: n1 crash"));
     check("n1 sing", Err("a node cannot \"sing\""));
     check("pause", Err("pause names one node; accepted: pause n1"));
     check("rolling", Err("rolling takes one span of time; accepted: rolling 2s"));

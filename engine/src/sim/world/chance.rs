@@ -100,7 +100,7 @@ impl World {
                 let weight = dice.rng.between(0, 3) as u32;
                 self.strike(match (both, everything) {
                     (true, _) if nodes < MOST => Command::Join(weight.max(1), String::new()),
-                    (_, true) => Command::Leave(a),
+                    (_, true) => Command::Leave(a, weight > 0),
                     (_, false) => Command::Weigh(a, weight),
                 });
             }

@@ -34,8 +34,8 @@ impl World {
     }
 
     /// A member is to go, once what it has is kept by others.
-    pub(super) fn leave(&mut self, node: NodeId) {
-        self.want(Wish::Leave { name: format!("{node}") });
+    pub(super) fn leave(&mut self, node: NodeId, force: bool) {
+        self.want(Wish::Leave { name: format!("{node}"), force });
     }
 
     /// A member is to have that share of the slots.
@@ -59,9 +59,14 @@ impl World {
             if let Some(node) = &mut machine.node {
                 let map = Arc::clone(&node.view().map);
                 let granted = map.grants(&wish);
-                let refused = !granted && node.wish(time, wish.clone()).is_err_and(|refusal| refusal != Refusal::Full);
-                if granted || refused {
+                let refusal = if granted { None } else { node.wish(time, wish.clone()).err() };
+                let refusal = refusal.filter(|refusal| *refusal != Refusal::Full);
+                let by = machine.id;
+                if granted || refusal.is_some() {
                     self.wanted.remove(0);
+                }
+                if let Some(refusal) = refusal {
+                    self.trace.push(self.now, What::Denied { by, refusal });
                 }
                 if let (true, Wish::Join { name, .. }) = (granted, &wish) {
                     self.joined(&map, name);

@@ -43,7 +43,7 @@ impl World {
             Command::Pause(node) => self.pause(index(node)),
             Command::Resume(node) => self.resume(index(node)),
             Command::Join(weight, zone) => self.join(weight, zone),
-            Command::Leave(node) => self.leave(node),
+            Command::Leave(node, force) => self.leave(node, force),
             Command::Weigh(node, weight) => self.weigh(node, weight),
             Command::Rolling(down) => self.plan_rolling(down),
             Command::Forget(node, key) => {

@@ -164,7 +164,7 @@ pub(super) fn wish() -> impl Strategy<Value = Wish> {
             Wish::Join { name, weight, zone, peer_address, http_address }
         }),
         (name(), any::<u32>()).prop_map(|(name, weight)| Wish::Weight { name, weight }),
-        name().prop_map(|name| Wish::Leave { name }),
+        (name(), any::<bool>()).prop_map(|(name, force)| Wish::Leave { name, force }),
     ]
 }
 

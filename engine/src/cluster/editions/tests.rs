@@ -1,0 +1,117 @@
+//! Who is removed, by whom it is asked for, and who is waited for instead.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+
+use super::*;
+
+const NOW: Instant = Instant(1_000_000);
+const N3: NodeId = NodeId(3);
+
+/// What n1 sees, of three members with so many copies of each slot; n4 is being filled where slots move.
+fn view(replicas: u8, moving: bool) -> View {
+    let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
+    let first = Map::first((1..=3).map(member).collect(), replicas, 16);
+    let text = String::new;
+    let join = Wish::Join { name: "n4".into(), weight: 1, zone: text(), peer_address: text(), http_address: text() };
+    let filling = first.with(&join, NodeId(1)).expect("granted").expect("a change");
+    View::first(NodeId(1), Arc::new(if moving { filling } else { first }))
+}
+
+fn without_n3(view: &View) -> View {
+    view.with(|node| node != N3, |node| view.pull(node).unwrap_or_default())
+}
+
+/// `2 filling: n1 n2 n3- n4+`: a minus for who has no slots in the end, a plus for who had none, `!` for who leaves.
+fn print(map: &Map) -> String {
+    let member = |m: &Member| {
+        let change = if m.weight == 0 { "-" } else { ["", "+"][usize::from(m.was == 0)] };
+        format!(" {}{change}{}", m.name, if m.leaving { "!" } else { "" })
+    };
+    format!("{} {}:{}", map.epoch.0, map.phase, map.members.iter().map(member).collect::<String>())
+}
+
+/// What is answered to who wants n3 removed, and the edition that n1 makes then.
+fn asked(view: &View, force: bool) -> (String, String) {
+    let mut editions = Editions::new(None);
+    let answer = editions.wish(NOW, view, Wish::Leave { name: "n3".into(), force });
+    let answer = answer.map_or_else(|refusal| refusal.to_string(), |()| "taken".into());
+    let next = editions.act(NOW, view, &mut Outbox::new());
+    (answer, next.map_or_else(|| "none".into(), |map| print(&map)))
+}
+
+#[test]
+fn what_only_one_that_is_away_has_is_given_up_by_force_alone() {
+    let check = |replicas: u8, moving: bool, away: bool, force: bool, answer: &str, next: &str| {
+        let all = view(replicas, moving);
+        let seen = if away { without_n3(&all) } else { all };
+        let (said, made) = asked(&seen, force);
+        let row = format!("{replicas} copies, moving {moving}, away {away}, force {force}");
+        assert!(said.contains(answer), "{row}: {said}");
+        assert_eq!(made, next, "{row}");
+    };
+    let leaves = "2 filling: n1 n2 n3-!";
+    // It is there, and hands over what it has, or waits for its turn to.
+    for force in [false, true] {
+        check(2, false, false, force, "taken", leaves);
+        check(1, false, false, force, "taken", leaves);
+        check(2, true, false, force, "taken", "none");
+    }
+    // It is away: others have all that it has, or they have not.
+    check(2, false, true, false, "taken", leaves);
+    check(1, false, true, false, " slots have no copy with anybody else", "none");
+    check(1, false, true, true, "taken", leaves);
+    // It is away while slots move.
+    check(2, true, true, false, "`n3` does not answer while slots move", "none");
+    check(2, true, true, true, "taken", "3 filling: n1 n2 n3! n4+");
+}
+
+#[test]
+fn a_wish_without_force_waits_for_one_that_goes_away_later() {
+    let mut editions = Editions::new(None);
+    let (moving, steady) = (view(1, true), view(1, false));
+    let leave = |force| Wish::Leave { name: "n3".into(), force };
+    editions.wish(NOW, &moving, leave(false)).expect("it is there");
+    let out = &mut Outbox::new();
+    assert_eq!(editions.act(NOW, &without_n3(&moving), out), None);
+    assert_eq!(editions.wishes().count(), 1, "it may come back, and leave");
+    // What nobody else has would be gone with the next edition: whoever wants that has to say it.
+    assert_eq!(editions.act(NOW, &without_n3(&steady), out), None);
+    assert_eq!(editions.wishes().count(), 0);
+    editions.wish(NOW, &without_n3(&moving), leave(true)).expect("it is said");
+    let given_up = editions.act(NOW, &without_n3(&moving), out).expect("an edition");
+    assert_eq!(print(&given_up), "3 filling: n1 n2 n3! n4+");
+}
+
+#[test]
+fn a_change_ends_without_one_that_was_given_up_and_removes_it_then() {
+    let mut editions = Editions::new(None);
+    let mut seen = without_n3(&view(2, true));
+    let mut made = Vec::new();
+    let out = &mut Outbox::new();
+    editions.wish(NOW, &seen, Wish::Leave { name: "n3".into(), force: true }).expect("taken");
+    // All others say at once that they have done what each edition is for.
+    while let Some(map) = editions.act(NOW, &seen, out) {
+        made.push(print(&map));
+        seen = seen.on(Arc::new(map), |node| node != N3, |node| seen.pull(node).unwrap_or_default());
+        editions.note_filled(seen.generation, true);
+        [2, 4].into_iter().for_each(|id| editions.heard(NodeId(id), seen.map.edition(), true));
+    }
+    let expected = [
+        "3 filling: n1 n2 n3! n4+",
+        "4 handing over: n1 n2 n3! n4+",
+        "5 steady: n1 n2 n3! n4",
+        "6 filling: n1 n2 n3-! n4",
+        "7 handing over: n1 n2 n3-! n4",
+        "8 steady: n1 n2 n4",
+    ];
+    assert_eq!(made, expected);
+    // And nothing of it goes on while it is neither there nor given up.
+    let mut editions = Editions::new(None);
+    let seen = without_n3(&view(2, true));
+    editions.note_filled(seen.generation, true);
+    [2, 4].into_iter().for_each(|id| editions.heard(NodeId(id), seen.map.edition(), true));
+    assert_eq!(editions.act(NOW, &seen, out), None);
+    assert_eq!(editions.awaited(&seen), [N3]);
+}
