@@ -167,7 +167,7 @@ pub fn del(matches: &ArgMatches) -> Result<(), Failed> {
 pub fn incr(matches: &ArgMatches) -> Result<(), Failed> {
     let query = query(matches, &["by", "write"]);
     let response = run(matches, async |client, key| client.change(key, "incr", &query).await)?;
-    if response.status != StatusCode::OK {
+    if !response.status.is_success() {
         return Err(refused(&response));
     }
     println!("{}", String::from_utf8_lossy(&response.body));

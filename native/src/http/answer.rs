@@ -58,8 +58,9 @@ pub fn outcome(outcome: Outcome, now: UnixMs) -> Result<Response<Body>, Problem>
             response.headers_mut().insert(COPIES, HeaderValue::from(u16::from(copies)));
             response
         }
-        Answer::Added { value, version, copies, .. } => {
-            written(text(StatusCode::OK, value.to_string()), version, copies)
+        Answer::Added { value, version, copies, created } => {
+            let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+            written(text(status, value.to_string()), version, copies)
         }
         Answer::Touched { version, copies } => written(empty(StatusCode::OK), version, copies),
         Answer::Unmet { present } => return Err(Problem::unmet(present)),

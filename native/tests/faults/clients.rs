@@ -28,7 +28,7 @@ const SHARED: u64 = 30;
 /// Keys that are counted: few, so that clients meet there.
 const COUNTERS: u64 = 5;
 /// How their names begin.
-const COUNT: &str = "count-";
+pub const COUNT: &str = "count-";
 /// Between an answer and the next question.
 const PAUSE: Duration = Duration::from_millis(3);
 /// No client waits longer than that: what ends later never ends.
@@ -158,12 +158,11 @@ fn said(ask: &Ask, response: Response) -> Reply {
     let by = if let Verb::Increment { by, .. } = ask.verb { Some(by) } else { None };
     let document = if response.status >= 400 { response.json() } else { serde_json::Value::Null };
     let outcome = match (response.status, document["code"].as_str().unwrap_or_default()) {
-        (200, _) if by.is_some() => {
+        (200 | 201, _) if by.is_some() => {
             let sum = std::str::from_utf8(&response.body).ok().and_then(|text| text.parse().ok());
             let value: i64 = sum.expect("a sum is a number");
-            // Whether there was nothing or 0 is not told, and is the same.
             let version = version.expect("a sum has a version");
-            Ok(Answer::Added { value, version, copies, created: by == Some(value) })
+            Ok(Answer::Added { value, version, copies, created: response.status == 201 })
         }
         (200, _) if matches!(ask.verb, Verb::Touch { .. }) => {
             Ok(Answer::Touched { version: version.expect("what was touched has a version"), copies })

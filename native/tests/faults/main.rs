@@ -6,7 +6,7 @@ mod http;
 mod place;
 mod process;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::Command;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use vitrine_engine::request::{Answer, Key};
 use vitrine_engine::sim::{Mark, Record, Reply, Told};
 use vitrine_engine::time::Instant;
 
-use clients::{Clients, ONCE};
+use clients::{COUNT, Clients, ONCE};
 use http::Connection;
 use place::Place;
 use process::Cluster;
@@ -35,7 +35,7 @@ fn on_the_loopback_crashes_pauses_and_restarts_break_no_promise() {
     let clients = begin(&cluster);
     crashes(&mut cluster);
     changes(&mut cluster);
-    judge("loopback", &cluster, clients.end());
+    judge("loopback", &cluster, clients.end(), Instant(0));
 }
 
 #[test]
@@ -44,9 +44,10 @@ fn in_networks_of_their_own_partitions_break_no_promise() {
         let mut cluster = Cluster::start(Place::networks(NODES + 1));
         let clients = begin(&cluster);
         partitions(&cluster);
+        let healed = cluster.now();
         crashes(&mut cluster);
         changes(&mut cluster);
-        return judge("networks", &cluster, clients.end());
+        return judge("networks", &cluster, clients.end(), healed);
     }
     if let Some(obstacle) = place::obstacle() {
         // Past the capture of the test's output: whoever runs it should know.
@@ -123,8 +124,9 @@ fn partitions(cluster: &Cluster) {
     }
 }
 
-/// Reads the record, and what is there in the end.
-fn judge(place: &str, cluster: &Cluster, told: Vec<Told>) {
+/// Reads the record, and what is there in the end. From `whole` on the cluster has been in one piece.
+fn judge(place: &str, cluster: &Cluster, told: Vec<Told>, whole: Instant) {
+    let lost_counts = begun_anew(&told, whole);
     let others = told.iter().map(|told| &told.ask.key).filter(|key| !key.as_bytes().starts_with(ONCE.as_bytes()));
     let busy: BTreeSet<Slot> = others.map(Key::slot).collect();
     let kept: Vec<Told> = told.iter().filter(|told| is_kept(told, &busy)).cloned().collect();
@@ -145,13 +147,14 @@ fn judge(place: &str, cluster: &Cluster, told: Vec<Told>) {
     for line in lines {
         eprintln!("{line}");
     }
-    if !violations.is_empty() || !lost.is_empty() {
+    if !violations.is_empty() || !lost.is_empty() || !lost_counts.is_empty() {
         cluster.story().iter().for_each(|line| eprintln!("{line}"));
     }
     for violation in &violations {
         eprintln!("{violation}");
     }
     assert!(violations.is_empty() && lost.is_empty(), "{} violations, lost: {lost:?}", violations.len());
+    assert!(lost_counts.is_empty(), "counters that were there began anew: {lost_counts:?}");
     let met: BTreeSet<Mark> =
         [Mark::Ordered, Mark::CalmAgain].into_iter().filter(|mark| marks.count(*mark) > 0).collect();
     assert_eq!(met.len(), 2, "the record shows what it should: {met:?}");
@@ -185,6 +188,27 @@ fn summary(steps: &[(String, Instant)], told: &[Told]) -> Vec<String> {
 fn is_kept(told: &Told, busy: &BTreeSet<Slot>) -> bool {
     let once = told.ask.key.as_bytes().starts_with(ONCE.as_bytes()) && !busy.contains(&told.ask.key.slot());
     once && matches!(told.reply, Reply::Outcome(Ok(Answer::Stored { copies: 2.., .. })))
+}
+
+/// Increments that made a counter which was there: more than one replica had it, never were two nodes down at once, and
+/// nobody removes a counter. Where other keys of its slot come and go it may be lost all the same, as in [`is_kept`].
+fn begun_anew(told: &[Told], whole: Instant) -> Vec<Told> {
+    let counts = |told: &&Told| told.ask.key.as_bytes().starts_with(COUNT.as_bytes());
+    let fleeting = |told: &&Told| !counts(told) && !told.ask.key.as_bytes().starts_with(ONCE.as_bytes());
+    let busy: BTreeSet<Slot> = told.iter().filter(fleeting).map(|told| told.ask.key.slot()).collect();
+    let safe = |told: &&Told| counts(told) && told.asked >= whole && !busy.contains(&told.ask.key.slot());
+    // For each counter the first answer by which it was there.
+    let mut there: BTreeMap<&[u8], Instant> = BTreeMap::new();
+    for told in told.iter().filter(safe) {
+        if let Reply::Outcome(Ok(Answer::Added { copies: 2.., .. })) = told.reply {
+            let first = there.entry(told.ask.key.as_bytes()).or_insert(told.told);
+            *first = told.told.min(*first);
+        }
+    }
+    assert!(!there.is_empty(), "something was counted");
+    let made = |told: &&Told| matches!(told.reply, Reply::Outcome(Ok(Answer::Added { created: true, .. })));
+    let late = |told: &&Told| there.get(told.ask.key.as_bytes()).is_some_and(|first| *first < told.asked);
+    told.iter().filter(safe).filter(made).filter(late).cloned().collect()
 }
 
 fn holds(connection: &mut Connection, key: &Key) -> bool {

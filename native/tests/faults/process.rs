@@ -185,7 +185,8 @@ impl Cluster {
         self.troubles.lock().story.clone()
     }
 
-    fn now(&self) -> Instant {
+    /// The time of the record.
+    pub fn now(&self) -> Instant {
         Instant(self.clock.elapsed().as_micros() as u64)
     }
 

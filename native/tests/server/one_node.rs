@@ -101,22 +101,22 @@ fn conditions_are_decided_by_the_version() {
 #[test]
 fn numbers_are_counted_and_deadlines_moved() {
     let (_folder, node) = node(&[]);
-    let count = |query: &str, expected: &str| {
+    let count = |query: &str, status: u16, expected: &str| {
         let answer = node.ask("POST", &format!("/v1/entries/c{query}"));
-        assert_eq!((answer.status, answer.text().as_str()), (200, expected), "{query}");
+        assert_eq!((answer.status, answer.text().as_str()), (status, expected), "{query}");
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
         assert_eq!(answer.header("x-vitrine-copies"), Some("1"));
         answer.header("etag").expect("a version").to_owned()
     };
-    let first = count("/incr", "1");
-    let second = count("/incr?by=-11&write=all", "-10");
+    let first = count("/incr", 201, "1");
+    let second = count("/incr?by=-11&write=all", 200, "-10");
     assert_ne!(first, second);
     let found = node.ask("GET", "/v1/entries/c");
     assert_eq!((found.body.as_slice(), found.header("etag")), (&b"-10"[..], Some(second.as_str())));
     assert_eq!(found.header("x-ttl-ms"), None);
     // What is there keeps its type and its deadline.
     assert_eq!(node.send("PUT", "/v1/entries/c?ttl=1h", "content-type: text/x\r\n", b"41").status, 204);
-    let third = count("/incr", "42");
+    let third = count("/incr", 200, "42");
     let found = node.ask("GET", "/v1/entries/c");
     assert_eq!((found.header("content-type"), found.header("etag")), (Some("text/x"), Some(third.as_str())));
     let ttl = |answer: &crate::support::Answer| answer.header("x-ttl-ms").map(|ttl| ttl.parse().expect("a number"));
@@ -133,7 +133,7 @@ fn numbers_are_counted_and_deadlines_moved() {
     assert_eq!((touched.status, ttl(&touched), ttl(&node.ask("GET", "/v1/entries/c"))), (200, None, None));
     assert_eq!(node.ask("POST", "/v1/entries/c/touch?ttl=1ms").status, 200);
     eventually("it expires", || node.ask("GET", "/v1/entries/c").status == 404);
-    count("/incr?by=9223372036854775807", "9223372036854775807");
+    count("/incr?by=9223372036854775807", 201, "9223372036854775807");
     let refused = node.ask("POST", "/v1/entries/c/incr");
     assert_eq!((refused.status, refused.json()["code"].as_str()), (409, Some("overflow")), "{}", refused.text());
     // A key may hold anything, a slash too, and the paths of entries are as they were.

@@ -12,13 +12,18 @@ fn touch(deadline: Option<u64>) -> Operation {
     Operation::Touch { deadline: deadline.map(UnixMs), level: WriteLevel::Live }
 }
 
-/// The sum that a client was told.
-fn sum(reply: Option<Outcome>) -> Option<i64> {
+/// The sum that a client was told, and whether there was nothing before.
+fn told(reply: Option<Outcome>) -> Option<(i64, bool)> {
     match reply {
-        Some(Ok(Answer::Added { value, .. })) => Some(value),
+        Some(Ok(Answer::Added { value, created, .. })) => Some((value, created)),
         None => None,
         other => panic!("{other:?} is no sum"),
     }
+}
+
+/// The sum that a client was told.
+fn sum(reply: Option<Outcome>) -> Option<i64> {
+    told(reply).map(|(sum, _)| sum)
 }
 
 fn added(trio: &mut Trio, node: NodeId, key: &Key, by: i64) -> i64 {
@@ -117,7 +122,7 @@ fn a_repeated_forward_adds_once() {
     let forward = taken(&mut trio, is_forward);
     trio.bus.extend([forward.clone(), forward.clone()]);
     trio.carry_all();
-    assert_eq!(sum(trio.reply(client)), Some(1));
+    assert_eq!(told(trio.reply(client)), Some((1, true)));
     trio.bus.push_back(forward.clone());
     trio.carry_all();
     assert_eq!(added(&mut trio, N3, &key, 10), 11);
@@ -135,12 +140,15 @@ fn a_repeated_forward_adds_once() {
 #[test]
 fn a_lost_answer_is_given_again_and_nothing_is_added() {
     let (mut trio, key) = Trio::with_key();
-    let client = trio.ask(N2, &key, increment(4));
-    trio.carry(|_, _, message| !matches!(message, Message::Answer { .. }));
-    assert_eq!((sum(trio.reply(client)), text(agreed(&trio, &key)).unwrap().0), (None, "4".into()));
-    trio.wait(200);
-    trio.carry_all();
-    assert_eq!((sum(trio.reply(client)), text(agreed(&trio, &key)).unwrap().0), (Some(4), "4".into()));
+    // It is there by the time that the answer arrives, and was not when the sum was made; the other way round the next.
+    for (value, expected) in [("4", (4, true)), ("8", (8, false))] {
+        let client = trio.ask(N2, &key, increment(4));
+        trio.carry(|_, _, message| !matches!(message, Message::Answer { .. }));
+        assert_eq!((told(trio.reply(client)), text(agreed(&trio, &key)).unwrap().0), (None, value.into()));
+        trio.wait(200);
+        trio.carry_all();
+        assert_eq!((told(trio.reply(client)), text(agreed(&trio, &key)).unwrap().0), (Some(expected), value.into()));
+    }
 }
 
 #[test]
@@ -177,7 +185,7 @@ fn a_primary_in_doubt_asks_what_there_is_before_it_adds() {
     let asked = trio.bus.iter().filter(|(_, _, message)| matches!(message, Message::Fetch { .. })).count();
     assert_eq!(asked, 2);
     trio.carry_all();
-    assert_eq!(sum(trio.reply(client)), Some(42));
+    assert_eq!(told(trio.reply(client)), Some((42, false)), "it is not made anew");
     assert_eq!(trio.done(N1, &key, touch(None)).map(|answer| matches!(answer, Answer::Touched { .. })), Ok(true));
     trio.wait(400);
     trio.carry_all();

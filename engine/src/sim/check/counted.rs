@@ -55,7 +55,7 @@ impl Counted {
 
     /// Some node has let the key go, or what it had is gone with it.
     pub(super) fn let_go(&mut self, at: Instant) {
-        self.gone = Some(at);
+        self.gone = self.gone.max(Some(at));
     }
 
     /// An operation that was asked at one moment has found the counter there, or made it, and was answered at another.

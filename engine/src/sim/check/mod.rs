@@ -315,7 +315,7 @@ impl Checks {
                     let invented = ledger.counted.invented(&ask.key, *value);
                     wrong.extend(invented.map(|what| (Promise::NoInvention, what)));
                     let is_calm_since = |since| self.calm.since(since);
-                    if *created && self.sees_nodes {
+                    if *created {
                         let anew = ledger.counted.began_anew(&ask.key, asked, is_calm_since);
                         wrong.extend(anew.map(|what| (Promise::NoLoss, what)));
                     }

@@ -1,7 +1,8 @@
 //! The record of a real cluster's clients, held to what can be seen from outside.
 //!
-//! The same checkers as in a world: P1 and P6 for every value that was read, P3 by the order of answers, P5, and P8.
-//! What nodes hold is not seen, so that P2 and P4 are left to whoever drives the cluster.
+//! The same checkers as in a world: P1 and P6 for every value that was read, P3 by the order of answers, P5, and P8;
+//! and P2 for counters, which do not begin anew in a cluster with room for all. What nodes hold is not seen, so that
+//! the rest of P2 and P4 are left to whoever drives the cluster.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -77,6 +78,9 @@ impl Record {
                     checks.asked(&told.ask, at);
                     let (ask, reached) = latest(told);
                     checks.reached(&ask, reached);
+                    if may_remove(&told.ask.verb) {
+                        checks.keys.entry(ask.key.clone()).or_default().counted.let_go(Instant::NEVER);
+                    }
                 }
                 Happens::Answered => {
                     let Told { ask, asked, reply, .. } = &self.told[index];
@@ -111,6 +115,15 @@ fn latest(told: &Told) -> (Ask, Instant) {
         *ttl = None;
     }
     (ask, told.told)
+}
+
+/// May the key go by that, at a moment that nobody tells?
+fn may_remove(verb: &Verb) -> bool {
+    match verb {
+        Verb::Set { ttl, .. } | Verb::Touch { ttl, .. } => ttl.is_some(),
+        Verb::Delete(_) => true,
+        Verb::Get(_) | Verb::Increment { .. } => false,
+    }
 }
 
 /// Who is in trouble is not told.
@@ -196,6 +209,27 @@ mod tests {
             |told: Told| Told { asked: told.asked + (BOUND + BOUND), told: told.told + (BOUND + BOUND), ..told };
         let calm = || [read(1, 2, "b", 3)].into_iter().chain(back()).map(later).collect::<Vec<_>>();
         check([back(), calm()].concat(), &[(2, bound)], &[Promise::NoGhosts, Promise::Order]);
+    }
+
+    #[test]
+    fn a_counter_that_nobody_removes_does_not_begin_anew() {
+        let add = |asked: u64, value: i64, created: bool| {
+            let verb = Verb::Increment { by: 1, level: WriteLevel::Live };
+            let answer = Answer::Added { value, version: version(asked), copies: 2, created };
+            told(asked, asked + 1, verb, Reply::Outcome(Ok(answer)))
+        };
+        let touch = |ttl: Option<u64>| {
+            let verb = Verb::Touch { ttl: ttl.map(Duration::from_secs), level: WriteLevel::Live };
+            told(2, 90, verb, Reply::Lost)
+        };
+        let anew = |between: Vec<Told>| [vec![add(1, 1, true)], between, vec![add(50, 1, true)]].concat();
+        check(vec![add(1, 1, true), add(50, 2, false)], &[], &[]);
+        check(anew(vec![]), &[], &[Promise::NoLoss]);
+        check(anew(vec![touch(None)]), &[], &[Promise::NoLoss]);
+        // It may have gone, whether its end was told or not; or all that had it were down.
+        check(anew(vec![touch(Some(1))]), &[], &[]);
+        check(anew(vec![lost(deleted(2, 90))]), &[], &[]);
+        check(anew(vec![]), &[(3, 40)], &[]);
     }
 
     #[test]
