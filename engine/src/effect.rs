@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::id::{ClientToken, Lsn, NodeId, RequestId, Slot, Version};
 use crate::map::Map;
 use crate::message::Message;
+use crate::record::Record;
 use crate::request::{Key, Outcome};
 use crate::store::Cause;
 use crate::view::View;
@@ -44,6 +45,9 @@ pub struct Outbox {
     pub effects: Vec<Effect>,
     /// What happened, for whoever watches; empty unless [`Outbox::watched`].
     pub events: Vec<Event>,
+    /// What the log is to keep, in order; empty unless [`Outbox::log_from`] gave their numbers.
+    pub records: Vec<Record>,
+    next: Option<Lsn>,
     watched: bool,
 }
 
@@ -168,6 +172,25 @@ impl Outbox {
     /// Sends as soon as may be.
     pub fn send(&mut self, to: NodeId, message: Message) {
         self.effects.push(Effect::Send { to, message, after: None });
+    }
+
+    /// Numbers the records that come from now on, from that number up; `None` where no log is kept. The numbers that
+    /// effects wait for are these.
+    pub fn log_from(&mut self, next: Option<Lsn>) {
+        self.next = next;
+    }
+
+    /// The number of the next record; `None` where no log is kept.
+    pub fn next_lsn(&self) -> Option<Lsn> {
+        self.next
+    }
+
+    /// Hands a record to the log, if there is one, and returns its number.
+    pub fn record(&mut self, record: impl FnOnce() -> Record) -> Option<Lsn> {
+        let lsn = self.next?;
+        self.records.push(record());
+        self.next = Some(Lsn(lsn.0 + 1));
+        Some(lsn)
     }
 
     /// Answers as soon as may be.

@@ -22,6 +22,7 @@ pub mod limits;
 // rank 2
 pub mod map;
 pub mod message;
+pub mod record;
 pub mod request;
 pub mod trace;
 // rank 3

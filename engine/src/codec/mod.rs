@@ -8,4 +8,6 @@ pub mod bytes;
 mod fields;
 pub mod map;
 pub mod peer;
+mod record;
 mod request;
+pub mod wal;

@@ -276,4 +276,4 @@ impl Wire for Verdict {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

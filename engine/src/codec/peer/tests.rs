@@ -19,7 +19,7 @@ use crate::request::{
 };
 use crate::time::UnixMs;
 
-mod strategies;
+pub(in crate::codec) mod strategies;
 
 use strategies::envelope;
 

@@ -18,37 +18,37 @@ use crate::request::{
 };
 use crate::time::UnixMs;
 
-pub(super) fn id() -> impl Strategy<Value = RequestId> {
+pub(in crate::codec) fn id() -> impl Strategy<Value = RequestId> {
     (any::<u16>(), any::<u64>()).prop_map(|(node, serial)| RequestId { node: NodeId(node), serial })
 }
 
-pub(super) fn version() -> impl Strategy<Value = Version> {
+pub(in crate::codec) fn version() -> impl Strategy<Value = Version> {
     (any::<u64>(), any::<u16>()).prop_map(|(stamp, node)| Version { stamp, node: NodeId(node) })
 }
 
-pub(super) fn deadline() -> impl Strategy<Value = Option<UnixMs>> {
+pub(in crate::codec) fn deadline() -> impl Strategy<Value = Option<UnixMs>> {
     any::<Option<u64>>().prop_map(|deadline| deadline.map(UnixMs))
 }
 
-pub(super) fn slot() -> impl Strategy<Value = Slot> {
+pub(in crate::codec) fn slot() -> impl Strategy<Value = Slot> {
     (0..SLOTS).prop_map(|number| Slot::new(number).unwrap())
 }
 
-pub(super) fn key() -> impl Strategy<Value = Key> {
+pub(in crate::codec) fn key() -> impl Strategy<Value = Key> {
     let length = prop_oneof![40 => 1_usize..40, 1 => Just(limits::MAX_KEY)];
     length.prop_flat_map(|length| many(any::<u8>(), length)).prop_map(|bytes| Key::new(bytes).unwrap())
 }
 
-pub(super) fn value() -> impl Strategy<Value = Value> {
+pub(in crate::codec) fn value() -> impl Strategy<Value = Value> {
     (many(any::<u8>(), 0..200), many(any::<u8>(), 0..=limits::MAX_MEDIA))
         .prop_map(|(bytes, media)| Value { bytes: bytes.into(), media: media.into() })
 }
 
-pub(super) fn entry() -> impl Strategy<Value = Entry> {
+pub(in crate::codec) fn entry() -> impl Strategy<Value = Entry> {
     (value(), version(), deadline()).prop_map(|(value, version, deadline)| Entry { value, version, deadline })
 }
 
-pub(super) fn holding() -> impl Strategy<Value = Holding> {
+pub(in crate::codec) fn holding() -> impl Strategy<Value = Holding> {
     (any::<Option<(u64, u16)>>(), deadline(), any::<u64>(), any::<Option<u32>>(), version(), any::<bool>()).prop_map(
         |(held, deadline, bytes, rank, floor, doubt)| {
             let version = held.map(|(stamp, node)| Version { stamp, node: NodeId(node) });
@@ -57,7 +57,7 @@ pub(super) fn holding() -> impl Strategy<Value = Holding> {
     )
 }
 
-pub(super) fn condition() -> impl Strategy<Value = Condition> {
+pub(in crate::codec) fn condition() -> impl Strategy<Value = Condition> {
     prop_oneof![
         Just(Condition::Always),
         Just(Condition::Absent),
@@ -67,7 +67,7 @@ pub(super) fn condition() -> impl Strategy<Value = Condition> {
     ]
 }
 
-pub(super) fn operation() -> impl Strategy<Value = Operation> {
+pub(in crate::codec) fn operation() -> impl Strategy<Value = Operation> {
     let read = prop::sample::select(vec![ReadLevel::Primary, ReadLevel::One, ReadLevel::Quorum]);
     let write = || prop::sample::select(vec![WriteLevel::One, WriteLevel::Live, WriteLevel::Quorum, WriteLevel::All]);
     prop_oneof![
@@ -85,7 +85,7 @@ pub(super) fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-pub(super) fn request() -> impl Strategy<Value = Request> {
+pub(in crate::codec) fn request() -> impl Strategy<Value = Request> {
     (key(), operation(), 0..=60_000_000_u64).prop_map(|(key, operation, micros)| Request {
         key,
         operation,
@@ -93,7 +93,7 @@ pub(super) fn request() -> impl Strategy<Value = Request> {
     })
 }
 
-pub(super) fn failure() -> impl Strategy<Value = Failure> {
+pub(in crate::codec) fn failure() -> impl Strategy<Value = Failure> {
     prop_oneof![
         prop::sample::select(limits::REACHED.to_vec()).prop_map(|limit| Failure::Busy { limit }),
         any::<(u8, u8)>().prop_map(|(needed, alive)| Failure::Unavailable { needed, alive }),
@@ -107,7 +107,7 @@ pub(super) fn failure() -> impl Strategy<Value = Failure> {
     ]
 }
 
-pub(super) fn answer() -> impl Strategy<Value = Answer> {
+pub(in crate::codec) fn answer() -> impl Strategy<Value = Answer> {
     let inspection =
         (any::<u16>(), prop::option::of(holding())).prop_map(|(node, held)| Inspection { node: NodeId(node), held });
     prop_oneof![
@@ -127,15 +127,15 @@ pub(super) fn answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
-pub(super) fn edition() -> impl Strategy<Value = Edition> {
+pub(in crate::codec) fn edition() -> impl Strategy<Value = Edition> {
     any::<(u64, u16, u64)>().prop_map(|(epoch, by, boot)| Edition { epoch: Epoch(epoch), by: NodeId(by), boot })
 }
 
-pub(super) fn name() -> impl Strategy<Value = String> {
+pub(in crate::codec) fn name() -> impl Strategy<Value = String> {
     "[a-zé.:-]{1,20}"
 }
 
-pub(super) fn map() -> impl Strategy<Value = Map> {
+pub(in crate::codec) fn map() -> impl Strategy<Value = Map> {
     let member = (any::<u16>(), name(), 1_u32..9, 1_u32..9, any::<bool>(), name(), name());
     let phase = prop::sample::select(vec![Phase::Filling, Phase::Handing]);
     (edition(), phase, many(member, 1..5), any::<u16>(), 1_u8..8, 1_u16..9).prop_map(
@@ -158,7 +158,7 @@ pub(super) fn map() -> impl Strategy<Value = Map> {
     )
 }
 
-pub(super) fn wish() -> impl Strategy<Value = Wish> {
+pub(in crate::codec) fn wish() -> impl Strategy<Value = Wish> {
     prop_oneof![
         (name(), any::<u32>(), name(), name(), name()).prop_map(|(name, weight, zone, peer_address, http_address)| {
             Wish::Join { name, weight, zone, peer_address, http_address }
@@ -168,7 +168,7 @@ pub(super) fn wish() -> impl Strategy<Value = Wish> {
     ]
 }
 
-pub(super) fn standing() -> impl Strategy<Value = Standing> {
+pub(in crate::codec) fn standing() -> impl Strategy<Value = Standing> {
     let numbers = any::<(u64, u32, u64, u64, bool)>();
     (numbers, version(), reach(), edition()).prop_map(
         |((boot, lapses, life, over, filled), settled, reach, edition)| Standing {
@@ -184,16 +184,16 @@ pub(super) fn standing() -> impl Strategy<Value = Standing> {
     )
 }
 
-pub(super) fn reach() -> impl Strategy<Value = Reach> {
+pub(in crate::codec) fn reach() -> impl Strategy<Value = Reach> {
     let contact = prop::sample::select(vec![Contact::None, Contact::Relayed, Contact::Direct]);
     many(contact, 0..40).prop_map(|contacts| Reach::of((0..).map(NodeId).zip(contacts)))
 }
 
-pub(super) fn path() -> impl Strategy<Value = Path> {
+pub(in crate::codec) fn path() -> impl Strategy<Value = Path> {
     prop::sample::select(vec![Path::Direct, Path::Routed])
 }
 
-pub(super) fn listed() -> impl Strategy<Value = Message> {
+pub(in crate::codec) fn listed() -> impl Strategy<Value = Message> {
     let floors = many((slot(), version()), 0..9);
     let keys = many((key(), version()), 0..9);
     (id(), slot(), any::<u64>(), any::<u64>(), any::<Option<u64>>(), floors, keys).prop_map(
@@ -209,7 +209,7 @@ pub(super) fn listed() -> impl Strategy<Value = Message> {
     )
 }
 
-pub(super) fn message() -> impl Strategy<Value = Message> {
+pub(in crate::codec) fn message() -> impl Strategy<Value = Message> {
     let outcome = prop_oneof![answer().prop_map(Ok), failure().prop_map(Err)];
     let change = prop_oneof![entry().prop_map(Change::Put), version().prop_map(|version| Change::Remove { version })];
     let verdict = prop_oneof![Just(Verdict::Applied), version().prop_map(|held| Verdict::Refused { held })];
@@ -256,7 +256,7 @@ pub(super) fn message() -> impl Strategy<Value = Message> {
     ]
 }
 
-pub(super) fn envelope() -> impl Strategy<Value = Envelope> {
+pub(in crate::codec) fn envelope() -> impl Strategy<Value = Envelope> {
     (any::<(u16, u16, u64)>(), message()).prop_map(|((from, to, epoch), message)| Envelope {
         from: NodeId(from),
         to: NodeId(to),
