@@ -33,11 +33,13 @@ pub enum Mutant {
     DropWhileMoving,
     /// Messages about slots are taken whatever map they were sent by.
     IgnoreEpoch,
+    /// What was written down is acknowledged before it is on disk.
+    AcknowledgeUnsynced,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 12] = [
+    pub const ALL: [Mutant; 13] = [
         Mutant::AcknowledgeEarly,
         Mutant::ReuseVersions,
         Mutant::ForgetFloors,
@@ -50,6 +52,7 @@ impl Mutant {
         Mutant::CountTwice,
         Mutant::DropWhileMoving,
         Mutant::IgnoreEpoch,
+        Mutant::AcknowledgeUnsynced,
     ];
 }
 

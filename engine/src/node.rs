@@ -11,6 +11,7 @@ use crate::effect::{Effect, Outbox};
 use crate::id::{ClientToken, Epoch, Lanes, NodeId, Version};
 use crate::map::{Refusal, Wish};
 use crate::message::Message;
+use crate::record::Record;
 use crate::request::{Key, Request};
 use crate::shard::{Counters, Progress, Shard, ShardConfig, Tuning, lanes_of, stripe_of};
 use crate::time::{Instant, Time};
@@ -89,6 +90,13 @@ impl Node {
     /// Forgets a key, as if there were no room for it: a cache always may.
     pub fn evict(&mut self, time: Time, key: &Key, out: &mut Outbox) {
         self.shard(key.slot()).evict(time, key, out);
+    }
+
+    /// See [`Shard::recover`].
+    pub fn recover(&mut self, time: Time, record: &Record, out: &mut Outbox) {
+        if let Some(slot) = record.slot() {
+            self.shard(slot).recover(time, record, out);
+        }
     }
 
     /// How far slots that move to this node have come.

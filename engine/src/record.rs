@@ -73,3 +73,14 @@ impl Record {
         }
     }
 }
+
+/// How far the disk must be before an answer leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fsync {
+    /// What is acknowledged is on disk: answers wait for a sync, which many of them share.
+    Always,
+    /// The log is synced once a second: a crash of the machine costs what was written since.
+    EverySecond,
+    /// The operating system decides.
+    Never,
+}

@@ -59,6 +59,7 @@ fn is_notable(what: &What) -> bool {
         what,
         What::Crashed(_)
             | What::Started(_)
+            | What::Recovered { .. }
             | What::Left(_)
             | What::Denied { .. }
             | What::Paused(_)

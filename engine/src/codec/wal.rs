@@ -100,10 +100,15 @@ pub fn header(segment: &Bytes) -> Result<Header, HeaderError> {
 /// # Panics
 /// When a value is longer than [`crate::limits::MAX_VALUE`] or its media type than [`crate::limits::MAX_MEDIA`].
 pub fn put_record(salt: u64, lsn: Lsn, record: &Record, out: &mut Vec<u8>) {
+    put_frame(salt, lsn, |out| record.put(out), out);
+}
+
+/// The same for anything that is to be taken for a record: for tests of what no node writes.
+pub fn put_frame(salt: u64, lsn: Lsn, body: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
     let start = out.len();
-    [0_u8; HEAD - 8].iter().for_each(|byte| byte.put(out));
+    out.put(&[0; HEAD - 8]);
     lsn.put(out);
-    record.put(out);
+    body(out);
     let length = u32::try_from(out.len() - start - 8).expect("a key, a value and a media type have bounds");
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
     let sum = checksum(salt, &out[start + 8..], length);

@@ -177,10 +177,10 @@ impl Shard {
         Known { present, held: present.unwrap_or_else(|| self.floors.floor(at.slot)) }
     }
 
-    /// Puts an entry in, which is known to belong there.
-    pub(super) fn put(&mut self, now: UnixMs, key: &Key, at: Place, entry: &Entry, out: &mut Outbox) -> Put {
+    /// Puts an entry in, which is known to belong there. The log is not told.
+    pub(super) fn keep(&mut self, now: UnixMs, key: &Key, at: Place, entry: &Entry, out: &mut Outbox) -> Put {
         if entry.deadline.is_some_and(|deadline| deadline <= now) {
-            self.remove(now, key, at, entry.version);
+            self.lose(now, key, at, entry.version);
             return Put::Expired;
         }
         let mut noted = noted!(self, now, Some(out));
@@ -194,8 +194,8 @@ impl Shard {
         done.map_or_else(|too_large| Put::TooLarge { bytes: too_large.bytes }, |_| Put::Stored)
     }
 
-    /// The key, which is known to hold nothing newer, has no value from that version on.
-    pub(super) fn remove(&mut self, now: UnixMs, key: &Key, at: Place, version: Version) {
+    /// The key, which is known to hold nothing newer, has no value from that version on. The log is not told.
+    pub(super) fn lose(&mut self, now: UnixMs, key: &Key, at: Place, version: Version) {
         self.floors.raise(at.slot, version);
         if !mutant::on(Mutant::CollectTombstones) {
             self.gone.raise(at.slot, version);

@@ -17,6 +17,7 @@ mod flight;
 mod floors;
 mod forward;
 mod gather;
+mod journal;
 mod listing;
 mod local;
 mod progress;
@@ -37,12 +38,12 @@ use core::time::Duration;
 use crate::clock::Clock;
 use crate::effect::Outbox;
 use crate::error::Failure;
-use crate::id::{ClientToken, LANES, Lanes, NodeId, RequestId, Slot, Version};
+use crate::id::{ClientToken, LANES, Lanes, Lsn, NodeId, RequestId, Slot, Version};
 use crate::limits;
 use crate::map::Phase;
 use crate::message::Message;
 use crate::mutant::{self, Mutant};
-use crate::request::{Key, Operation, Outcome, ReadLevel, Request};
+use crate::request::{Key, Operation, ReadLevel, Request};
 use crate::rng::Rng;
 use crate::store::{Limits, Store};
 use crate::time::{Instant, Time, UnixMs};
@@ -96,6 +97,8 @@ pub struct Shard {
     budget: Budget,
     /// Keys of such slots that are being fetched: every old owner lists them, and they are fetched once.
     filling: BTreeSet<Key>,
+    /// The number of its last record in the log.
+    logged: Option<Lsn>,
 }
 
 /// How a shard is made.
@@ -221,6 +224,7 @@ impl Shard {
             pulls_running: 0,
             budget: Budget::new(share(limits::DEFAULT_MOVE_RATE, lanes), now.instant),
             filling: BTreeSet::new(),
+            logged: None,
         }
     }
 
@@ -455,7 +459,7 @@ impl Shard {
                 }
                 Known::New => {}
                 Known::Running | Known::Late => return,
-                Known::Done(outcome) => return self.reply(asker, slot, outcome, out),
+                Known::Done(outcome) => return self.reply_after(self.logged, asker, slot, outcome, out),
             }
         }
         // An earlier start of this node may have carried it out, and nothing is left here to tell. Who had not heard
@@ -479,22 +483,6 @@ impl Shard {
             return self.reply(asker, slot, Err(Failure::NotPrimary { primary }), out);
         }
         self.begin(time, view, asker, request, out);
-    }
-
-    /// Answers whoever asked, in this node's name.
-    fn reply(&mut self, asker: Asker, slot: Slot, outcome: Outcome, out: &mut Outbox) {
-        self.reply_for(self.me, asker, slot, outcome, out);
-    }
-
-    /// Answers whoever asked, with what that node said.
-    fn reply_for(&mut self, by: NodeId, asker: Asker, slot: Slot, outcome: Outcome, out: &mut Outbox) {
-        match asker {
-            Asker::Client(client) => out.reply(client, outcome, by),
-            Asker::Peer(id) => {
-                self.answered.end(id, &outcome);
-                out.send(id.node, Message::Answer { id, slot, outcome });
-            }
-        }
     }
 
     /// The bound at which a request about that slot would be turned away now, where it needs a peer. Whoever has yet to

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::{Shard, Work};
 use crate::effect::{Event, Outbox};
 use crate::id::Version;
+use crate::record::Record;
 use crate::request::Key;
 use crate::time::UnixMs;
 use crate::view::View;
@@ -54,6 +55,7 @@ impl Shard {
             let hash = self.store.hash(key.as_bytes());
             // At the beginning of time nothing has expired: it goes, deadline or not.
             self.store.remove(UnixMs(0), hash, key.as_bytes());
+            self.log(out, || Record::Forget { key: key.clone(), version });
             out.event(|| Event::Moved { key, version });
         }
     }

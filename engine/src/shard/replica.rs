@@ -2,9 +2,10 @@
 
 use super::Shard;
 use super::local::{Place, Put};
-use crate::effect::{Event, Outbox};
+use crate::effect::{Effect, Event, Outbox};
 use crate::id::{NodeId, RequestId, Version};
 use crate::message::{Change, Message, Verdict, Wanted};
+use crate::mutant::{self, Mutant};
 use crate::request::{Entry, Holding, Key};
 use crate::store::{EntryRef, Store};
 use crate::time::{Time, UnixMs};
@@ -23,7 +24,10 @@ impl Shard {
         let version = change.version();
         self.sources.decided(from, key.slot(), version);
         let verdict = self.apply(time.unix, key, change, out);
-        out.send(from, Message::Replicated { id, slot: key.slot(), version, verdict });
+        // It says that the change is kept here, and so waits until it is; a repeated one for whatever was last.
+        let after = self.logged.filter(|_| verdict == Verdict::Applied && !mutant::on(Mutant::AcknowledgeUnsynced));
+        let message = Message::Replicated { id, slot: key.slot(), version, verdict };
+        out.effects.push(Effect::Send { to: from, message, after });
     }
 
     /// Applies a change that is above what is known, and refuses any other. Repeating a change changes nothing.
@@ -42,7 +46,7 @@ impl Shard {
         }
         let removed = match change {
             Change::Remove { .. } => {
-                self.remove(now, key, at, version);
+                self.remove(now, key, at, version, out);
                 true
             }
             Change::Put(entry) => match self.put(now, key, at, &entry, out) {
@@ -50,7 +54,7 @@ impl Shard {
                 Put::Expired => true,
                 // What does not fit here is as good as evicted at once: what it replaces must not stay.
                 Put::TooLarge { .. } => {
-                    self.remove(now, key, at, version);
+                    self.remove(now, key, at, version, out);
                     true
                 }
             },

@@ -13,6 +13,7 @@ use crate::effect::Effect;
 use crate::error::Failure;
 use crate::id::Version;
 use crate::message::{Change, Verdict};
+use crate::request::Outcome;
 use crate::request::{Answer, Condition, Entry, Key, Value, WriteLevel};
 use crate::view::{Map, Member};
 
@@ -431,4 +432,5 @@ fn conditions_are_decided_by_what_is_there() {
 mod coming_back;
 mod counting;
 mod forwarded;
+mod journal;
 mod load;

@@ -9,6 +9,7 @@ use super::gather::Found;
 use super::local::{self, Known, Place, Put};
 use crate::effect::{Event, Outbox};
 use crate::id::{NodeId, Version};
+use crate::record::Record;
 use crate::request::{Entry, Key};
 use crate::store::Store;
 use crate::time::{Time, UnixMs};
@@ -91,7 +92,7 @@ impl Shard {
             Put::Expired => true,
             // What it replaces must not stay.
             Put::TooLarge { .. } if present.is_some() => {
-                self.remove(now, key, at, entry.version);
+                self.remove(now, key, at, entry.version, out);
                 true
             }
             Put::TooLarge { .. } => return self.leave_out(key, at, entry.version, out),
@@ -122,6 +123,7 @@ impl Shard {
     fn drop_unvouched(&mut self, now: UnixMs, key: &Key, at: Place, version: Version, out: &mut Outbox) {
         self.floors.raise(at.slot, version);
         self.store.remove(now, at.hash, key.as_bytes());
+        self.log(out, || Record::Forget { key: key.clone(), version });
         self.counters.unvouched += 1;
         out.event(|| Event::Unvouched { key: key.clone(), version });
     }

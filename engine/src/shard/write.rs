@@ -11,10 +11,11 @@ use super::local::{self, Known, Put};
 use super::{Asker, Pending, Shard, Work, others};
 use crate::effect::{Event, Outbox};
 use crate::error::Failure;
-use crate::id::{NodeId, RequestId, Slot, Version};
+use crate::id::{Lsn, NodeId, RequestId, Slot, Version};
 use crate::map::Phase;
 use crate::message::{Change, Message, Verdict};
 use crate::mutant::{self, Mutant};
+use crate::record::Record;
 use crate::request::{Answer, Condition, Key, Operation, Request, WriteLevel};
 use crate::time::{Instant, Time, UnixMs};
 use crate::view::View;
@@ -37,6 +38,8 @@ pub(super) struct Writing {
     copies: u8,
     /// Of those, the ones that will keep it when nothing moves any more: what the answer says.
     lasting: u8,
+    /// The last record that this node has written about it: the answer waits for that one.
+    logged: Option<Lsn>,
 }
 
 impl Shard {
@@ -114,7 +117,7 @@ impl Shard {
         self.sources.decided(self.me, slot, version);
         let change = put.map_or(Change::Remove { version }, |put| put.at(version));
         let removed = match &change {
-            Change::Put(entry) => match self.put(time.unix, &key, at, entry, out) {
+            Change::Put(entry) => match self.put_as(did, present, (time.unix, &key, at), entry, out) {
                 Put::Stored => false,
                 Put::Expired => true,
                 Put::TooLarge { bytes } => {
@@ -123,7 +126,7 @@ impl Shard {
                 }
             },
             Change::Remove { .. } => {
-                self.remove(time.unix, &key, at, version);
+                self.remove(time.unix, &key, at, version, out);
                 true
             }
         };
@@ -142,15 +145,16 @@ impl Shard {
             did,
             copies: 1,
             lasting: u8::from(view.keeps(self.me, slot)),
+            logged: self.logged,
         };
         if waiting.is_empty() {
             let outcome = Ok(writing.answer());
-            return self.reply(asker, slot, outcome, out);
+            return self.reply_after(self.logged, asker, slot, outcome, out);
         }
         if level == WriteLevel::One || level == WriteLevel::Live && mutant::on(Mutant::AcknowledgeEarly) {
             let outcome = Ok(writing.answer());
             writing.asker = None;
-            self.reply(asker, slot, outcome, out);
+            self.reply_after(self.logged, asker, slot, outcome, out);
         }
         let key = writing.key.clone();
         let serial = self.hold(time.instant, deadline, 0, waiting.clone(), Work::Write(writing));
@@ -202,20 +206,22 @@ impl Shard {
             // behind.
             (Some(current), _) => {
                 let version = self.clock.next(time.unix, current.max(held));
-                self.store.restamp(at.hash, key.as_bytes(), version);
+                self.restamp(time.unix, &key, at, version, out);
                 version
             }
             (None, true) => {
                 let version = self.clock.next(time.unix, held);
                 self.floors.raise(at.slot, version);
                 self.gone.raise(at.slot, version);
+                self.log(out, || Record::Remove { key: key.clone(), version });
                 version
             }
             // The value is gone from here, and the replica knows of something newer: there is nothing to tell it.
             (None, false) => return self.settle_write(view, serial, out),
         };
-        let targets = others(view, key.slot());
+        let (targets, logged) = (others(view, key.slot()), self.logged);
         if let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) {
+            writing.logged = logged;
             if writing.removes() || current == Some(own) {
                 writing.version = next;
             }
@@ -256,13 +262,13 @@ impl Shard {
             (false, true) => Some(Err(Failure::Indeterminate { copies: writing.copies })),
             (false, false) => None,
         };
-        let done = waiting.is_empty();
+        let (done, logged) = (waiting.is_empty(), writing.logged);
         let asker = outcome.is_some().then(|| writing.asker.take()).flatten();
         if done {
             self.release(serial);
         }
         if let (Some(asker), Some(outcome)) = (asker, outcome) {
-            self.reply(asker, slot, outcome, out);
+            self.reply_after(logged, asker, slot, outcome, out);
         }
     }
 

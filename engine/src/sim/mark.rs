@@ -119,6 +119,12 @@ pub enum Mark {
     Touched,
     /// A node crashed and lost its disk.
     Wiped,
+    /// A log was synced.
+    Synced,
+    /// A node that started found entries in its log.
+    Recovered,
+    /// A crash left the end of a log torn.
+    Torn,
     /// A node served a client while another one that was up went by another map.
     TwoMaps,
     /// A message about a slot was taken that was sent by the map before.
@@ -133,7 +139,7 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 63] = [
+    pub const ALL: [Mark; 66] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -192,6 +198,9 @@ impl Mark {
         Mark::CountUnknown,
         Mark::Touched,
         Mark::Wiped,
+        Mark::Synced,
+        Mark::Recovered,
+        Mark::Torn,
         Mark::TwoMaps,
         Mark::EarlierMap,
         Mark::LaterMap,
@@ -260,6 +269,9 @@ impl Mark {
             Mark::CountUnknown => "an increment's outcome stayed unknown",
             Mark::Touched => "a deadline was moved",
             Mark::Wiped => "a node lost its disk",
+            Mark::Synced => "a log was synced",
+            Mark::Recovered => "a node found entries in its log",
+            Mark::Torn => "a crash tore the end of a log",
             Mark::TwoMaps => "two nodes worked by different maps",
             Mark::EarlierMap => "a message by the map before was taken",
             Mark::LaterMap => "a message by the map after was taken",

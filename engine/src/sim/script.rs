@@ -20,6 +20,7 @@ use core::time::Duration;
 use super::command::{A_DAY, A_MILLISECOND, Command, CommandError, Span, duration, number, wrong};
 use super::world::{World, WorldConfig};
 use crate::limits;
+use crate::record::Fsync;
 
 /// A script that has been read, but not yet run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +133,15 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
             "off" => config.alone = true,
             _ => return Err(wrong(&format!("asks={value}"), "on, off")),
         },
+        "fsync" => {
+            config.fsync = match value {
+                "always" => Some(Fsync::Always),
+                "everysec" => Some(Fsync::EverySecond),
+                "never" => Some(Fsync::Never),
+                "off" => None,
+                _ => return Err(wrong(&format!("fsync={value}"), "always, everysec, never, off")),
+            };
+        }
         "late" => config.late = duration(name, value, Duration::ZERO..=A_MINUTE)?,
         "late-pages" => config.late_pages = duration(name, value, Duration::ZERO..=A_MINUTE)?,
         "retry" => config.retry.first = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
@@ -154,7 +164,7 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "move-rate" => config.move_rate = Some(number(name, value, 0, u64::MAX)?),
         "timeout" => config.timeout = duration(name, value, Duration::from_millis(1)..=limits::MAX_TIMEOUT)?,
         _ => {
-            let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, move-rate, zones, asks, \
+            let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, move-rate, zones, asks, fsync, \
                 late, late-pages, retry, retry-most, heartbeat, suspect, batch, pending, pending-bytes, \
                 pending-for-peer, repeating, answered, answer-memory, reconcile-pause";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
@@ -179,6 +189,14 @@ impl fmt::Display for WorldConfig {
         self.move_rate.map_or(Ok(()), |rate| write!(f, " move-rate={rate}"))?;
         if self.zones > 0 {
             write!(f, " zones={}", self.zones)?;
+        }
+        if let Some(fsync) = self.fsync {
+            let word = match fsync {
+                Fsync::Always => "always",
+                Fsync::EverySecond => "everysec",
+                Fsync::Never => "never",
+            };
+            write!(f, " fsync={word}")?;
         }
         if self.alone {
             f.write_str(" asks=off")?;

@@ -105,6 +105,15 @@ pub enum What {
         /// Why.
         refusal: Refusal,
     },
+    /// A node that has just started has read its log.
+    Recovered {
+        /// The node.
+        node: NodeId,
+        /// Records that it has read.
+        records: u64,
+        /// Bytes of a torn tail that it has cut off.
+        torn: u64,
+    },
     /// A node is a member no more, and has stopped.
     Left(NodeId),
     /// A node stopped handling anything.
@@ -212,6 +221,10 @@ impl fmt::Display for What {
             What::Denied { by, refusal } => write!(f, "{by} refuses: {refusal}"),
             What::Left(node) => write!(f, "{node} has left"),
             What::Started(node) => write!(f, "{node} started"),
+            What::Recovered { node, records, torn: 0 } => write!(f, "{node} read {records} records from its log"),
+            What::Recovered { node, records, torn } => {
+                write!(f, "{node} read {records} records from its log and cut off {torn} bytes that were torn")
+            }
             What::Paused(node) => write!(f, "{node} paused"),
             What::Resumed(node) => write!(f, "{node} resumed"),
             What::Clogged(from, to) => write!(f, "clogged {from} > {to}"),

@@ -42,6 +42,7 @@ export const NOTABLE: ReadonlySet<string> = new Set([
   'crashed',
   'started',
   'paused',
+  'recovered',
   'resumed',
   'cut',
   'healed',

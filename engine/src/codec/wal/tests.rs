@@ -171,11 +171,7 @@ fn flaws_are_told_apart() {
     };
     check(&lost, "damaged: no record has a length of 2863311530, true");
     let unknown = |bytes: &mut Vec<u8>, _: &[usize]| {
-        let start = bytes.len();
-        put_record(OUR.salt, Lsn(1_003), &Record::Synced { below: Lsn(0) }, bytes);
-        bytes[start + HEAD] = 77;
-        let sum = checksum(OUR.salt, &bytes[start + 8..], (bytes.len() - start - 8) as u32);
-        bytes[start + 4..start + 8].copy_from_slice(&sum.to_le_bytes());
+        put_frame(OUR.salt, Lsn(1_003), |out| out.extend([77, 0, 0]), bytes);
     };
     let reason = "its checksum is right, and it cannot be read: 77 is no record";
     check(&unknown, &format!("damaged: {reason}, false"));

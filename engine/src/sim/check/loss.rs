@@ -22,6 +22,8 @@ pub(super) struct Copies {
     acknowledged: Version,
     /// Who had it when that was said or has got it since, and has not crashed.
     holders: Vec<NodeId>,
+    /// Who has crashed with it on disk.
+    on_disk: Vec<NodeId>,
     /// For each node, the highest version that it has removed, evicted, expired or replaced.
     gone: BTreeMap<NodeId, Version>,
     /// For each of [`Gone::ALL`], the highest version that went for it.
@@ -50,6 +52,7 @@ impl Copies {
         let count = holders.len();
         if version > self.acknowledged {
             (self.acknowledged, self.holders, self.fell) = (version, holders, None);
+            self.on_disk.clear();
         }
         (count + crashed < usize::from(copies))
             .then(|| format!("{key:?} at {version} was acknowledged with {copies} copies, {count} have it"))
@@ -91,11 +94,23 @@ impl Copies {
         of(&self.gone).max(of(&self.moved))
     }
 
-    pub(super) fn crashed(&mut self, node: NodeId, at: Instant) {
+    /// A node has gone down; its disk has that version.
+    pub(super) fn crashed(&mut self, node: NodeId, at: Instant, durable: Option<Version>) {
         if self.holders.contains(&node) {
             self.fell = Some(at);
         }
         self.holders.retain(|holder| *holder != node);
+        self.on_disk.retain(|other| *other != node);
+        if durable.is_some_and(|durable| durable >= self.acknowledged) {
+            self.on_disk.push(node);
+        }
+    }
+
+    /// A node has started: what was on its disk is in its store.
+    pub(super) fn started(&mut self, node: NodeId) {
+        if let Some(at) = self.on_disk.iter().position(|other| *other == node) {
+            self.holders.push(self.on_disk.remove(at));
+        }
     }
 
     /// In the end: where is it? What explains that it is nowhere, or that nothing does.

@@ -42,6 +42,7 @@ use super::client::{Ask, Reply, Verb};
 use super::clock::truth as true_time;
 use super::mark::{Mark, Marks};
 use crate::cluster::Heartbeat;
+use crate::codec::wal::End;
 use crate::effect::Event;
 use crate::error::Failure;
 use crate::id::{Epoch, NodeId, Version};
@@ -443,19 +444,42 @@ impl Checks {
         }
     }
 
+    /// A node has gone down with all that it knew.
     pub(super) fn crashed(&mut self, node: NodeId, at: Instant) {
+        self.crashed_leaving(node, at, &BTreeMap::new());
+    }
+
+    /// A node has gone down, and these versions are on its disk.
+    pub(super) fn crashed_leaving(&mut self, node: NodeId, at: Instant, durable: &BTreeMap<Key, Version>) {
         self.calm.crashed(node, at);
         self.crashes.note(node, at);
-        for ledger in self.keys.values_mut() {
-            ledger.copies.crashed(node, at);
+        for (key, ledger) in &mut self.keys {
+            ledger.copies.crashed(node, at, durable.get(key).copied());
             ledger.past.crashed(node);
         }
+    }
+
+    /// A client is told that so many nodes have that version, and so many disks have it.
+    pub(super) fn lasting(&mut self, ask: &Ask, asked: Instant, told: (Version, u8), lasting: usize, at: Instant) {
+        let (version, copies) = told;
+        // One whose disk is gone since may have had it.
+        if lasting + self.crashes.since(asked) < usize::from(copies) {
+            let what =
+                format!("{:?} at {version} was acknowledged with {copies} copies, {lasting} are on disk", ask.key);
+            self.broken(Promise::NoLoss, at, what);
+        }
+    }
+
+    /// What a node had synced is not what it wrote, though nothing has changed its disk.
+    pub(super) fn damaged(&mut self, node: NodeId, damage: End, at: Instant) {
+        self.broken(Promise::NoLoss, at, format!("{node} finds its log damaged: {damage:?}"));
     }
 
     /// A node has started, by that map.
     pub(super) fn started(&mut self, node: NodeId, map: Arc<Map>, at: Instant) {
         self.calm.mapped(node, map);
         self.calm.started(node, at);
+        self.keys.values_mut().for_each(|ledger| ledger.copies.started(node));
     }
 
     /// In the end, with no load and everybody of `core` up and connected for long: every acknowledged write is

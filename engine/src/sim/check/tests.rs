@@ -132,6 +132,16 @@ fn p2_what_was_acknowledged_is_there_or_its_going_is_explained() {
     check(|checks| (write(checks, version, 1), end(checks, &[])).1, &[Promise::NoLoss]);
     check(|checks| (write(checks, version, 1), checks.crashed(n1, at(1)), end(checks, &[])).2, &[]);
     check(|checks| (write(checks, version, 1), checks.crashed(n2, at(1)), end(checks, &[])).2, &[Promise::NoLoss]);
+    // What is on a disk is there when its node is.
+    let back = |checks: &mut Checks, durable: Version| {
+        write(checks, version, 1);
+        checks.crashed_leaving(n1, at(1), &[(key(), durable)].into());
+        checks.started(n1, Arc::clone(&one.view().map), at(1));
+    };
+    check(|checks| (back(checks, version), end(checks, &[(n1, &one)])).1, &[]);
+    check(|checks| (back(checks, version), end(checks, &[(n1, &empty)])).1, &[Promise::NoLoss]);
+    check(|checks| (back(checks, version.preceding()), end(checks, &[(n1, &empty)])).1, &[]);
+    check(|checks| (back(checks, version), checks.crashed(n1, at(2)), end(checks, &[(n1, &empty)])).2, &[]);
     let evicted = Event::Dropped { key: key(), version, cause: Cause::Entries };
     let evict = |checks: &mut Checks| checks.happened(n2, &evicted, at(1), |_| true);
     check(|checks| (write(checks, version, 1), evict(checks), end(checks, &[(n2, &empty)])).2, &[]);

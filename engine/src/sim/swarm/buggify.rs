@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use super::Plan;
 use crate::cluster::Heartbeat;
+use crate::record::Fsync;
 use crate::rng::Rng;
 use crate::shard::Retry;
 use crate::sim::command::Command;
@@ -61,6 +62,13 @@ pub(super) fn buggify(plan: &mut Plan) {
     if let Some(mut rng) = switched_on("memory", 200_000) {
         config.tuning.answer_memory = ms(&mut rng, 0, 200);
         config.tuning.pause = ms(&mut rng, 1, 1_000);
+    }
+    if let Some(mut rng) = switched_on("disk", 250_000) {
+        config.fsync = Some(match rng.below(10) {
+            0..6 => Fsync::Always,
+            6..8 => Fsync::EverySecond,
+            _ => Fsync::Never,
+        });
     }
     config.alone = switched_on("alone", 300_000).is_some();
     for (name, fault, share, least, most) in FAULTS {

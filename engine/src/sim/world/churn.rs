@@ -13,6 +13,7 @@ use crate::id::NodeId;
 use crate::limits;
 use crate::map::{Map, Phase, Refusal, Wish};
 use crate::sim::clock::WallClock;
+use crate::sim::disk::Disk;
 use crate::sim::mark::Mark;
 use crate::sim::trace::What;
 use crate::time::{Instant, Time};
@@ -102,6 +103,7 @@ impl World {
     pub(super) fn expelled(&mut self, index: usize) {
         let me = self.machines[index].id;
         self.crash(index);
+        self.lose_disk(index);
         self.machines[index].left = true;
         self.marks.note(Mark::Left);
         self.trace.push(self.now, What::Left(me));
@@ -154,6 +156,8 @@ impl World {
             paused: false,
             left: false,
             inbox: Vec::new(),
+            disk: self.config.fsync.map(|_| Disk::new(member.id)),
+            held: Vec::new(),
         });
         self.size += 1;
         self.marks.note(Mark::Joined);

@@ -74,7 +74,9 @@ impl World {
         if self.config.checks {
             let nodes = self.machines.iter().filter_map(|machine| Some((machine.id, machine.node.as_ref()?)));
             self.checks.answered(&open.ask, open.asked, &reply, self.now, nodes);
+            self.judge_copies(id, &reply);
         }
+        let Some(open) = self.open.get(&id) else { return };
         let client = Place::Client(open.ask.client);
         self.send(Place::Node(me), client, Cargo::Reply(id, reply));
     }

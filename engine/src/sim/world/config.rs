@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::cluster::Heartbeat;
 use crate::limits;
+use crate::record::Fsync;
 use crate::shard::{Retry, Tuning};
 use crate::sim::network::Network;
 use crate::store::Limits;
@@ -45,6 +46,8 @@ pub struct WorldConfig {
     pub move_rate: Option<u64>,
     /// A node that starts begins with the map on its disk, where it has one, and asks nobody for a newer one.
     pub alone: bool,
+    /// Nodes write a log, and sync it so; `None`: what they know is lost when they go down.
+    pub fsync: Option<Fsync>,
     /// Zones that the nodes are in, one after the other; 0 for none.
     pub zones: u16,
     /// Events that the trace keeps; 0 for none.
@@ -77,6 +80,7 @@ impl Default for WorldConfig {
             late_pages: Duration::ZERO,
             move_rate: None,
             alone: false,
+            fsync: None,
             zones: 0,
             trace: 10_000,
         }

@@ -130,7 +130,8 @@ impl World {
         self.marks.note(Mark::Crashed);
         self.counted = self.counted.plus(node.counters());
         let (me, asked) = (machine.id, core::mem::take(&mut machine.asked));
-        self.checks.crashed(me, self.now);
+        let durable = self.lose_unsynced(index);
+        self.checks.crashed_leaving(me, self.now, &durable);
         self.mark(b'x', me, 0);
         self.trace.push(self.now, What::Crashed(me));
         for id in asked {
@@ -149,6 +150,7 @@ impl World {
             return;
         }
         self.crash(index);
+        self.lose_disk(index);
         self.machines[index].wiped = true;
         self.marks.note(Mark::Wiped);
     }
@@ -184,12 +186,16 @@ impl World {
         if let Some(rate) = self.config.move_rate {
             node.limit_moves(rate, self.now);
         }
+        let recovered = machine.disk.as_mut().map(|disk| disk.open(time.unix, self.disks.u64()));
         machine.node = Some(node);
         machine.wake = Instant::NEVER;
         let me = machine.id;
         self.checks.started(me, map, self.now);
         self.mark(b's', me, 0);
         self.trace.push(self.now, What::Started(me));
+        if let Some(recovered) = recovered {
+            self.recover(index, recovered);
+        }
         self.schedule(index);
     }
 
@@ -221,6 +227,7 @@ impl World {
         }
         self.mark(b'r', me, inbox.len() as u64);
         self.trace.push(self.now, What::Resumed(me));
+        self.release_synced(index);
         for arrived in inbox {
             match arrived {
                 Arrived::Message(from, epoch, message) => self.hand_over(from, me, epoch, message),

@@ -13,6 +13,7 @@ use crate::message::Message;
 use crate::node::{Input, Node};
 use crate::sim::client::{Ask, Reply};
 use crate::sim::clock::WallClock;
+use crate::sim::disk::Disk;
 use crate::sim::mark::Mark;
 use crate::sim::network::{Cargo, Place};
 use crate::sim::trace::What;
@@ -44,6 +45,10 @@ pub struct Machine {
     pub(super) left: bool,
     /// What has arrived since then.
     pub(super) inbox: Vec<Arrived>,
+    /// Where its log is, where nodes write one.
+    pub(super) disk: Option<Disk>,
+    /// What waits for its log, each with the epoch of the map that it was made under.
+    pub(super) held: Vec<(Epoch, Effect)>,
 }
 
 /// What waits in a socket.
@@ -63,6 +68,11 @@ impl Machine {
     /// The node, while it is up.
     pub fn node(&self) -> Option<&Node> {
         self.node.as_ref()
+    }
+
+    /// Its disk, where nodes write a log.
+    pub fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     /// How often it has started.
@@ -110,7 +120,9 @@ impl World {
         let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
         let me = machine.id;
         let mut out = core::mem::take(&mut self.outbox);
+        out.log_from(machine.disk.as_ref().map(Disk::next_lsn));
         act(node, time, &mut out);
+        self.write_down(index, &mut out);
         let replicating = peer_writes
             && out.events.iter().any(|event| match event {
                 Event::Dropped { cause, .. } => *cause != Cause::Expired,
@@ -153,18 +165,9 @@ impl World {
         let writes =
             out.effects.iter().any(|effect| matches!(effect, Effect::Send { message: Message::Replicate { .. }, .. }));
         for effect in out.effects.drain(..) {
-            match effect {
-                Effect::Send { to, message, .. } => {
-                    let routes = self.machines[index].node.as_ref().map(Node::routes);
-                    let hop = routes.map_or(to, |routes| routes.next_hop(to, &message));
-                    let cargo = match hop == to {
-                        true => Cargo::Peer(epoch, message),
-                        false => Cargo::Passed { from: me, to, epoch, message },
-                    };
-                    self.send(Place::Node(me), Place::Node(hop), cargo);
-                }
-                Effect::Reply { client, outcome, .. } => self.answer(index, client.0, Reply::Outcome(outcome)),
-                Effect::Publish(_) => {}
+            match self.waits(index, &effect) {
+                true => self.machines[index].held.push((epoch, effect)),
+                false => self.perform(index, epoch, effect),
             }
         }
         self.outbox = out;
@@ -180,6 +183,24 @@ impl World {
         self.schedule(index);
         if writes {
             self.strike_a_writer(me);
+        }
+    }
+
+    /// Does what a node asks for.
+    pub(super) fn perform(&mut self, index: usize, epoch: Epoch, effect: Effect) {
+        let me = self.machines[index].id;
+        match effect {
+            Effect::Send { to, message, .. } => {
+                let routes = self.machines[index].node.as_ref().map(Node::routes);
+                let hop = routes.map_or(to, |routes| routes.next_hop(to, &message));
+                let cargo = match hop == to {
+                    true => Cargo::Peer(epoch, message),
+                    false => Cargo::Passed { from: me, to, epoch, message },
+                };
+                self.send(Place::Node(me), Place::Node(hop), cargo);
+            }
+            Effect::Reply { client, outcome, .. } => self.answer(index, client.0, Reply::Outcome(outcome)),
+            Effect::Publish(_) => {}
         }
     }
 

@@ -6,6 +6,7 @@ mod clients;
 mod config;
 mod delivery;
 mod faults;
+mod logging;
 mod machine;
 mod view;
 
@@ -24,6 +25,7 @@ use super::check::Checks;
 use super::client::{Open, Told};
 use super::clock::WallClock;
 use super::command::Command;
+use super::disk::Disk;
 use super::fault::Dice;
 use super::mark::Marks;
 use super::network::Air;
@@ -60,6 +62,8 @@ pub struct World {
     air: Air,
     /// By how much what a node does itself comes late.
     lateness: Rng,
+    /// How long a sync takes, and what a crash leaves of what was not synced.
+    disks: Rng,
     open: BTreeMap<u64, Open>,
     operations: u64,
     load: Option<Load>,
@@ -132,6 +136,8 @@ enum Due {
     GiveUp(u64),
     Wanted,
     Start(u16),
+    Sync { machine: u16, boots: u32 },
+    Synced { machine: u16, boots: u32 },
 }
 
 impl World {
@@ -159,6 +165,8 @@ impl World {
             paused: false,
             left: false,
             inbox: Vec::new(),
+            disk: config.fsync.map(|_| Disk::new(NodeId(id))),
+            held: Vec::new(),
         });
         let watching = config.checks || config.trace > 0;
         let mut world = World {
@@ -173,6 +181,7 @@ impl World {
             turn: 0,
             air: Air::new(config.network, config.seed),
             lateness: Rng::new(config.seed, "late"),
+            disks: Rng::new(config.seed, "disk"),
             open: BTreeMap::new(),
             operations: 0,
             load: None,
@@ -224,6 +233,8 @@ impl World {
             Due::GiveUp(id) => self.give_up(id),
             Due::Wanted => self.wanted_due(),
             Due::Start(index) => self.start(usize::from(index)),
+            Due::Sync { machine, boots } => self.sync_due(usize::from(machine), boots),
+            Due::Synced { machine, boots } => self.synced(usize::from(machine), boots),
         }
         self.report();
         true

@@ -1,0 +1,181 @@
+//! What a shard hands to the log, what waits for it, and how a shard is filled again from it.
+//!
+//! Every change of the store that was decided, by a client, a primary or a pull, is one record, in the order in which it
+//! was applied. What says to somebody that a change is kept here waits for its record: the answer to a write, and a
+//! replica's confirmation. That a primary sends a change to its replicas does not: all write it down at the same time.
+
+use super::decide::Did;
+use super::local::{Place, Put};
+use super::{Asker, Shard};
+use crate::effect::{Effect, Event, Outbox};
+use crate::id::{Lsn, NodeId, Slot, Version};
+use crate::message::Message;
+use crate::mutant::{self, Mutant};
+use crate::record::Record;
+use crate::request::{Entry, Key, Outcome};
+use crate::store::Cause;
+use crate::time::{Time, UnixMs};
+
+impl Shard {
+    /// Hands a record to the log.
+    pub(super) fn log(&mut self, out: &mut Outbox, record: impl FnOnce() -> Record) {
+        if let Some(lsn) = out.record(record) {
+            self.logged = Some(lsn);
+        }
+    }
+
+    /// Answers whoever asked, in this node's name.
+    pub(super) fn reply(&mut self, asker: Asker, slot: Slot, outcome: Outcome, out: &mut Outbox) {
+        self.reply_for(self.me, asker, slot, outcome, out);
+    }
+
+    /// Answers whoever asked, with what that node said.
+    pub(super) fn reply_for(&mut self, by: NodeId, asker: Asker, slot: Slot, outcome: Outcome, out: &mut Outbox) {
+        self.reply_from(by, None, asker, slot, outcome, out);
+    }
+
+    /// Answers whoever asked, in this node's name, once the log is on disk up to that record.
+    pub(super) fn reply_after(
+        &mut self,
+        after: Option<Lsn>,
+        asker: Asker,
+        slot: Slot,
+        outcome: Outcome,
+        out: &mut Outbox,
+    ) {
+        self.reply_from(self.me, after, asker, slot, outcome, out);
+    }
+
+    fn reply_from(
+        &mut self,
+        by: NodeId,
+        after: Option<Lsn>,
+        asker: Asker,
+        slot: Slot,
+        outcome: Outcome,
+        out: &mut Outbox,
+    ) {
+        // What did not happen, or may have, need not be on disk.
+        let after = after.filter(|_| outcome.is_ok() && !mutant::on(Mutant::AcknowledgeUnsynced));
+        out.effects.push(match asker {
+            Asker::Client(client) => Effect::Reply { client, outcome, by, after },
+            Asker::Peer(id) => {
+                self.answered.end(id, &outcome);
+                Effect::Send { to: id.node, message: Message::Answer { id, slot, outcome }, after }
+            }
+        });
+    }
+
+    /// Takes in what an earlier start of this node has written down, record by record in their order, before its first
+    /// view. What is read back is in doubt, like all that a node holds which was away.
+    pub fn recover(&mut self, time: Time, record: &Record, out: &mut Outbox) {
+        let now = time.unix;
+        self.seen = time;
+        match record {
+            Record::Put { key, entry } => {
+                let at = self.place(key);
+                self.clock.observe(entry.version);
+                if self.known(now, key, at, out).held < entry.version {
+                    self.keep_again(now, key, at, entry, out);
+                }
+            }
+            Record::Remove { key, version } => {
+                let at = self.place(key);
+                self.clock.observe(*version);
+                if self.known(now, key, at, out).present.is_none_or(|present| present <= *version) {
+                    self.lose(now, key, at, *version);
+                }
+            }
+            Record::Touch { key, from, version, deadline } => {
+                let at = self.place(key);
+                self.clock.observe(*version);
+                let entry = self.copy(now, key, at).filter(|entry| entry.version == *from);
+                if let Some(entry) = entry {
+                    let entry = Entry { version: *version, deadline: *deadline, ..entry };
+                    self.keep_again(now, key, at, &entry, out);
+                }
+            }
+            Record::Forget { key, version } => {
+                let at = self.place(key);
+                if self.known(now, key, at, out).present.is_some_and(|present| present <= *version) {
+                    self.store.remove(now, at.hash, key.as_bytes());
+                }
+            }
+            Record::Floor { slot, version } => {
+                self.clock.observe(*version);
+                self.floors.raise(*slot, *version);
+                self.gone.raise(*slot, *version);
+            }
+            Record::Synced { .. } => {}
+        }
+    }
+
+    fn keep_again(&mut self, now: UnixMs, key: &Key, at: Place, entry: &Entry, out: &mut Outbox) {
+        let cause = match self.keep(now, key, at, entry, out) {
+            Put::Stored => return,
+            Put::Expired => Cause::Expired,
+            // There was more room when it was written. What it replaced must not stay.
+            Put::TooLarge { .. } => {
+                self.lose(now, key, at, entry.version);
+                Cause::Bytes
+            }
+        };
+        out.event(|| Event::Dropped { key: key.clone(), version: entry.version, cause });
+    }
+
+    /// Puts an entry in and writes it down.
+    pub(super) fn put(&mut self, now: UnixMs, key: &Key, at: Place, entry: &Entry, out: &mut Outbox) -> Put {
+        let done = self.keep(now, key, at, entry, out);
+        match done {
+            Put::Stored => self.log(out, || Record::Put { key: key.clone(), entry: entry.clone() }),
+            Put::Expired => {
+                let version = entry.version;
+                self.log(out, || Record::Remove { key: key.clone(), version });
+            }
+            Put::TooLarge { .. } => {}
+        }
+        done
+    }
+
+    /// The key, which is known to hold nothing newer, has no value from that version on, and the log says so.
+    pub(super) fn remove(&mut self, now: UnixMs, key: &Key, at: Place, version: Version, out: &mut Outbox) {
+        self.lose(now, key, at, version);
+        self.log(out, || Record::Remove { key: key.clone(), version });
+    }
+
+    /// Puts in what a write came to. A touch leaves the value as it is, which is not written down again.
+    pub(super) fn put_as(
+        &mut self,
+        did: Did,
+        present: Option<Version>,
+        (now, key, at): (UnixMs, &Key, Place),
+        entry: &Entry,
+        out: &mut Outbox,
+    ) -> Put {
+        match (did, present) {
+            (Did::Touched, Some(from)) => self.touch(now, key, at, from, entry, out),
+            _ => self.put(now, key, at, entry, out),
+        }
+    }
+
+    /// Gives what is there another version, and nothing else.
+    pub(super) fn restamp(&mut self, now: UnixMs, key: &Key, at: Place, version: Version, out: &mut Outbox) {
+        let Some((from, deadline)) = self.peek(now, key, at).map(|entry| (entry.version, entry.deadline)) else {
+            return;
+        };
+        self.store.restamp(at.hash, key.as_bytes(), version);
+        self.log(out, || Record::Touch { key: key.clone(), from, version, deadline });
+    }
+
+    /// Gives a value another version or deadline: a change of that entry which leaves the value as it is.
+    fn touch(&mut self, now: UnixMs, key: &Key, at: Place, from: Version, entry: &Entry, out: &mut Outbox) -> Put {
+        let (version, deadline) = (entry.version, entry.deadline);
+        let done = self.keep(now, key, at, entry, out);
+        match done {
+            Put::Stored => self.log(out, || Record::Touch { key: key.clone(), from, version, deadline }),
+            Put::Expired => self.log(out, || Record::Remove { key: key.clone(), version }),
+            Put::TooLarge { .. } => {}
+        }
+        done
+    }
+}

@@ -1,0 +1,184 @@
+//! What goes into the log, what waits for it, and what comes out of it again.
+
+use alloc::vec;
+
+use super::*;
+use crate::codec::peer::ClusterTag;
+use crate::codec::wal::{self, Header, Scan};
+use crate::id::Lsn;
+use crate::record::Record;
+
+/// Lets a node act whose log goes on with that number: what it asks for, and what it writes down.
+fn logged(
+    trio: &mut Trio,
+    node: NodeId,
+    next: u64,
+    act: impl FnOnce(&mut Shard, Time, &View, &mut Outbox),
+) -> (Vec<Effect>, Vec<Record>) {
+    let index = usize::from(node.0) - 1;
+    let mut out = Outbox::new();
+    out.log_from(Some(Lsn(next)));
+    act(&mut trio.shards[index], trio.now, &trio.views[index], &mut out);
+    assert_eq!(out.next_lsn(), Some(Lsn(next + out.records.len() as u64)));
+    (out.effects, out.records)
+}
+
+fn after(effect: &Effect) -> Option<u64> {
+    match effect {
+        Effect::Send { after, .. } | Effect::Reply { after, .. } => after.map(|lsn| lsn.0),
+        Effect::Publish(_) => panic!("a shard publishes nothing"),
+    }
+}
+
+fn submit(key: &Key, operation: Operation) -> impl FnOnce(&mut Shard, Time, &View, &mut Outbox) {
+    let request = Request { key: key.clone(), operation, timeout: Duration::from_secs(2) };
+    move |shard, time, view, out| shard.submit(time, view, ClientToken(77), request, out)
+}
+
+#[test]
+fn an_answer_waits_for_its_own_record_and_so_does_a_confirmation() {
+    let (mut trio, key) = Trio::with_key();
+    let (sent, records) = logged(&mut trio, N1, 10, submit(&key, set("v", WriteLevel::Live)));
+    assert!(matches!(&records[..], [Record::Put { key: of, entry }] if *of == key && entry.value.bytes == "v"));
+    assert_eq!(sent.iter().map(after).collect::<Vec<_>>(), [None, None], "all write it down at the same time");
+    let mut confirmed = Vec::new();
+    for effect in sent {
+        let Effect::Send { to, message, .. } = effect else { panic!("{effect:?}") };
+        let again = message.clone();
+        let (answer, records) = logged(&mut trio, to, 20, |shard, time, view, out| {
+            shard.receive(time, view, N1, message, out);
+        });
+        assert_eq!((answer.iter().map(after).collect::<Vec<_>>(), records.len()), (vec![Some(20)], 1));
+        // A change that is known already may have been written down and not be on disk yet.
+        let (answer, records) = logged(&mut trio, to, 21, |shard, time, view, out| {
+            shard.receive(time, view, N1, again, out);
+        });
+        assert_eq!((answer.iter().map(after).collect::<Vec<_>>(), records.len()), (vec![Some(20)], 0));
+        let Effect::Send { message, .. } = answer.into_iter().next().unwrap() else { panic!("a confirmation") };
+        confirmed.push((to, message));
+    }
+    // Something else is written down before the answer is due: it does not wait for that.
+    let other = Key::new("other").unwrap();
+    trio.at(N1, |_, _, _, _| ());
+    logged(&mut trio, N1, 11, |shard, time, _, out| {
+        let version = Version { stamp: u64::MAX >> 2, node: N2 };
+        shard.replicate(time, N2, RequestId::default(), &other, Change::Remove { version }, out);
+    });
+    let (mut answers, mut records) = (Vec::new(), Vec::new());
+    for (from, message) in confirmed {
+        let (more, written) = logged(&mut trio, N1, 12, |shard, time, view, out| {
+            shard.receive(time, view, from, message, out);
+        });
+        answers.extend(more);
+        records.extend(written);
+    }
+    assert!(matches!(&answers[..], [Effect::Reply { outcome: Ok(_), after: Some(Lsn(10)), .. }]), "{answers:?}");
+    assert_eq!(records, []);
+}
+
+#[test]
+fn a_failure_waits_for_nothing_and_a_touch_writes_no_value() {
+    let (mut trio, key) = Trio::with_key();
+    trio.alive(&[N1]);
+    let (answers, _) = logged(&mut trio, N1, 1, submit(&key, set("v", WriteLevel::Live)));
+    assert_eq!(answers.iter().map(after).collect::<Vec<_>>(), [Some(1)]);
+    let (answers, records) = logged(&mut trio, N1, 2, submit(&key, set("w", WriteLevel::All)));
+    assert_eq!((answers.iter().map(after).collect::<Vec<_>>(), records.len()), (vec![None], 0));
+    let deadline = Some(UnixMs(START + 60_000));
+    let (answers, records) =
+        logged(&mut trio, N1, 2, submit(&key, Operation::Touch { deadline, level: WriteLevel::Live }));
+    assert_eq!(answers.iter().map(after).collect::<Vec<_>>(), [Some(2)]);
+    assert!(matches!(&records[..], [Record::Touch { deadline: seen, .. }] if *seen == deadline), "{records:?}");
+    let (_, records) = logged(
+        &mut trio,
+        N1,
+        3,
+        submit(&key, Operation::Delete { condition: Condition::Always, level: WriteLevel::Live }),
+    );
+    assert!(matches!(&records[..], [Record::Remove { .. }]), "{records:?}");
+}
+
+type Contents = BTreeMap<Vec<u8>, (Vec<u8>, Vec<u8>, Version, Option<UnixMs>)>;
+
+fn contents(shard: &Shard) -> Contents {
+    let all = shard.store().by_recency();
+    all.map(|(key, entry)| (key.to_vec(), (entry.value.to_vec(), entry.media.to_vec(), entry.version, entry.deadline)))
+        .collect()
+}
+
+/// Wherever the log ends, what is read of it is what was there when its last whole record was written.
+#[test]
+fn a_log_that_is_cut_at_any_byte_gives_what_was_there_then() {
+    let mut trio = Trio::new(Limits::default());
+    trio.alive(&[N1]);
+    let mut rng = Rng::new(7, "log");
+    let header = Header { cluster: ClusterTag(0), node: N1, first: Lsn(1), begun: UnixMs(START), salt: 42 };
+    let mut log = Vec::new();
+    wal::put_header(&header, &mut log);
+    let mut states = vec![contents(&trio.shards[0])];
+    for _ in 0..150 {
+        let key = Key::new(format!("k{}", rng.below(6))).unwrap();
+        let level = WriteLevel::Live;
+        let deadline = rng.chance(300_000).then(|| UnixMs(START + rng.between(500_000, 900_000)));
+        let condition = [Condition::Always, Condition::Absent, Condition::Present][rng.below(3) as usize];
+        let value = Value {
+            bytes: if rng.chance(500_000) { format!("{}", rng.below(100)).into() } else { Bytes::new() },
+            media: if rng.chance(200_000) { Bytes::from_static(b"a/b") } else { Bytes::new() },
+        };
+        let operation = match rng.below(5) {
+            0 | 1 => Operation::Set { value, deadline, condition, level },
+            2 => Operation::Delete { condition: Condition::Always, level },
+            3 => Operation::Increment { by: rng.between(1, 9) as i64, level },
+            _ => Operation::Touch { deadline, level },
+        };
+        let (_, records) = logged(&mut trio, N1, states.len() as u64, submit(&key, operation));
+        assert!(records.len() <= 1, "{records:?}");
+        for record in records {
+            wal::put_record(header.salt, Lsn(states.len() as u64), &record, &mut log);
+            states.push(contents(&trio.shards[0]));
+        }
+    }
+    assert!(states.len() > 80, "{} records", states.len());
+    for cut in wal::HEADER..=log.len() {
+        let mut scan = Scan::new(Bytes::copy_from_slice(&log[..cut])).expect("the header is there");
+        let mut shard = shard(N1, Limits::default(), trio.now);
+        let mut read = 0;
+        for (_, _, record) in scan.by_ref() {
+            shard.recover(trio.now, &record, &mut Outbox::new());
+            read += 1;
+        }
+        assert_eq!(contents(&shard), states[read], "cut at {cut}");
+        assert!(read + 1 < states.len() || cut == log.len());
+    }
+}
+
+#[test]
+fn what_is_read_back_keeps_its_floors_and_expires_when_it_should() {
+    let trio = Trio::new(Limits::default());
+    let mut shard = shard(N1, Limits::default(), trio.now);
+    let mut out = Outbox::watching();
+    let version = |stamp| Version { stamp, node: N2 };
+    let (late, gone) = (Key::new("late").unwrap(), Key::new("gone").unwrap());
+    let value = Value { bytes: Bytes::from_static(b"v"), media: Bytes::new() };
+    let put = |key: &Key, stamp, deadline| {
+        let entry = Entry { value: value.clone(), version: version(stamp), deadline };
+        Record::Put { key: key.clone(), entry }
+    };
+    let records = [
+        put(&late, 5, None),
+        put(&late, 6, Some(UnixMs(START - 1))),
+        put(&gone, 7, None),
+        Record::Remove { key: gone.clone(), version: version(9) },
+        // What was overtaken is nothing new.
+        put(&gone, 8, None),
+        Record::Touch { key: late.clone(), from: version(5), version: version(10), deadline: None },
+    ];
+    for record in &records {
+        shard.recover(trio.now, record, &mut out);
+    }
+    assert_eq!(contents(&shard), Contents::new());
+    assert_eq!((shard.floors.floor(late.slot()), shard.floors.floor(gone.slot())), (version(6), version(9)));
+    assert_eq!(shard.gone.floor(gone.slot()), version(9));
+    assert!(shard.latest() >= version(10), "versions go on above what was read");
+    assert_eq!(out.records, [], "what was read is not written again");
+}
