@@ -69,7 +69,8 @@ impl Shard {
     /// Takes in what an earlier start of this node has written down, record by record in their order, before its first
     /// view. What is read back is in doubt, like all that a node holds which was away.
     pub fn recover(&mut self, time: Time, record: &Record, out: &mut Outbox) {
-        let now = time.unix;
+        // Nothing expires before all is read: a later record may have moved the deadline.
+        let now = UnixMs(0);
         self.seen = time;
         match record {
             Record::Put { key, entry } => {

@@ -164,6 +164,7 @@ fn what_is_read_back_keeps_its_floors_and_expires_when_it_should() {
         let entry = Entry { value: value.clone(), version: version(stamp), deadline };
         Record::Put { key: key.clone(), entry }
     };
+    let moved = Key::new("moved").unwrap();
     let records = [
         put(&late, 5, None),
         put(&late, 6, Some(UnixMs(START - 1))),
@@ -172,13 +173,18 @@ fn what_is_read_back_keeps_its_floors_and_expires_when_it_should() {
         // What was overtaken is nothing new.
         put(&gone, 8, None),
         Record::Touch { key: late.clone(), from: version(5), version: version(10), deadline: None },
+        // This one has passed too, and was moved before it did.
+        put(&moved, 11, Some(UnixMs(START - 5_000))),
+        Record::Touch { key: moved.clone(), from: version(11), version: version(12), deadline: None },
     ];
     for record in &records {
         shard.recover(trio.now, record, &mut out);
     }
-    assert_eq!(contents(&shard), Contents::new());
+    shard.expire(trio.now.unix, &mut out);
+    let kept = Contents::from([(b"moved".to_vec(), (b"v".to_vec(), Vec::new(), version(12), None))]);
+    assert_eq!(contents(&shard), kept);
     assert_eq!((shard.floors.floor(late.slot()), shard.floors.floor(gone.slot())), (version(6), version(9)));
     assert_eq!(shard.gone.floor(gone.slot()), version(9));
-    assert!(shard.latest() >= version(10), "versions go on above what was read");
+    assert!(shard.latest() >= version(12), "versions go on above what was read");
     assert_eq!(out.records, [], "what was read is not written again");
 }
