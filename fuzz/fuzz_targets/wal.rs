@@ -1,5 +1,5 @@
-//! Any bytes as a segment of a log: refused, or read to an end that is where it says, and what was read is written again
-//! by the same bytes.
+//! Any bytes as a segment of a log: refused, or read to an end that is where it says, and what was read is written
+//! again by the same bytes.
 //!
 //! The bytes are also taken as what stands behind a good header, and as what a record says, under a good checksum.
 #![no_main]

@@ -236,8 +236,9 @@ fn measure_memory(name: &str) {
     println!("{filled} {churned}");
 }
 
-/// Resident bytes by accounted bytes of a store under a limit in bytes, while the values written change their sizes: what
-/// is left of the old sizes does not fit the new ones. Three times the limit is written of each, and read at random.
+/// Resident bytes by accounted bytes of a store under a limit in bytes, while the values written change their sizes:
+/// what is left of the old sizes does not fit the new ones. Three times the limit is written of each, and read at
+/// random.
 fn measure_sizes() {
     let before = resident();
     let (limit, hasher) = (256 << 20, KeyHasher::new((1, 2)));

@@ -1,7 +1,7 @@
 //! What a shard hands to the log, what waits for it, and how a shard is filled again from it.
 //!
-//! Every change of the store that was decided, by a client, a primary or a pull, is one record, in the order in which it
-//! was applied. What says to somebody that a change is kept here waits for its record: the answer to a write, and a
+//! Every change of the store that was decided, by a client, a primary or a pull, is one record, in the order in which
+//! it was applied. What says to somebody that a change is kept here waits for its record: the answer to a write, and a
 //! replica's confirmation. That a primary sends a change to its replicas does not: all write it down at the same time.
 
 use super::decide::Did;

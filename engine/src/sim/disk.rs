@@ -57,8 +57,8 @@ impl Disk {
         }
     }
 
-    /// The node starts: reads back what there is, cuts off what is torn, and begins a segment, which is on disk with its
-    /// header before anything is done.
+    /// The node starts: reads back what there is, cuts off what is torn, and begins a segment, which is on disk with
+    /// its header before anything is done.
     pub(super) fn open(&mut self, now: UnixMs, salt: u64) -> Recovered {
         let mut recovered = Recovered::default();
         for segment in &mut self.segments {

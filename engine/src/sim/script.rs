@@ -164,8 +164,8 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "move-rate" => config.move_rate = Some(number(name, value, 0, u64::MAX)?),
         "timeout" => config.timeout = duration(name, value, Duration::from_millis(1)..=limits::MAX_TIMEOUT)?,
         _ => {
-            let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, move-rate, zones, asks, fsync, \
-                late, late-pages, retry, retry-most, heartbeat, suspect, batch, pending, pending-bytes, \
+            let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, move-rate, zones, asks, \
+                fsync, late, late-pages, retry, retry-most, heartbeat, suspect, batch, pending, pending-bytes, \
                 pending-for-peer, repeating, answered, answer-memory, reconcile-pause";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
         }

@@ -8,10 +8,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::held;
+use super::{Checks, Promise, held};
+use crate::codec::wal::End;
 use crate::id::{NodeId, Version};
 use crate::node::Node;
 use crate::request::Key;
+use crate::sim::client::Ask;
 use crate::sim::mark::Mark;
 use crate::time::Instant;
 
@@ -130,6 +132,31 @@ impl Copies {
             true => Ok(Some(Mark::LostToCrashes)),
             false => Err(format!("{key:?} at {version} is nowhere, {:?} had it, and nothing says why", self.holders)),
         }
+    }
+}
+
+impl Checks {
+    /// A client is told that so many nodes have that version, and so many disks have it.
+    pub(in crate::sim) fn lasting(
+        &mut self,
+        ask: &Ask,
+        asked: Instant,
+        told: (Version, u8),
+        lasting: usize,
+        at: Instant,
+    ) {
+        let (version, copies) = told;
+        // One whose disk is gone since may have had it.
+        if lasting + self.crashes.since(asked) < usize::from(copies) {
+            let what =
+                format!("{:?} at {version} was acknowledged with {copies} copies, {lasting} are on disk", ask.key);
+            self.broken(Promise::NoLoss, at, what);
+        }
+    }
+
+    /// What a node had synced is not what it wrote, though nothing has changed its disk.
+    pub(in crate::sim) fn damaged(&mut self, node: NodeId, damage: End, at: Instant) {
+        self.broken(Promise::NoLoss, at, format!("{node} finds its log damaged: {damage:?}"));
     }
 }
 

@@ -42,7 +42,6 @@ use super::client::{Ask, Reply, Verb};
 use super::clock::truth as true_time;
 use super::mark::{Mark, Marks};
 use crate::cluster::Heartbeat;
-use crate::codec::wal::End;
 use crate::effect::Event;
 use crate::error::Failure;
 use crate::id::{Epoch, NodeId, Version};
@@ -457,22 +456,6 @@ impl Checks {
             ledger.copies.crashed(node, at, durable.get(key).copied());
             ledger.past.crashed(node);
         }
-    }
-
-    /// A client is told that so many nodes have that version, and so many disks have it.
-    pub(super) fn lasting(&mut self, ask: &Ask, asked: Instant, told: (Version, u8), lasting: usize, at: Instant) {
-        let (version, copies) = told;
-        // One whose disk is gone since may have had it.
-        if lasting + self.crashes.since(asked) < usize::from(copies) {
-            let what =
-                format!("{:?} at {version} was acknowledged with {copies} copies, {lasting} are on disk", ask.key);
-            self.broken(Promise::NoLoss, at, what);
-        }
-    }
-
-    /// What a node had synced is not what it wrote, though nothing has changed its disk.
-    pub(super) fn damaged(&mut self, node: NodeId, damage: End, at: Instant) {
-        self.broken(Promise::NoLoss, at, format!("{node} finds its log damaged: {damage:?}"));
     }
 
     /// A node has started, by that map.
