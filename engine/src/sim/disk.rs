@@ -1,6 +1,6 @@
 //! An imagined disk with the log of one node: what was synced stays, and of the rest a crash leaves what it likes.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -26,7 +26,7 @@ pub struct Disk {
     /// The same once the sync that is under way has ended.
     syncing: Option<(usize, Lsn)>,
     /// For each key, the highest version that a crash leaves word of.
-    lasting: BTreeMap<Key, Version>,
+    lasting: Versions,
     /// What else has been written, with the numbers.
     written: VecDeque<(Lsn, Key, Version)>,
 }
@@ -38,8 +38,8 @@ pub struct Recovered {
     pub records: Vec<Record>,
     /// Bytes of torn tails that were cut off.
     pub torn: u64,
-    /// What is wrong with what had been synced.
-    pub damage: Option<End>,
+    /// Where what had been synced is not as it was.
+    pub damaged: Option<u64>,
 }
 
 impl Disk {
@@ -52,7 +52,7 @@ impl Disk {
             next: Lsn(1),
             synced: (0, Lsn(1)),
             syncing: None,
-            lasting: BTreeMap::new(),
+            lasting: Versions::default(),
             written: VecDeque::new(),
         }
     }
@@ -62,14 +62,15 @@ impl Disk {
     pub(super) fn open(&mut self, now: UnixMs, salt: u64) -> Recovered {
         let mut recovered = Recovered::default();
         for segment in &mut self.segments {
-            let mut scan = Scan::new(Bytes::copy_from_slice(segment)).expect("headers are synced");
+            let scan = Scan::new(Bytes::copy_from_slice(segment)).ok();
+            let mut scan = scan.expect("headers are synced");
             recovered.records.extend(scan.by_ref().map(|(_, _, record)| record));
             match scan.end() {
                 Some(End::Torn { at, bytes, .. }) => {
                     recovered.torn += bytes;
                     segment.truncate(at as usize);
                 }
-                Some(damage @ End::Damaged { .. }) => recovered.damage = Some(damage),
+                Some(End::Damaged { at, .. }) => recovered.damaged = Some(at),
                 Some(End::Whole { at }) => segment.truncate(at as usize),
                 None => {}
             }
@@ -130,14 +131,14 @@ impl Disk {
     /// What was written below the mark of the last sync lasts.
     fn last(&mut self) {
         while let Some((_, key, version)) = self.written.pop_front_if(|(lsn, ..)| *lsn < self.synced.1) {
-            let lasting = self.lasting.entry(key).or_default();
+            let lasting = self.lasting.of(&key);
             *lasting = (*lasting).max(version);
         }
     }
 
     /// Does a crash leave word of that version of the key, or of a later one?
     pub(super) fn keeps(&self, key: &Key, version: Version) -> bool {
-        self.lasting.get(key).is_some_and(|lasting| *lasting >= version)
+        self.lasting.get(key) >= version
     }
 
     /// The machine goes down: of each page that was not synced, what was there before or what was written is left.
@@ -158,20 +159,48 @@ impl Disk {
     }
 
     /// For each key that the log leaves an entry of, its version.
-    pub(super) fn versions(&self) -> BTreeMap<Key, Version> {
-        let mut versions = BTreeMap::new();
+    pub(super) fn versions(&self) -> Versions {
+        let mut versions = Versions::default();
         for record in self.clone().open(UnixMs(0), 0).records {
             match record {
-                Record::Put { key, entry } => drop(versions.insert(key, entry.version)),
-                Record::Remove { key, .. } | Record::Forget { key, .. } => drop(versions.remove(&key)),
+                Record::Put { key, entry } => *versions.of(&key) = entry.version,
+                Record::Remove { key, .. } | Record::Forget { key, .. } => *versions.of(&key) = Version::ZERO,
                 Record::Touch { key, from, version, .. } => {
-                    if let Some(held) = versions.get_mut(&key).filter(|held| **held == from) {
-                        *held = version;
+                    if versions.get(&key) == from {
+                        *versions.of(&key) = version;
                     }
                 }
                 Record::Floor { .. } | Record::Synced { .. } => {}
             }
         }
+        versions
+    }
+}
+
+/// A version for each key; [`Version::ZERO`] for those that have none. In the order of the keys: one more tree would
+/// cost the page more bytes than it saves time.
+#[derive(Clone, Debug, Default)]
+pub struct Versions(Vec<(Key, Version)>);
+
+impl Versions {
+    /// The version of a key.
+    pub(super) fn get(&self, key: &Key) -> Version {
+        self.0.binary_search_by(|(other, _)| other.cmp(key)).map_or(Version::ZERO, |at| self.0[at].1)
+    }
+
+    fn of(&mut self, key: &Key) -> &mut Version {
+        let at = self.0.binary_search_by(|(other, _)| other.cmp(key)).unwrap_or_else(|at| {
+            self.0.insert(at, (key.clone(), Version::ZERO));
+            at
+        });
+        &mut self.0[at].1
+    }
+}
+
+impl FromIterator<(Key, Version)> for Versions {
+    fn from_iter<T: IntoIterator<Item = (Key, Version)>>(all: T) -> Versions {
+        let mut versions = Versions::default();
+        all.into_iter().for_each(|(key, version)| *versions.of(&key) = version);
         versions
     }
 }

@@ -9,7 +9,6 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Checks, Promise, held};
-use crate::codec::wal::End;
 use crate::id::{NodeId, Version};
 use crate::node::Node;
 use crate::request::Key;
@@ -96,14 +95,14 @@ impl Copies {
         of(&self.gone).max(of(&self.moved))
     }
 
-    /// A node has gone down; its disk has that version.
-    pub(super) fn crashed(&mut self, node: NodeId, at: Instant, durable: Option<Version>) {
+    /// A node has gone down; its disk has that version, [`Version::ZERO`] for none.
+    pub(super) fn crashed(&mut self, node: NodeId, at: Instant, durable: Version) {
         if self.holders.contains(&node) {
             self.fell = Some(at);
         }
         self.holders.retain(|holder| *holder != node);
         self.on_disk.retain(|other| *other != node);
-        if durable.is_some_and(|durable| durable >= self.acknowledged) {
+        if durable >= self.acknowledged && durable > Version::ZERO {
             self.on_disk.push(node);
         }
     }
@@ -155,8 +154,8 @@ impl Checks {
     }
 
     /// What a node had synced is not what it wrote, though nothing has changed its disk.
-    pub(in crate::sim) fn damaged(&mut self, node: NodeId, damage: End, at: Instant) {
-        self.broken(Promise::NoLoss, at, format!("{node} finds its log damaged: {damage:?}"));
+    pub(in crate::sim) fn damaged(&mut self, node: NodeId, byte: u64, at: Instant) {
+        self.broken(Promise::NoLoss, at, format!("{node} finds its log damaged at byte {byte}"));
     }
 }
 

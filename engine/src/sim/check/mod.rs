@@ -40,6 +40,7 @@ pub use self::record::Record;
 use self::written::Written;
 use super::client::{Ask, Reply, Verb};
 use super::clock::truth as true_time;
+use super::disk::Versions;
 use super::mark::{Mark, Marks};
 use crate::cluster::Heartbeat;
 use crate::effect::Event;
@@ -445,15 +446,15 @@ impl Checks {
 
     /// A node has gone down with all that it knew.
     pub(super) fn crashed(&mut self, node: NodeId, at: Instant) {
-        self.crashed_leaving(node, at, &BTreeMap::new());
+        self.crashed_leaving(node, at, &Versions::default());
     }
 
     /// A node has gone down, and these versions are on its disk.
-    pub(super) fn crashed_leaving(&mut self, node: NodeId, at: Instant, durable: &BTreeMap<Key, Version>) {
+    pub(super) fn crashed_leaving(&mut self, node: NodeId, at: Instant, durable: &Versions) {
         self.calm.crashed(node, at);
         self.crashes.note(node, at);
         for (key, ledger) in &mut self.keys {
-            ledger.copies.crashed(node, at, durable.get(key).copied());
+            ledger.copies.crashed(node, at, durable.get(key));
             ledger.past.crashed(node);
         }
     }

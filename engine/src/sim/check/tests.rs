@@ -135,7 +135,7 @@ fn p2_what_was_acknowledged_is_there_or_its_going_is_explained() {
     // What is on a disk is there when its node is.
     let back = |checks: &mut Checks, durable: Version| {
         write(checks, version, 1);
-        checks.crashed_leaving(n1, at(1), &[(key(), durable)].into());
+        checks.crashed_leaving(n1, at(1), &[(key(), durable)].into_iter().collect());
         checks.started(n1, Arc::clone(&one.view().map), at(1));
     };
     check(|checks| (back(checks, version), end(checks, &[(n1, &one)])).1, &[]);

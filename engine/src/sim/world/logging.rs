@@ -1,17 +1,15 @@
 //! What a machine does with its disk: writes what its node hands to the log, syncs it, holds back what waits for that,
 //! and hands the node what is left when it starts again.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Due, World};
 use crate::effect::{Effect, Outbox};
-use crate::id::Version;
 use crate::record::Fsync;
-use crate::request::{Answer, Key};
+use crate::request::Answer;
 use crate::sim::client::Reply;
-use crate::sim::disk::{Disk, Recovered};
+use crate::sim::disk::{Disk, Recovered, Versions};
 use crate::sim::mark::Mark;
 use crate::sim::trace::What;
 use crate::time::Time;
@@ -111,12 +109,12 @@ impl World {
     }
 
     /// The machine goes down: returns what its log leaves.
-    pub(super) fn lose_unsynced(&mut self, index: usize) -> BTreeMap<Key, Version> {
+    pub(super) fn lose_unsynced(&mut self, index: usize) -> Versions {
         let machine = &mut self.machines[index];
         machine.held.clear();
-        let Some(disk) = &mut machine.disk else { return BTreeMap::new() };
+        let Some(disk) = &mut machine.disk else { return Versions::default() };
         disk.crash(&mut self.disks);
-        if self.config.checks { disk.versions() } else { BTreeMap::new() }
+        if self.config.checks { disk.versions() } else { Versions::default() }
     }
 
     /// The machine gets a new disk.
@@ -130,14 +128,14 @@ impl World {
 
     /// A node that has just started takes in what its log has left.
     pub(super) fn recover(&mut self, index: usize, recovered: Recovered) {
-        let Recovered { records, torn, damage } = recovered;
+        let Recovered { records, torn, damaged } = recovered;
         let machine = &mut self.machines[index];
         let me = machine.id;
         if torn > 0 {
             self.marks.note(Mark::Torn);
         }
-        if let Some(damage) = damage {
-            self.checks.damaged(me, damage, self.now);
+        if let Some(at) = damaged {
+            self.checks.damaged(me, at, self.now);
         }
         let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
         let Some(node) = &mut machine.node else { return };
