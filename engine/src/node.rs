@@ -155,6 +155,11 @@ impl Node {
         self.cluster.is_expelled()
     }
 
+    /// True when that happened before it had kept any slots: another map has won over the one that took it in.
+    pub fn is_passed_over(&self) -> bool {
+        self.cluster.is_passed_over()
+    }
+
     /// The lanes of which it has yet to hear from some replica that is believed alive.
     pub fn in_doubt(&self) -> Lanes {
         self.shards.iter().fold(Lanes::NONE, |lanes, shard| lanes.or(shard.in_doubt()))

@@ -28,6 +28,8 @@ pub struct View {
     alive: Alive,
     /// What has to be made up for with each member, in the map's order.
     pulls: Arc<[Pull]>,
+    /// The map is known to be still the one that the cluster goes by.
+    sure: bool,
     /// For each slot the first replica that is alive, or `NOBODY`.
     primaries: Arc<[u16]>,
 }
@@ -70,7 +72,19 @@ impl View {
         let primaries = primaries(me, &map, &ring, moving.as_ref(), &alive);
         // It has just started and holds nothing: what the others have is new to it.
         let pulls = map.members.iter().map(|_| Pull { round: 1, ..Pull::default() }).collect();
-        View { me, generation: 1, map, ring, moving, alive, pulls, primaries }
+        View { me, generation: 1, map, ring, moving, alive, pulls, sure: true, primaries }
+    }
+
+    /// The same, of a node that knows or does not know that the map is still the one that the cluster goes by.
+    #[must_use]
+    pub fn sure(self, sure: bool) -> View {
+        View { sure, ..self }
+    }
+
+    /// Is the map known to be still the one that the cluster goes by? While it is not, nothing is answered alone.
+    #[inline]
+    pub fn is_sure(&self) -> bool {
+        self.sure
     }
 
     /// The same of a node whose own start has that number.

@@ -36,6 +36,8 @@ pub struct Control {
     pub wishes: mpsc::Receiver<Wished>,
     /// The map, for whoever keeps it; `None` once this node is no member any more.
     pub map: watch::Sender<Option<Arc<Map>>>,
+    /// Turns true, before `map` says so, when it never was one of those who keep slots: nobody wanted it gone.
+    pub passed_over: Arc<AtomicBool>,
     /// Turns true when every member has answered or has been given up on, and what those who answer have is known here.
     pub ready: Arc<AtomicBool>,
 }
@@ -160,6 +162,7 @@ impl Control {
             }
         }
         if self.cluster.is_expelled() {
+            self.passed_over.store(self.cluster.is_passed_over(), Ordering::Release);
             self.map.send_replace(None);
         }
     }

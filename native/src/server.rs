@@ -36,6 +36,7 @@ pub struct Server {
     peer: Option<SocketAddr>,
     shards: Arc<Shards>,
     map: watch::Receiver<Option<Arc<Map>>>,
+    passed_over: Arc<AtomicBool>,
     /// Where the map is kept.
     file: Option<MapFile>,
     /// True: take no new work, and finish what runs.
@@ -46,6 +47,15 @@ pub struct Server {
     max_connections: usize,
     threads: Vec<JoinHandle<()>>,
     stop_timeout: Duration,
+}
+
+/// How a node came to be no member any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// It was removed: others keep its slots.
+    Removed,
+    /// Another map has won over the one that took it in, before it had any slots. It may ask again.
+    PassedOver,
 }
 
 /// Why a node did not start. Nothing runs.
@@ -166,6 +176,7 @@ impl Server {
         let workers: Vec<Handle> = runtimes.iter().map(|runtime| runtime.handle().clone()).collect();
 
         let (sender, inbox) = mpsc::channel(INBOX);
+        let passed_over = Arc::new(AtomicBool::new(false));
         let control = Control {
             cluster,
             shards: Arc::clone(&shards),
@@ -174,6 +185,7 @@ impl Server {
             inbox,
             wishes: wished,
             map,
+            passed_over: Arc::clone(&passed_over),
             ready,
         };
         let file = || MapFile::new(&settings.data, settings.name(), &settings.cluster_name);
@@ -219,14 +231,31 @@ impl Server {
         let threads = threads.collect::<Result<Vec<_>, _>>().map_err(system("starting a thread"))?;
         let (max_connections, stop_timeout) = (settings.max_connections, settings.stop_timeout);
         let map = follow_map;
-        Ok(Server { http, peer, shards, map, file, stop, end, connections, max_connections, threads, stop_timeout })
+        Ok(Server {
+            http,
+            peer,
+            shards,
+            map,
+            passed_over,
+            file,
+            stop,
+            end,
+            connections,
+            max_connections,
+            threads,
+            stop_timeout,
+        })
     }
 
     /// Waits until this node is no member any more.
-    pub async fn left(&self) {
+    pub async fn left(&self) -> Left {
         // An error is the control plane's end: then it is stopped anyway, and nobody waits.
         if self.map.clone().wait_for(Option::is_none).await.is_err() {
             std::future::pending::<()>().await;
+        }
+        match self.passed_over.load(Ordering::Acquire) {
+            true => Left::PassedOver,
+            false => Left::Removed,
         }
     }
 

@@ -138,7 +138,16 @@ impl Editions {
 
     /// Does what is to be done about the map now: makes the next edition where that is this node's affair, or passes
     /// wishes on to the one whose affair it is.
-    pub(super) fn act(&mut self, now: Instant, view: &View, out: &mut Outbox) -> Option<Map> {
+    ///
+    /// `is_confirmed` says whom this node has heard since it started, or stood still. It counts nobody else for its
+    /// majority: before, others may have made an edition that it has not heard of.
+    pub(super) fn act(
+        &mut self,
+        now: Instant,
+        view: &View,
+        is_confirmed: impl Fn(NodeId) -> bool,
+        out: &mut Outbox,
+    ) -> Option<Map> {
         self.wishes.retain(|(wish, asked)| !view.map.grants(wish) && *asked + PATIENCE > now);
         self.watch(now, view);
         let leader = leader(view)?;
@@ -149,7 +158,7 @@ impl Editions {
         let (mut staying, mut alive) = (0, 0);
         for member in view.map.members.iter().filter(|member| !member.leaving) {
             staying += 1;
-            alive += u32::from(view.is_alive(member.id));
+            alive += u32::from(member.id == view.me || view.is_alive(member.id) && is_confirmed(member.id));
         }
         if alive * 2 <= staying {
             return None;

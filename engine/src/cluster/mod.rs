@@ -49,6 +49,8 @@ pub struct Cluster {
     /// What the data plane said at the last question: every write of this node up to it is confirmed.
     settled: Version,
     next_ping: Instant,
+    /// When this node started, or found out that it had stood still: what others said before may be outdated.
+    returned: Instant,
     ticked: Instant,
     counters: ClusterCounters,
     editions: Editions,
@@ -56,6 +58,8 @@ pub struct Cluster {
     stale: bool,
     /// The map has come without this node in it.
     expelled: bool,
+    /// It has kept slots, or been a member while nothing moved.
+    placed: bool,
 }
 
 /// How liveness is found out.
@@ -107,7 +111,8 @@ impl Cluster {
         let mut rng = Rng::new(seed, "heartbeat");
         // At random, so that an answer to an earlier boot of this node proves nothing.
         let (serial, boot) = (rng.u64() >> 1, rng.u64().max(1));
-        let view = Arc::new(View::first(me, map).started(boot));
+        let view = View::first(me, map).started(boot);
+        let view = Arc::new(if view.map.members.len() > 1 { view.sure(false) } else { view });
         let members: Vec<NodeId> = view.map.members.iter().map(|member| member.id).collect();
         let mut cluster = Cluster {
             heartbeat,
@@ -121,12 +126,15 @@ impl Cluster {
             boot,
             settled: Version::ZERO,
             next_ping: now.instant,
+            returned: now.instant,
             ticked: now.instant,
             editions: Editions::new(heartbeat.remove_after),
             stale: false,
             expelled: false,
+            placed: false,
             counters: ClusterCounters::default(),
         };
+        cluster.note_place();
         // What it makes of them is what it begins with.
         let _ = cluster.swim.set_members(&members, now.instant, &mut Outbox::new());
         cluster.find_ways(now.instant, &mut Outbox::new());
@@ -160,6 +168,14 @@ impl Cluster {
     /// True once every member has answered, or has been given up on.
     pub fn is_settled(&self) -> bool {
         self.peers.iter().all(|peer| peer.met || !peer.alive)
+    }
+
+    /// Is the map known to be still the one that the cluster goes by? A node that has just started, or stood still, may
+    /// have been removed meanwhile, and others may keep its slots: it asks before it answers alone. A majority would
+    /// know, and who does not answer in time is not waited for.
+    fn is_sure(&self) -> bool {
+        let confirmed = 1 + self.peers.iter().filter(|peer| peer.confirmed).count();
+        confirmed * 2 > self.peers.len() + 1 || self.peers.iter().all(|peer| peer.confirmed || !peer.alive)
     }
 
     /// Until when the view may be trusted without another [`Cluster::tick`]. Who comes later was away: it may have been
@@ -241,6 +257,17 @@ impl Cluster {
         self.expelled
     }
 
+    /// True when that happened before the change by which it was to become a member was through: another edition has
+    /// won over the one that took it in. Nobody wanted it gone, and it may ask again.
+    pub fn is_passed_over(&self) -> bool {
+        self.expelled && !self.placed
+    }
+
+    fn note_place(&mut self) {
+        let map = &self.view.map;
+        self.placed |= map.phase == Phase::Steady || map.member(self.view.me).is_some_and(|member| member.was > 0);
+    }
+
     /// Asks when it is time to, and gives up who has not answered. Late or repeated calls do no harm. `settled` is
     /// asked for when it is needed: every write of this node up to it is confirmed by every replica believed alive.
     pub fn tick(&mut self, time: Time, settled: impl FnOnce() -> Version, out: &mut Outbox) {
@@ -271,7 +298,8 @@ impl Cluster {
             }
         }
         self.publish(out);
-        if asking && let Some(map) = self.editions.act(time.instant, &self.view, out) {
+        let confirmed = |node| self.peers.iter().any(|peer| peer.id == node && peer.confirmed);
+        if asking && let Some(map) = self.editions.act(time.instant, &self.view, confirmed, out) {
             self.adopt(time.instant, &Arc::new(Map { boot: self.boot, ..map }), out);
             self.publish(out);
         }
@@ -309,6 +337,7 @@ impl Cluster {
         );
         self.view = Arc::new(next);
         self.stale = true;
+        self.note_place();
         let members: Vec<NodeId> = map.members.iter().map(|member| member.id).collect();
         let news = self.swim.set_members(&members, now, out);
         self.learn(now, news, out);
@@ -357,9 +386,11 @@ impl Cluster {
 
     /// It was this node that stood still: nobody is given up for that, and everybody may have moved on.
     fn was_away(&mut self, now: Instant) {
+        self.returned = now;
         for index in 0..self.peers.len() {
             let since = self.told_until(index);
             let peer = &mut self.peers[index];
+            peer.confirmed = false;
             // Whom it had given up before it has to hear first.
             if peer.alive {
                 peer.heard = peer.heard.max(now);
@@ -444,6 +475,7 @@ impl Cluster {
         let peer = &mut self.peers[index];
         peer.heard = peer.heard.max(sent);
         peer.met = true;
+        peer.confirmed |= sent >= self.returned;
         if path == Path::Direct {
             peer.heard_directly = peer.heard_directly.max(sent);
             if !peer.direct {
@@ -544,7 +576,8 @@ impl Cluster {
 
     /// Publishes another view when there is something new to say.
     fn publish(&mut self, out: &mut Outbox) {
-        if !self.stale && self.peers.iter().all(|peer| !peer.broken) {
+        let sure = self.is_sure();
+        if !self.stale && self.peers.iter().all(|peer| !peer.broken) && sure == self.view.is_sure() {
             return;
         }
         self.stale = false;
@@ -562,7 +595,7 @@ impl Cluster {
             _ => next,
         };
         self.peers.iter_mut().for_each(|peer| peer.broken = false);
-        self.view = Arc::new(next);
+        self.view = Arc::new(next.sure(sure));
         out.effects.push(Effect::Publish(Arc::clone(&self.view)));
     }
 }

@@ -21,6 +21,9 @@ pub(super) struct Peer {
     pub(super) through: Option<NodeId>,
     /// It has answered at least once since this node started.
     pub(super) met: bool,
+    /// It has answered a question that was asked since this node started, or since it last stood still: what it said
+    /// of the map is not older than that.
+    pub(super) confirmed: bool,
     /// How often `alive` has changed: what it is told of that.
     pub(super) lapses: u32,
     /// Its start and its own count of lapses, as last heard.
@@ -50,6 +53,7 @@ impl Peer {
             direct: true,
             through: None,
             met,
+            confirmed: met,
             lapses: 0,
             known: None,
             outlived: 0,

@@ -69,8 +69,62 @@ fn who_stops_answering_is_suspected_and_who_answers_again_is_alive() {
         assert_eq!(cluster.view().is_alive(N2), expected, "at {ms} ms");
         assert!(cluster.view().is_alive(N3));
     }
-    assert_eq!((views, life), (2, 2), "it was declared dead, and began another life");
+    assert_eq!((views, life), (3, 2), "sure of the map, it was declared dead, and began another life");
     assert!(cluster.is_settled());
+}
+
+#[test]
+fn the_map_is_trusted_and_changed_once_a_majority_has_been_heard_since() {
+    let mut cluster = cluster();
+    let answer = |cluster: &mut Cluster, ms, serial| {
+        let pong = Message::Pong { serial, path: Path::Direct, standing: Standing::default() };
+        cluster.receive(at(ms), N2, &pong, &mut Outbox::new());
+        cluster.view().is_sure()
+    };
+    let epoch = |cluster: &Cluster| cluster.view().map.epoch.0;
+    let weight = |weight| Wish::Weight { name: "n1".into(), weight };
+    let asked = pings(&tick(&mut cluster, 0))[0].1;
+    cluster.wish(at(1), weight(2)).expect("granted");
+    tick(&mut cluster, 200);
+    assert_eq!((cluster.view().is_sure(), epoch(&cluster)), (false, 1), "it has heard nobody");
+    assert!(answer(&mut cluster, 201, asked), "two of three");
+    tick(&mut cluster, 400);
+    assert_eq!(epoch(&cluster), 2);
+    // It stands still. Answers of before wait for it.
+    let asked = pings(&tick(&mut cluster, 600))[0].1;
+    let later = pings(&tick(&mut cluster, 1_500))[0].1;
+    assert!(!answer(&mut cluster, 1_501, asked), "what was said before is no news");
+    cluster.wish(at(1_502), Wish::Leave { name: "n3".into(), force: true }).expect("granted");
+    tick(&mut cluster, 1_700);
+    assert_eq!(epoch(&cluster), 2);
+    assert!(answer(&mut cluster, 1_701, later));
+    // Nobody answers: nobody is waited for any longer, but alone it changes nothing.
+    let mut alone = self::cluster();
+    for ms in (0..=1_300).step_by(100) {
+        tick(&mut alone, ms);
+    }
+    alone.wish(at(1_310), weight(2)).expect("granted");
+    tick(&mut alone, 1_600);
+    assert_eq!((alone.view().is_sure(), epoch(&alone)), (true, 1));
+}
+
+#[test]
+fn who_is_passed_over_before_it_had_slots_may_ask_again() {
+    let check = |was, phase, expected| {
+        let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
+        let mut map = Map::first((1..=3).map(member).collect(), 2, 8);
+        map.members[0].was = was;
+        map.phase = phase;
+        let without = Map { epoch: crate::id::Epoch(9), members: (2..=3).map(member).collect(), ..map.clone() };
+        let mut cluster = Cluster::new(NodeId(1), Arc::new(map), Heartbeat::default(), 1, at(0));
+        cluster.receive(at(1), N2, &Message::Map { map: Arc::new(without) }, &mut Outbox::new());
+        assert!(cluster.is_expelled());
+        assert_eq!(cluster.is_passed_over(), expected, "{was} before, {phase}");
+    };
+    check(0, Phase::Filling, true);
+    check(0, Phase::Handing, true);
+    check(1, Phase::Filling, false);
+    check(1, Phase::Steady, false);
 }
 
 #[test]

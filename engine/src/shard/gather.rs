@@ -146,8 +146,11 @@ impl Shard {
         self.wait_for_living(serial, view);
         let Some(Pending { work: Work::Gather(gathering), waiting, .. }) = self.pending.get(&serial) else { return };
         let needed = view.majority(gathering.key.slot());
-        let heard = waiting.is_empty();
-        let enough = gathering.purpose == Purpose::Read
+        // What nobody else keeps by this map, somebody may keep by a later one.
+        let sure = view.is_sure() || matches!(gathering.purpose, Purpose::Inspect | Purpose::Settle { .. });
+        let heard = waiting.is_empty() && sure;
+        let enough = sure
+            && gathering.purpose == Purpose::Read
             && gathering.found.len() >= usize::from(needed)
             // Where one of them may have missed something, a majority may not know what the others do.
             && (heard || !gathering.found.iter().any(|(_, found)| found.holding.doubt));

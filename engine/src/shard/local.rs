@@ -107,7 +107,7 @@ impl Shard {
             ReadLevel::One => view.is_replica(at.slot),
             ReadLevel::Quorum => false,
         };
-        if !here || self.sources.doubts(at.slot) || view.takes_over(at.slot) {
+        if !here || self.sources.doubts(at.slot) || view.takes_over(at.slot) || !view.is_sure() {
             return Local::Elsewhere;
         }
         self.seen = time;

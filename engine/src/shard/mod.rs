@@ -409,7 +409,7 @@ impl Shard {
         };
         let deadline = time.instant + request.timeout.min(limits::MAX_TIMEOUT);
         // Nor is anything decided alone that the one who did so before may have decided otherwise a moment ago.
-        let doubt = self.sources.doubts(slot) || view.takes_over(slot);
+        let doubt = self.sources.doubts(slot) || view.takes_over(slot) || !view.is_sure();
         match request.operation {
             _ if !here => self.pass_on(time, view, asker, deadline, request, out),
             Operation::Get { level: ReadLevel::Quorum } => {

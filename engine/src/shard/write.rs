@@ -59,7 +59,7 @@ impl Shard {
         };
         let slot = request.key.slot();
         // Whether there is something to replace is also for the one to say who decided before.
-        if depends && self.sources.doubts(slot) || view.takes_over(slot) {
+        if depends && self.sources.doubts(slot) || view.takes_over(slot) || !view.is_sure() {
             let key = request.key.clone();
             return self.gather(time, view, Some(asker), deadline, key, Purpose::Decide(request), out);
         }

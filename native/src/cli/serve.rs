@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::{Failed, failed};
 use crate::boot;
 use crate::logs;
-use crate::server::{Listeners, Server};
+use crate::server::{Left, Listeners, Server};
 use crate::settings::{Layers, Settings, TABLE, environment_name};
 
 /// What can be typed: a flag for each setting of the table.
@@ -110,23 +110,29 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
         version = env!("CARGO_PKG_VERSION"),
         "serving"
     );
-    let signal = runtime.block_on(async {
+    let ended = runtime.block_on(async {
         tokio::select! {
-            signal = signals.next() => Some(signal),
-            () = server.left() => None,
+            signal = signals.next() => Ok(signal),
+            left = server.left() => Err(left),
         }
     });
-    match signal {
-        Some(signal) => tracing::info!(signal, "stopping: no new connections, what runs is finished"),
-        None => tracing::info!("this node is no member any more: its slots are kept by others; stopping"),
+    match ended {
+        Ok(signal) => tracing::info!(signal, "stopping: no new connections, what runs is finished"),
+        Err(Left::Removed) => tracing::info!("this node is no member any more: its slots are kept by others; stopping"),
+        Err(Left::PassedOver) => tracing::warn!("{PASSED_OVER}; stopping"),
     }
     if server.stop() {
         tracing::info!("stopped");
     } else {
         tracing::warn!("stopped; some requests were still running when the time was over");
     }
-    Ok(())
+    // Whatever starts nodes that have failed starts it again, and it asks to join.
+    if ended == Err(Left::PassedOver) { Err(Failed::Failed(PASSED_OVER.to_owned())) } else { Ok(()) }
 }
+
+/// Two members each believed for a moment that theirs was the next edition of the map.
+const PASSED_OVER: &str =
+    "the cluster went over to another map before it had taken this node in; start it again, and it asks to join again";
 
 fn layers(matches: &ArgMatches) -> Result<Layers, Failed> {
     let usage = |error: crate::settings::SettingError| Failed::Usage(error.to_string());

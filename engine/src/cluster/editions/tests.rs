@@ -37,7 +37,7 @@ fn asked(view: &View, force: bool) -> (String, String) {
     let mut editions = Editions::new(None);
     let answer = editions.wish(NOW, view, Wish::Leave { name: "n3".into(), force });
     let answer = answer.map_or_else(|refusal| refusal.to_string(), |()| "taken".into());
-    let next = editions.act(NOW, view, &mut Outbox::new());
+    let next = editions.act(NOW, view, |_| true, &mut Outbox::new());
     (answer, next.map_or_else(|| "none".into(), |map| print(&map)))
 }
 
@@ -74,13 +74,13 @@ fn a_wish_without_force_waits_for_one_that_goes_away_later() {
     let leave = |force| Wish::Leave { name: "n3".into(), force };
     editions.wish(NOW, &moving, leave(false)).expect("it is there");
     let out = &mut Outbox::new();
-    assert_eq!(editions.act(NOW, &without_n3(&moving), out), None);
+    assert_eq!(editions.act(NOW, &without_n3(&moving), |_| true, out), None);
     assert_eq!(editions.wishes().count(), 1, "it may come back, and leave");
     // What nobody else has would be gone with the next edition: whoever wants that has to say it.
-    assert_eq!(editions.act(NOW, &without_n3(&steady), out), None);
+    assert_eq!(editions.act(NOW, &without_n3(&steady), |_| true, out), None);
     assert_eq!(editions.wishes().count(), 0);
     editions.wish(NOW, &without_n3(&moving), leave(true)).expect("it is said");
-    let given_up = editions.act(NOW, &without_n3(&moving), out).expect("an edition");
+    let given_up = editions.act(NOW, &without_n3(&moving), |_| true, out).expect("an edition");
     assert_eq!(print(&given_up), "3 filling: n1 n2 n3! n4+");
 }
 
@@ -92,7 +92,7 @@ fn a_change_ends_without_one_that_was_given_up_and_removes_it_then() {
     let out = &mut Outbox::new();
     editions.wish(NOW, &seen, Wish::Leave { name: "n3".into(), force: true }).expect("taken");
     // All others say at once that they have done what each edition is for.
-    while let Some(map) = editions.act(NOW, &seen, out) {
+    while let Some(map) = editions.act(NOW, &seen, |_| true, out) {
         made.push(print(&map));
         seen = seen.on(Arc::new(map), |node| node != N3, |node| seen.pull(node).unwrap_or_default());
         editions.note_filled(seen.generation, true);
@@ -112,6 +112,6 @@ fn a_change_ends_without_one_that_was_given_up_and_removes_it_then() {
     let seen = without_n3(&view(2, true));
     editions.note_filled(seen.generation, true);
     [2, 4].into_iter().for_each(|id| editions.heard(NodeId(id), seen.map.edition(), true));
-    assert_eq!(editions.act(NOW, &seen, out), None);
+    assert_eq!(editions.act(NOW, &seen, |_| true, out), None);
     assert_eq!(editions.awaited(&seen), [N3]);
 }

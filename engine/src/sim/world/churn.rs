@@ -11,7 +11,7 @@ use super::machine::Machine;
 use super::{Due, World, index};
 use crate::id::NodeId;
 use crate::limits;
-use crate::map::{Map, Phase, Refusal, Wish};
+use crate::map::{Map, Member, Phase, Refusal, Wish};
 use crate::sim::clock::WallClock;
 use crate::sim::disk::Disk;
 use crate::sim::mark::Mark;
@@ -99,14 +99,21 @@ impl World {
         newest.member(node).is_some().then(|| Arc::clone(newest))
     }
 
-    /// A node is no member any more: it stops for good.
+    /// A node is no member any more: it stops for good. One that was passed over is started again by whatever starts
+    /// what has failed, and asks again.
     pub(super) fn expelled(&mut self, index: usize) {
         let me = self.machines[index].id;
+        let again = self.machines[index].node.as_ref().filter(|node| node.is_passed_over());
+        let again = again.and_then(|node| node.view().map.member(me).cloned());
         self.crash(index);
         self.lose_disk(index);
         self.machines[index].left = true;
         self.marks.note(Mark::Left);
         self.trace.push(self.now, What::Left(me));
+        if let Some(member) = again {
+            let Member { name, weight, zone, peer_address, http_address, .. } = member;
+            self.want(Wish::Join { name, weight, zone, peer_address, http_address });
+        }
     }
 
     /// With everybody up and connected for long, all go by one map, and nothing moves any more.
@@ -115,12 +122,25 @@ impl World {
             return;
         }
         let maps = self.machines.iter().filter_map(|machine| Some((machine.id, &machine.node.as_ref()?.view().map)));
-        let maps: Vec<(NodeId, &Arc<Map>)> = maps.collect();
+        let mut maps: Vec<(NodeId, &Arc<Map>)> = maps.collect();
+        let Some(newest) = maps.iter().map(|(_, map)| *map).max_by_key(|map| map.edition()) else { return };
+        let newest = Arc::clone(newest);
+        maps.retain(|(node, map)| !self.is_forgotten(*node, map, &newest));
         let wrong = maps.iter().find(|(_, map)| map.phase != Phase::Steady || *map != maps[0].1);
         let wrong = wrong.map(|(node, map)| format!("{node} goes by map {} ({})", map.epoch.0, map.phase));
         if let Some(what) = wrong.or_else(|| self.wanted.first().map(|wish| format!("{wish:?} is not granted"))) {
             self.checks.stuck(self.now, what);
         }
+    }
+
+    /// Was that node removed while it was away, and have all left since whom it knows? Then nobody is there who could
+    /// tell it. Only a person can, who starts it again where it is to be.
+    fn is_forgotten(&self, node: NodeId, map: &Map, newest: &Map) -> bool {
+        let is_member = |id: NodeId| {
+            let name = |map: &Map| map.member(id).map(|member| member.name.clone());
+            name(newest).is_some() && name(newest) == name(map)
+        };
+        !map.members.iter().any(|member| is_member(member.id)) && !is_member(node)
     }
 
     fn want(&mut self, wish: Wish) {
@@ -140,7 +160,22 @@ impl World {
     /// The cluster has taken a machine in: it starts.
     fn joined(&mut self, map: &Arc<Map>, name: &str) {
         let Some(member) = map.named(name) else { return };
-        if index(member.id) != self.machines.len() {
+        let at = index(member.id);
+        if let Some(machine) = self.machines.get(at) {
+            // Its number has been given before, to one that was passed over or has long left: here the machine is taken
+            // for the new member.
+            let other = machine.map.member(member.id).is_some_and(|other| other.name != member.name);
+            if other && !machine.left {
+                self.expelled(at);
+            }
+            let machine = &mut self.machines[at];
+            if machine.left {
+                (machine.left, machine.map) = (false, Arc::clone(map));
+                self.start(at);
+            }
+            return;
+        }
+        if at != self.machines.len() {
             return;
         }
         self.machines.push(Machine {
