@@ -41,21 +41,22 @@ impl Copies {
     /// A client is told that so many nodes have that version, and these have it, or a later one, or had it until it
     /// went. What is wrong with it?
     ///
-    /// `crashed` are the nodes that have crashed since it was asked: they may have had it.
+    /// `crashed` is when nodes have crashed since it was asked: they may have had it.
     pub(super) fn acknowledged(
         &mut self,
         key: &Key,
         version: Version,
         copies: u8,
-        crashed: usize,
+        crashed: &[Instant],
         holders: Vec<NodeId>,
     ) -> Option<String> {
         let count = holders.len();
         if version > self.acknowledged {
-            (self.acknowledged, self.holders, self.fell) = (version, holders, None);
+            let fell = crashed.iter().max().copied();
+            (self.acknowledged, self.holders, self.fell) = (version, holders, fell);
             self.on_disk.clear();
         }
-        (count + crashed < usize::from(copies))
+        (count + crashed.len() < usize::from(copies))
             .then(|| format!("{key:?} at {version} was acknowledged with {copies} copies, {count} have it"))
     }
 
@@ -198,6 +199,11 @@ impl Crashes {
 
     /// How many nodes have crashed since.
     pub(super) fn since(&self, at: Instant) -> usize {
-        self.0.values().filter(|crash| **crash >= at).count()
+        self.times_since(at).len()
+    }
+
+    /// When they did.
+    pub(super) fn times_since(&self, at: Instant) -> Vec<Instant> {
+        self.0.values().copied().filter(|crash| *crash >= at).collect()
     }
 }

@@ -246,8 +246,8 @@ impl Checks {
                 };
                 let holders: Vec<NodeId> = nodes.filter(has).map(|(id, _)| id).collect();
                 ledger.past.decided(*version, at, holders.clone());
-                let crashed = self.crashes.since(asked);
-                if let Some(what) = ledger.copies.acknowledged(&ask.key, *version, *copies, crashed, holders) {
+                let crashed = self.crashes.times_since(asked);
+                if let Some(what) = ledger.copies.acknowledged(&ask.key, *version, *copies, &crashed, holders) {
                     self.broken(Promise::NoLoss, at, what);
                 }
             }
