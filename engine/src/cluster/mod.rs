@@ -11,6 +11,7 @@
 //! nor through anybody, is dead to this node: a node that is cut off from all finds that out by itself, and in time.
 
 mod editions;
+mod heartbeat;
 mod peer;
 mod routes;
 mod swim;
@@ -18,9 +19,9 @@ mod swim;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use self::editions::Editions;
+pub use self::heartbeat::Heartbeat;
 use self::peer::Peer;
 pub use self::routes::{Health, Routes, Way};
 use self::swim::{Known, News, Swim};
@@ -62,17 +63,6 @@ pub struct Cluster {
     placed: bool,
 }
 
-/// How liveness is found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heartbeat {
-    /// Time between two questions to everybody, and between two probes of the membership protocol.
-    pub interval: Duration,
-    /// A member is given up after that time at the earliest, and when no question sent within it has been answered.
-    pub suspect_after: Duration,
-    /// A member that has been away for so long is a member no more. `None` leaves that to a person.
-    pub remove_after: Option<Duration>,
-}
-
 /// What the control plane has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClusterCounters {
@@ -84,25 +74,6 @@ pub struct ClusterCounters {
     pub reroutes: u64,
     /// Packets of the membership protocol that were none.
     pub garbled: u64,
-}
-
-impl Default for Heartbeat {
-    /// A peer is given up after six unanswered questions, within a second and a half.
-    fn default() -> Heartbeat {
-        Heartbeat {
-            interval: Duration::from_millis(200),
-            suspect_after: Duration::from_millis(1_200),
-            remove_after: None,
-        }
-    }
-}
-
-impl Heartbeat {
-    /// A member that has itself answered no question sent within this time is reached another way: half of
-    /// [`Heartbeat::suspect_after`], so that the other way is tried as long before anybody is given up.
-    pub fn detour_after(&self) -> Duration {
-        self.suspect_after / 2
-    }
 }
 
 impl Cluster {

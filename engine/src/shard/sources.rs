@@ -158,7 +158,8 @@ impl Sources {
                     continue;
                 }
                 for source in self.list.iter_mut().filter(|source| source.id != gone && replicas.contains(&source.id)) {
-                    if !source.open.contains(slot) || source.since > since {
+                    // A listing that has begun may have passed the place of what came after that.
+                    if !source.open.contains(slot) || source.pulling.contains(slot) || source.since > since {
                         source.ask_again(Lanes::of(slot), since);
                         stale.push(source.id);
                     }

@@ -226,6 +226,30 @@ fn what_goes_while_keys_are_listed_is_heard_of() {
 }
 
 #[test]
+fn a_listing_that_has_begun_is_begun_anew_when_a_third_is_lost() {
+    let (mut trio, _, since) = away(WriteLevel::Live);
+    meet(&mut trio, since);
+    let pulls = |trio: &mut Trio| {
+        let mut pulls = 0;
+        trio.carry(|from, to, message| {
+            pulls += u32::from((from, to) == (N3, N1) && is(message, "sync"));
+            false
+        });
+        pulls
+    };
+    assert_eq!(pulls(&mut trio), 1, "it is under way");
+    // What n2 had and told n1 meanwhile, n1 may have got behind the place where it lists.
+    let view = &mut trio.views[2];
+    let pull = |node| {
+        let pull = view.pull(node).unwrap();
+        if node == N2 { Pull { round: pull.round + 1, losses: pull.losses + 1, ..pull } } else { pull }
+    };
+    *view = view.with(|node| node != N2, pull);
+    trio.at(N3, |shard, time, view, out| shard.view_changed(time, view, out));
+    assert_eq!(pulls(&mut trio), 1, "from its beginning");
+}
+
+#[test]
 fn who_is_suspected_is_told_nothing() {
     let (mut trio, _, since) = away(WriteLevel::Live);
     let id = RequestId { node: N3, serial: 1 };
