@@ -10,4 +10,5 @@ pub mod map;
 pub mod peer;
 mod record;
 mod request;
+pub mod snapshot;
 pub mod wal;

@@ -136,10 +136,10 @@ fn checksum(salt: u64, rest: &[u8], length: u32) -> u32 {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-static CRC: Crc<u32, crc::Table<16>> = Crc::<u32, crc::Table<16>>::new(&CRC_32_ISCSI);
+pub(super) static CRC: Crc<u32, crc::Table<16>> = Crc::<u32, crc::Table<16>>::new(&CRC_32_ISCSI);
 /// The same sums by a sixteenth of the tables: a page is downloaded.
 #[cfg(target_arch = "wasm32")]
-static CRC: Crc<u32, crc::Table<1>> = Crc::<u32, crc::Table<1>>::new(&CRC_32_ISCSI);
+pub(super) static CRC: Crc<u32, crc::Table<1>> = Crc::<u32, crc::Table<1>>::new(&CRC_32_ISCSI);
 
 impl fmt::Display for HeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

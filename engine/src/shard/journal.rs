@@ -76,7 +76,9 @@ impl Shard {
             Record::Put { key, entry } => {
                 let at = self.place(key);
                 self.clock.observe(entry.version);
-                if self.known(now, key, at, out).held < entry.version {
+                // Not above the floor of its slot: an entry that was fetched may be older than what its slot has seen
+                // go, and whether it was believed was decided then.
+                if self.known(now, key, at, out).present.is_none_or(|present| present < entry.version) {
                     self.keep_again(now, key, at, entry, out);
                 }
             }

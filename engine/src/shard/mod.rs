@@ -29,6 +29,7 @@ mod sources;
 mod tests;
 mod tuning;
 mod vouch;
+mod walk;
 mod write;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -58,6 +59,7 @@ pub use local::{Local, Place};
 pub use progress::Progress;
 use sources::Sources;
 pub use tuning::Tuning;
+pub use walk::WALKED;
 pub use write::writes_at_once;
 
 /// One stripe of a node.

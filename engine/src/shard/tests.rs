@@ -434,3 +434,4 @@ mod counting;
 mod forwarded;
 mod journal;
 mod load;
+mod walk;

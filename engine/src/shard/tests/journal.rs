@@ -9,7 +9,7 @@ use crate::id::Lsn;
 use crate::record::Record;
 
 /// Lets a node act whose log goes on with that number: what it asks for, and what it writes down.
-fn logged(
+pub(super) fn logged(
     trio: &mut Trio,
     node: NodeId,
     next: u64,
@@ -30,7 +30,7 @@ fn after(effect: &Effect) -> Option<u64> {
     }
 }
 
-fn submit(key: &Key, operation: Operation) -> impl FnOnce(&mut Shard, Time, &View, &mut Outbox) {
+pub(super) fn submit(key: &Key, operation: Operation) -> impl FnOnce(&mut Shard, Time, &View, &mut Outbox) {
     let request = Request { key: key.clone(), operation, timeout: Duration::from_secs(2) };
     move |shard, time, view, out| shard.submit(time, view, ClientToken(77), request, out)
 }
@@ -98,9 +98,9 @@ fn a_failure_waits_for_nothing_and_a_touch_writes_no_value() {
     assert!(matches!(&records[..], [Record::Remove { .. }]), "{records:?}");
 }
 
-type Contents = BTreeMap<Vec<u8>, (Vec<u8>, Vec<u8>, Version, Option<UnixMs>)>;
+pub(super) type Contents = BTreeMap<Vec<u8>, (Vec<u8>, Vec<u8>, Version, Option<UnixMs>)>;
 
-fn contents(shard: &Shard) -> Contents {
+pub(super) fn contents(shard: &Shard) -> Contents {
     let all = shard.store().by_recency();
     all.map(|(key, entry)| (key.to_vec(), (entry.value.to_vec(), entry.media.to_vec(), entry.version, entry.deadline)))
         .collect()
@@ -164,14 +164,17 @@ fn what_is_read_back_keeps_its_floors_and_expires_when_it_should() {
         let entry = Entry { value: value.clone(), version: version(stamp), deadline };
         Record::Put { key: key.clone(), entry }
     };
-    let moved = Key::new("moved").unwrap();
+    let (moved, fetched) = (Key::new("moved").unwrap(), Key::new("fetched of {gone}").unwrap());
+    assert_eq!(fetched.slot(), gone.slot());
     let records = [
         put(&late, 5, None),
         put(&late, 6, Some(UnixMs(START - 1))),
         put(&gone, 7, None),
         Record::Remove { key: gone.clone(), version: version(9) },
         // What was overtaken is nothing new.
-        put(&gone, 8, None),
+        put(&late, 5, None),
+        // What was fetched may be older than what its slot has seen go.
+        put(&fetched, 8, None),
         Record::Touch { key: late.clone(), from: version(5), version: version(10), deadline: None },
         // This one has passed too, and was moved before it did.
         put(&moved, 11, Some(UnixMs(START - 5_000))),
@@ -181,7 +184,9 @@ fn what_is_read_back_keeps_its_floors_and_expires_when_it_should() {
         shard.recover(trio.now, record, &mut out);
     }
     shard.expire(trio.now.unix, &mut out);
-    let kept = Contents::from([(b"moved".to_vec(), (b"v".to_vec(), Vec::new(), version(12), None))]);
+    let kept = [(&moved, 12), (&fetched, 8)]
+        .map(|(key, stamp)| (key.as_bytes().to_vec(), (b"v".to_vec(), Vec::new(), version(stamp), None)));
+    let kept = Contents::from(kept);
     assert_eq!(contents(&shard), kept);
     assert_eq!((shard.floors.floor(late.slot()), shard.floors.floor(gone.slot())), (version(6), version(9)));
     assert_eq!(shard.gone.floor(gone.slot()), version(9));
