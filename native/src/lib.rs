@@ -20,6 +20,7 @@ pub mod peer;
 pub mod server;
 pub mod settings;
 pub mod shards;
+pub mod snapshot;
 pub mod snapshot_json;
 pub mod span;
 pub mod version_floor;

@@ -110,7 +110,12 @@ impl Encoder {
         self.floors += 1;
     }
 
-    /// Bytes that have gathered; from [`BLOCK`] on it is time for [`Encoder::end_block`].
+    /// As much has gathered as a block is to have: it is time for [`Encoder::end_block`].
+    pub fn is_full(&self) -> bool {
+        self.gathered() >= BLOCK
+    }
+
+    /// Bytes that have gathered.
     pub fn gathered(&self) -> usize {
         self.raw.len()
     }

@@ -5,7 +5,7 @@
 //! part, and is read over the snapshot. `docs/snapshots.md` says why no change is missed and none counts twice.
 
 use super::Shard;
-use crate::codec::snapshot::{BLOCK, Encoder, Kept};
+use crate::codec::snapshot::{Encoder, Kept};
 use crate::id::{SLOTS, Version};
 use crate::limits::MAX_PAGE_FLOORS;
 
@@ -18,7 +18,7 @@ impl Shard {
     /// Puts into the snapshot what is held in so many places from `cursor` on, and after the last of them what the
     /// slots have seen go. Returns the cursor to go on with, or `None` at the end. It starts at 0.
     ///
-    /// A call ends once [`BLOCK`] bytes have gathered; the caller then ends the block, without the lock.
+    /// A call ends once the block is full; the caller then ends the block, without the lock.
     pub fn walk(&self, cursor: u64, places: u32, snapshot: &mut Encoder) -> Option<u64> {
         if cursor >= FLOORS {
             return self.walk_floors(cursor - FLOORS, snapshot);
@@ -32,7 +32,7 @@ impl Shard {
             });
             let Some(next) = next else { return Some(FLOORS) };
             place = next;
-            if snapshot.gathered() >= BLOCK {
+            if snapshot.is_full() {
                 break;
             }
         }
