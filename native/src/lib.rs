@@ -4,6 +4,7 @@
 const _: () = assert!(!vitrine_engine::mutant::MUTANTS, "the server is not built with the engine's feature `mutants`");
 
 pub mod boot;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod control;

@@ -3,6 +3,7 @@
 //! Exit status: 0 done, 1 failed, 2 usage, 3 not found.
 
 pub mod bench;
+mod check;
 mod client;
 mod cluster;
 mod demo;
@@ -58,6 +59,7 @@ fn run(matches: &ArgMatches) -> Result<(), Failed> {
         Some(("touch", matches)) => client::touch(matches),
         Some(("health", matches)) => client::health(matches),
         Some(("cluster", matches)) => cluster::run(matches),
+        Some(("check", matches)) => check::run(matches),
         Some(("replay", matches)) => {
             let args = parsed::<replay::ReplayArgs>(matches)?;
             replay::run(&args).map_err(|error| Failed::of(error.status(), error.to_string()))
@@ -87,6 +89,7 @@ fn command() -> clap::Command {
         .subcommand(client::touch_command())
         .subcommand(client::health_command())
         .subcommand(cluster::command())
+        .subcommand(check::command())
         .subcommand(replay::ReplayArgs::augment_args(
             clap::Command::new("replay")
                 .about("Replay a request trace, here or against running servers, and count its hits and misses"),
