@@ -391,6 +391,15 @@ impl Shards {
         Some(look(&self.stripes.get(index)?.locked.lock().shard))
     }
 
+    /// As [`Shards::look`], for walks of many looks: whoever waits for the lock has it next. Otherwise the walk, which
+    /// comes back at once, would win it again and again.
+    pub fn look_in_turn<T>(&self, index: usize, look: impl FnOnce(&Shard) -> T) -> Option<T> {
+        let guard = self.stripes.get(index)?.locked.lock();
+        let seen = look(&guard.shard);
+        parking_lot::MutexGuard::unlock_fair(guard);
+        Some(seen)
+    }
+
     /// How many stripes there are.
     pub fn stripes(&self) -> usize {
         self.stripes.len()

@@ -197,7 +197,7 @@ fn write_entries(shards: &Shards, file: &File) -> io::Result<u64> {
                     }
                 })
             };
-            cursor = shards.look(stripe, look).flatten();
+            cursor = shards.look_in_turn(stripe, look).flatten();
             out.write_all(&page)?;
             page.clear();
         }

@@ -10,7 +10,7 @@ use crate::id::{SLOTS, Version};
 use crate::limits::MAX_PAGE_FLOORS;
 
 /// Places of the store that are worth looking at in one go, so that a lock is held for a bounded time.
-pub const WALKED: u32 = 256;
+pub const WALKED: u32 = 64;
 /// Cursors below this are places in the store, from it on slots.
 const FLOORS: u64 = 1 << 63;
 

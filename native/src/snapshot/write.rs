@@ -108,7 +108,7 @@ impl Walk<'_> {
         for stripe in 0..shards.stripes() {
             let mut cursor = Some(0);
             while let Some(from) = cursor {
-                let walked = shards.look(stripe, |shard| {
+                let walked = shards.look_in_turn(stripe, |shard| {
                     let held = Stopwatch::start();
                     (shard.walk(from, WALKED, &mut encoder), held.elapsed())
                 });
