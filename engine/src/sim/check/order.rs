@@ -138,6 +138,9 @@ impl Register {
     /// Cleared is under way: can all that was be put into an order?
     fn close(&mut self, ops: &[Op], now: Instant, round: u32, calm: bool) -> Found {
         let lost = core::mem::take(&mut self.lost);
+        if let Some(first) = ops.first() {
+            self.forget(first.asked);
+        }
         // What began in another time of calm or trouble says nothing of this one, which is held to its promises from
         // the first moment on at which nothing was under way.
         let fresh = core::mem::replace(&mut self.round, round) != round;
@@ -160,6 +163,9 @@ impl Register {
 
     /// Forgets unknown outcomes that can come true no longer.
     fn forget(&mut self, now: Instant) {
+        if self.perhaps.iter().any(|(_, until)| *until <= now) {
+            self.come_true();
+        }
         let mut index = 0;
         while index < self.perhaps.len() {
             if self.perhaps[index].1 > now {
@@ -174,6 +180,25 @@ impl Register {
         if self.perhaps.len() > PERHAPS {
             // A write that may still come true explains any value: nothing is known while it may.
             self.states = [(State::Unknown, 0)].into();
+        }
+    }
+
+    /// Adds what the key may have become since somebody looked last: what can come true no longer may have done so with
+    /// nobody looking.
+    fn come_true(&mut self) {
+        let nothing_known = (State::Unknown, 0);
+        let perhaps: Vec<Later> = self.perhaps.iter().map(|(later, _)| *later).collect();
+        let mut left: Vec<(State, u64)> = self.states.iter().copied().collect();
+        // Where nothing is known, nothing is ruled out either.
+        while let Some((state, set)) = left.pop().filter(|_| !self.states.contains(&nothing_known)) {
+            for next in may_become(state, set, &perhaps) {
+                if self.states.insert(next) {
+                    left.push(next);
+                }
+            }
+            if self.states.len() > STATES {
+                self.states = [nothing_known].into();
+            }
         }
     }
 
@@ -265,11 +290,7 @@ fn step(
         let ops = slots.iter().enumerate().filter(|(place, _)| bits >> place & 1 == 0);
         let ops = ops.filter_map(|(place, index)| Some((place, sure[(*index)?].2)));
         let moved = ops.filter_map(|(place, did)| Some((apply(state, did)?, set, bits | 1 << place)));
-        let unknown = perhaps.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 0);
-        let unknown = unknown.flat_map(|(bit, later)| {
-            let become_of = become_of(state, *later).into_iter().flatten();
-            become_of.map(move |state| (state, set | 1 << bit, bits))
-        });
+        let unknown = may_become(state, set, perhaps).map(|(state, set)| (state, set, bits));
         for next in moved.chain(unknown) {
             if seen.insert(next) {
                 left.push(next);
@@ -300,6 +321,15 @@ fn apply(state: State, did: Did) -> Option<State> {
         }
         Did::Perhaps(_) => unreachable!("what is unknown is no step of its own"),
     }
+}
+
+/// What a key may become by those of the writes of unknown outcome that have not come true yet.
+fn may_become(state: State, set: u64, perhaps: &[Later]) -> impl Iterator<Item = (State, u64)> {
+    let unknown = perhaps.iter().enumerate().filter(move |(bit, _)| set >> bit & 1 == 0);
+    unknown.flat_map(move |(bit, later)| {
+        let become_of = become_of(state, *later).into_iter().flatten();
+        become_of.map(move |state| (state, set | 1 << bit))
+    })
 }
 
 /// What a key may become by a write of unknown outcome. A sum may also begin anew: caches forget.
@@ -397,6 +427,15 @@ mod tests {
             &[(1, 2, Perhaps(Put(of(7)))), (LATE + 3, LATE + 4, Cleared), (LATE + 5, LATE + 6, Read(of(7)))],
             Found::None,
         );
+        // But it may have come true in that time with nobody looking, once.
+        let [lost, much_later] = [(3, 4, Perhaps(Put(of(7)))), (LATE + 5, LATE + 6, Something)];
+        let after = |number: u64| (LATE + 5 + 2 * number, LATE + 6 + 2 * number);
+        let [(a, b), (c, d)] = [after(1), after(2)];
+        check(&[(1, 2, Created(of(6))), lost, much_later, (a, b, Read(of(7)))], Found::Plain);
+        check(&[(1, 2, Created(of(6))), lost, much_later, (a, b, Read(of(6)))], Found::Plain);
+        check(&[(1, 2, Created(of(6))), lost, much_later, (a, b, Read(of(8)))], Found::None);
+        check(&[(1, 2, Created(of(6))), lost, much_later, (a, b, Read(of(7))), (c, d, Read(of(6)))], Found::None);
+        check(&[(1, 2, Created(of(6))), lost, much_later, (a, b, Cleared), (c, d, Read(of(7)))], Found::None);
         let many: Vec<_> = (1..60).map(|id| (id, 1_000 + id, Created(of(id)))).collect();
         check(&many, Found::TooMany);
     }
