@@ -166,6 +166,11 @@ impl Member {
     pub fn new(id: NodeId, name: impl Into<String>) -> Member {
         Member { id, name: name.into(), weight: 1, was: 1, ..Member::default() }
     }
+
+    /// Is it leaving, without a slot that would have to move first?
+    fn has_left(&self) -> bool {
+        self.leaving && self.weight == 0 && self.was == 0
+    }
 }
 
 impl Map {
@@ -308,8 +313,9 @@ impl Map {
         }
         let moves = members.iter().any(|member| member.was != member.weight);
         if !moves {
-            // A member without slots has nothing to move.
-            members.retain(|member| !member.leaving);
+            // A member without slots has nothing to move. Whoever makes the edition stays in it all the same: if it
+            // were gone before the others have it, they might be too few for another one.
+            members.retain(|member| !member.has_left() || member.id == by);
         }
         let phase = if moves { Phase::Filling } else { Phase::Steady };
         let highest = members.iter().map(|member| member.id).fold(self.highest, NodeId::max);
@@ -338,6 +344,18 @@ impl Map {
                 Phase::Steady
             }
         };
+        Some(next)
+    }
+
+    /// The next edition, without those who have left and were kept to pass on the one before; `None` when there are
+    /// none, or something moves.
+    pub fn without_left(&self, by: NodeId) -> Option<Map> {
+        let left = |member: &Member| member.has_left() && member.id != by;
+        if self.phase != Phase::Steady || !self.members.iter().any(left) {
+            return None;
+        }
+        let mut next = Map { epoch: Epoch(self.epoch.0 + 1), by, ..self.clone() };
+        next.members.retain(|member| !left(member));
         Some(next)
     }
 

@@ -172,6 +172,9 @@ impl Editions {
             // And one that a person removes by force while it is away is waited for no longer.
             return next.or_else(|| self.wishes().find_map(|wish| given_up(view, wish)));
         }
+        if let Some(next) = view.map.without_left(view.me) {
+            return Some(next);
+        }
         self.wishes.extend(self.to_remove(view).map(|wish| (wish, now)));
         // A wish that cannot be granted any more is dropped; whoever made it asks again and is told why.
         while let Some((wish, _)) = self.wishes.front() {

@@ -73,6 +73,21 @@ fn what_moves_nothing_takes_one() {
 }
 
 #[test]
+fn who_makes_the_edition_by_which_it_leaves_stays_in_it() {
+    let mut before = map(&[1, 2, 3]);
+    (before.members[0].was, before.members[0].weight) = (0, 0);
+    let check = |by, first: &str, second: Option<&str>| {
+        let next = before.with(&leave("n1"), NodeId(by)).expect("granted").expect("a change");
+        assert_eq!((print(&next).as_str(), next.flaw()), (first, None));
+        assert!(next.grants(&leave("n1")));
+        assert_eq!(next.without_left(NodeId(1)), None, "not by itself either");
+        assert_eq!(next.without_left(NodeId(2)).map(|map| print(&map)).as_deref(), second);
+    };
+    check(1, "2 steady: n1 n2 n3", Some("3 steady: n2 n3"));
+    check(2, "2 steady: n2 n3", None);
+}
+
+#[test]
 fn wishes_are_refused_with_a_reason() {
     let check = |map: &Map, wish: Wish, expected: &str| {
         let refusal = map.with(&wish, NodeId(1)).expect_err("refused");
