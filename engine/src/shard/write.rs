@@ -3,6 +3,7 @@
 //! A write outlives its answer: it is repeated to every replica believed alive until that replica has it, so that a
 //! later primary does not serve what an acknowledged write has replaced.
 
+use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
 use super::decide::{Did, decide};
@@ -34,10 +35,9 @@ pub(super) struct Writing {
     /// What the answer says was there before.
     existed: bool,
     did: Did,
-    /// Replicas that have, this node included.
-    copies: u8,
-    /// Of those, the ones that will keep it when nothing moves any more: what the answer says.
-    lasting: u8,
+    /// The other nodes that have confirmed it, in order. Who of them counts is for the view of the moment to say: one
+    /// that is no replica of the slot any more has freed it.
+    confirmed: Vec<NodeId>,
     /// The last record that this node has written about it: the answer waits for that one.
     logged: Option<Lsn>,
 }
@@ -143,16 +143,15 @@ impl Shard {
             sent: version,
             existed: present.is_some(),
             did,
-            copies: 1,
-            lasting: u8::from(view.keeps(self.me, slot)),
+            confirmed: Vec::new(),
             logged: self.logged,
         };
         if waiting.is_empty() {
-            let outcome = Ok(writing.answer());
+            let outcome = Ok(writing.answer(view));
             return self.reply_after(self.logged, asker, slot, outcome, out);
         }
         if level == WriteLevel::One || level == WriteLevel::Live && mutant::on(Mutant::AcknowledgeEarly) {
-            let outcome = Ok(writing.answer());
+            let outcome = Ok(writing.answer(view));
             writing.asker = None;
             self.reply_after(self.logged, asker, slot, outcome, out);
         }
@@ -183,8 +182,8 @@ impl Shard {
         match verdict {
             Verdict::Applied => {
                 if let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&id.serial) {
-                    writing.copies += 1;
-                    writing.lasting += u8::from(view.keeps(from, writing.key.slot()));
+                    let place = writing.confirmed.partition_point(|node| *node < from);
+                    writing.confirmed.insert(place, from);
                 }
                 self.settle_write(view, id.serial, out);
             }
@@ -226,8 +225,7 @@ impl Shard {
                 writing.version = next;
             }
             writing.sent = next;
-            writing.copies = 1;
-            writing.lasting = u8::from(view.keeps(self.me, writing.key.slot()));
+            writing.confirmed.clear();
         }
         self.wait_for(time.instant, serial, targets.clone());
         // It may have stood in a line, for the replica that has just answered: there it had no time of its own.
@@ -251,15 +249,16 @@ impl Shard {
         let Some(Pending { work: Work::Write(writing), waiting, .. }) = self.pending.get_mut(&serial) else { return };
         let slot = writing.key.slot();
         let needed = needed(view, &writing.key, writing.level);
+        let copies = writing.copies(view);
         let met = match writing.level {
             WriteLevel::One => true,
             WriteLevel::Live => waiting.is_empty(),
-            WriteLevel::Quorum | WriteLevel::All => writing.copies >= needed,
+            WriteLevel::Quorum | WriteLevel::All => copies >= needed,
         };
-        let hopeless = usize::from(writing.copies) + waiting.len() < usize::from(needed);
+        let hopeless = usize::from(copies) + waiting.len() < usize::from(needed);
         let outcome = match (met, hopeless) {
-            (true, _) => Some(Ok(writing.answer())),
-            (false, true) => Some(Err(Failure::Indeterminate { copies: writing.copies })),
+            (true, _) => Some(Ok(writing.answer(view))),
+            (false, true) => Some(Err(Failure::Indeterminate { copies })),
             (false, false) => None,
         };
         let (done, logged) = (waiting.is_empty(), writing.logged);
@@ -278,7 +277,7 @@ impl Shard {
         if *deadline <= time.instant
             && let Some(asker) = writing.asker.take()
         {
-            let (slot, copies) = (writing.key.slot(), writing.copies);
+            let (slot, copies) = (writing.key.slot(), writing.copies(view));
             self.counters.timeouts += 1;
             self.reply(asker, slot, Err(Failure::Indeterminate { copies }), out);
         }
@@ -334,11 +333,22 @@ impl Writing {
 
     pub(super) fn digest(&self, state: &mut impl Hasher) {
         (self.asker, &self.key, self.level, self.version, self.sent, self.existed).hash(state);
-        (self.did, self.copies).hash(state);
+        (self.did, &self.confirmed).hash(state);
     }
 
-    fn answer(&self) -> Answer {
-        let (version, copies, created) = (self.version, self.lasting.max(1), !self.existed);
+    /// Replicas of the slot that have it, this node included.
+    fn copies(&self, view: &View) -> u8 {
+        let slot = self.key.slot();
+        let others = self.confirmed.iter().filter(|node| view.replicas(slot).contains(node));
+        u8::from(view.is_replica(slot)) + others.count() as u8
+    }
+
+    /// What is said once the level is met. It counts the copies that will be kept when nothing moves any more.
+    fn answer(&self, view: &View) -> Answer {
+        let slot = self.key.slot();
+        let others = self.confirmed.iter().filter(|node| view.keeps(**node, slot)).count() as u8;
+        let lasting = u8::from(view.keeps(view.me, slot)) + others;
+        let (version, copies, created) = (self.version, lasting.max(1), !self.existed);
         match self.did {
             Did::Stored => Answer::Stored { version, copies, created },
             Did::Deleted => Answer::Deleted { copies, existed: self.existed },
