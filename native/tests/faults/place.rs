@@ -15,9 +15,13 @@ pub enum Place {
 impl Place {
     /// So many free pairs of ports.
     pub fn loopback(nodes: usize) -> Place {
-        // Held until all are chosen, so that none is chosen twice.
-        let held: Vec<TcpListener> =
-            (0..2 * nodes).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+        // Below those that the system gives to connections: nobody takes one while its node is down. Held until all are
+        // chosen.
+        let begin = std::process::id() % 12_000;
+        let candidates = (0..12_000).map(|step| 20_000 + ((begin + step) % 12_000) as u16);
+        let free = candidates.filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+        let held: Vec<TcpListener> = free.take(2 * nodes).collect();
+        assert_eq!(held.len(), 2 * nodes, "free ports from 20,000 to 32,000");
         let ports: Vec<u16> = held.iter().map(|held| held.local_addr().expect("bound").port()).collect();
         Place::Loopback(ports.chunks(2).map(|pair| (pair[0], pair[1])).collect())
     }

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -266,8 +267,14 @@ impl Cluster {
     }
 }
 
+/// Below those that the system gives to connections: nobody takes one while its node is down. Each test of this process
+/// begins to look at another one.
 pub fn free_ports(count: usize) -> Vec<u16> {
+    static CHOSEN: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id() + CHOSEN.fetch_add(count as u32, Ordering::Relaxed);
+    let candidates = (0..12_000).map(|step| 20_000 + ((begin + step) % 12_000) as u16);
     let held: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a free port")).collect();
+        candidates.filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).take(count).collect();
+    assert_eq!(held.len(), count, "free ports from 20,000 to 32,000");
     held.iter().map(|listener| listener.local_addr().expect("bound").port()).collect()
 }
