@@ -68,7 +68,7 @@ fn some() -> Vec<Record> {
     let put = |number: u8| {
         let value = Value { bytes: vec![number; 40].into(), media: Bytes::from_static(b"text/plain") };
         let version = Version { stamp: u64::from(number), node: NodeId(1) };
-        let deadline = (number % 2 == 0).then_some(UnixMs(1_800_000_000_000));
+        let deadline = number.is_multiple_of(2).then_some(UnixMs(1_800_000_000_000));
         Record::Put { key: Key::new(format!("key{number}")).unwrap(), entry: Entry { value, version, deadline } }
     };
     let floor =
