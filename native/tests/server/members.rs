@@ -175,8 +175,9 @@ fn a_member_comes_back_by_the_map_that_it_kept() {
     let anew = join("n3", &[url(cluster.node(1))], data.path(), &[]).unwrap_or_else(|said| panic!("{said}"));
     eventually("it is one of them", || steady_with(&anew, &["n1", "n2", "n3"]));
 
-    std::fs::write(&kept, b"no map").expect("written");
+    // It writes down what it learns until it ends.
     anew.kill();
+    std::fs::write(&kept, b"no map").expect("written");
     let said = Node::spawn(&again).err().expect("it does not start");
     assert!(said.contains(".n3.map cannot be used: it is too short; delete it to"), "{said}");
 }
