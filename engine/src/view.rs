@@ -194,11 +194,16 @@ impl View {
 
     /// Is that message of a peer to be listened to, which held the map of that epoch? Neighbouring editions agree about
     /// all that matters; of others, one of the two has something to learn first. What a node has is told only to those
-    /// whose map is not later: by a later one it may have to be told of more.
+    /// whose map is not later: by a later one it may have to be told of more. And nobody keeps for a primary that is
+    /// behind what is not for it to keep: it has freed the slot, and would not be asked for it again.
     pub fn admits(&self, epoch: Epoch, message: &Message) -> bool {
         let mine = self.map.epoch;
-        mutant::on(Mutant::IgnoreEpoch)
-            || mine.0.abs_diff(epoch.0) <= 1 && (epoch <= mine || !matches!(message, Message::Sync { .. }))
+        let is_for_me = match message {
+            Message::Sync { .. } => epoch <= mine,
+            Message::Replicate { key, .. } => epoch >= mine || self.is_replica(key.slot()),
+            _ => true,
+        };
+        mutant::on(Mutant::IgnoreEpoch) || mine.0.abs_diff(epoch.0) <= 1 && is_for_me
     }
 
     /// So many replicas that any two such sets share one, whichever of the placements that a change of the map goes
@@ -332,6 +337,9 @@ mod tests {
     extern crate std;
 
     use super::*;
+    use crate::id::{Lanes, RequestId};
+    use crate::message::{Change, Wanted};
+    use crate::request::Key;
     use alloc::format;
     use alloc::string::String;
     use alloc::vec;
@@ -447,6 +455,34 @@ mod tests {
         }
         assert!(filling.can_move() && without.can_move());
         assert!(!filling.with_alive(|_| false).can_move(), "slots of others would have nobody");
+    }
+
+    #[test]
+    fn messages_of_other_editions_are_taken_where_they_mean_the_same() {
+        // n1 keeps some of the slots and not others.
+        let view = view(1, &[1, 2, 3], 2);
+        let mut keys = (0..).map(|number| Key::new(format!("k{number}")).expect("a short key"));
+        let kept = keys.clone().find(|key| view.is_replica(key.slot())).expect("two of three");
+        let other = keys.find(|key| !view.is_replica(key.slot())).expect("one of three");
+        let id = RequestId::default();
+        let replicate = |key: &Key| {
+            let change = Change::Remove { version: Version::ZERO };
+            Message::Replicate { id, key: key.clone(), change }
+        };
+        let fetch = |key: &Key| Message::Fetch { id, key: key.clone(), wanted: Wanted::Version };
+        let lanes = Lanes::ALL;
+        let sync = Message::Sync { id, lanes, since: Version::ZERO, cursor: 0, gained: false };
+        // For each message: is it taken, where the sender's map is of two editions before to two after?
+        let rows = [
+            (replicate(&kept), [false, true, true, true, false]),
+            (replicate(&other), [false, false, true, true, false]),
+            (fetch(&other), [false, true, true, true, false]),
+            (sync, [false, true, true, false, false]),
+        ];
+        for (message, expected) in rows {
+            let taken = [2, 3, 4, 5, 6].map(|epoch| view.admits(Epoch(epoch), &message));
+            assert_eq!(taken, expected, "{message:?}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 use super::{Pending, Shard, Work};
 use crate::effect::Outbox;
-use crate::id::NodeId;
+use crate::id::{NodeId, Slot};
 use crate::limits::{MAX_PENDING_FOR_PEER, MAX_REPEATING};
 use crate::time::{Instant, Time};
 use crate::view::View;
@@ -156,14 +156,24 @@ impl Shard {
 
     /// A pending request waits no longer for who is gone.
     pub(super) fn wait_for_living(&mut self, serial: u64, view: &View) {
+        self.wait_only_for(serial, |peer| view.is_alive(peer));
+    }
+
+    /// A pending write waits no longer for who is gone, or does not keep the slot any more.
+    pub(super) fn wait_for_replicas(&mut self, serial: u64, slot: Slot, view: &View) {
+        let replicas = view.replicas(slot);
+        self.wait_only_for(serial, |peer| view.is_alive(peer) && replicas.contains(&peer));
+    }
+
+    fn wait_only_for(&mut self, serial: u64, is_awaited: impl Fn(NodeId) -> bool) {
         let Some(pending) = self.pending.get_mut(&serial) else { return };
         let awaited = &mut self.awaited;
         pending.waiting.retain(|peer| {
-            let alive = view.is_alive(*peer);
-            if !alive {
+            let stays = is_awaited(*peer);
+            if !stays {
                 awaited.end(*peer, serial);
             }
-            alive
+            stays
         });
     }
 

@@ -169,8 +169,9 @@ impl Shard {
         out.send(to, Message::Forward { id, boot, hops: limits::MAX_HOPS, request });
     }
 
-    /// Gives a write that was turned away another name: whoever turned it away knows the old one as done with.
-    fn rename(&mut self, serial: u64) -> u64 {
+    /// Gives a request another name: a write that was turned away, since whoever did that knows the old one as done
+    /// with, or a question whose earlier answers are not to count.
+    pub(super) fn rename(&mut self, serial: u64) -> u64 {
         let Some(pending) = self.release(serial) else { return serial };
         let renamed = self.next_serial();
         self.timers.insert((pending.wake, renamed));

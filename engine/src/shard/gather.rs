@@ -1,6 +1,7 @@
 //! Questions to every replica of a key: reads at `quorum`, `explain`, and whatever concerns a key that is in doubt
 //! here.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
@@ -123,20 +124,30 @@ impl Shard {
         self.settle_gather(time, view, id.serial, false, out);
     }
 
-    /// The view has changed: who is asked about a key in doubt is asked anew, since what was said before one of them
-    /// was away counts no longer.
+    /// The view has changed: who is asked is asked anew, under another name, since what was said before one of them was
+    /// away counts no longer, however late it comes.
     pub(super) fn gather_anew(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+        let serial = self.rename(serial);
+        let Some(Pending { work: Work::Gather(gathering), .. }) = self.pending.get(&serial) else { return };
+        let (key, wanted) = (gathering.key.clone(), gathering.purpose.wanted());
+        let found = match gathering.purpose {
+            Purpose::Read | Purpose::Inspect if view.is_replica(key.slot()) => {
+                let (holding, entry) = self.holding(time.unix, &key, wanted, out);
+                vec![(self.me, Found { holding, entry })]
+            }
+            _ => Vec::new(),
+        };
         let Some(pending) = self.pending.get_mut(&serial) else { return };
         let Work::Gather(gathering) = &mut pending.work else { return };
-        if !matches!(gathering.purpose, Purpose::Read | Purpose::Inspect) {
-            let bytes = gathering.purpose.payload();
-            self.pending_bytes -= pending.bytes - bytes;
-            pending.bytes = bytes;
-            gathering.found.clear();
-            let targets = gathering.purpose.asked(view, &gathering.key);
-            self.wait_for(time.instant, serial, targets.clone());
-            self.send_gather(serial, &targets, out);
-        }
+        let bytes = gathering.purpose.payload();
+        self.pending_bytes -= pending.bytes - bytes;
+        pending.bytes = bytes;
+        gathering.found = found;
+        let targets = gathering.purpose.asked(view, &gathering.key);
+        self.wait_for(time.instant, serial, targets.clone());
+        // It may have stood in a line under its old name.
+        self.sent_anew(time.instant, serial);
+        self.send_gather(serial, &targets, out);
         self.settle_gather(time, view, serial, false, out);
     }
 

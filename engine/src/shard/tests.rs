@@ -457,4 +457,13 @@ fn who_keeps_the_slot_no_more_counts_no_more() {
     trio.bus.extend(late);
     trio.carry(|_, to, _| to != NodeId(4));
     assert_eq!(trio.reply(client), Some(Err(Failure::Indeterminate { copies: 1 })));
+    // Nor is it waited for any longer: a slot that is one node's alone has nobody to tell.
+    let (mut trio, key) = Trio::with_key();
+    let client = trio.ask(N1, &key, set("v", WriteLevel::Live));
+    trio.bus.clear();
+    let map = Map { epoch: crate::id::Epoch(4), ..Map::first([1].map(member).to_vec(), 3, 16) };
+    let view = &mut trio.views[0];
+    *view = view.on(Arc::new(map), |_| true, |_| crate::view::Pull::default());
+    trio.at(N1, |shard, time, view, out| shard.view_changed(time, view, out));
+    assert_eq!((copies(&trio.reply(client).unwrap()), trio.shards[0].in_flight()), (1, 0));
 }

@@ -196,6 +196,9 @@ impl Shard {
         self.clock.observe(held);
         let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get(&serial) else { return };
         let (key, own) = (writing.key.clone(), writing.version);
+        if !view.is_primary(key.slot()) {
+            return self.yield_to(time, view, serial, key, out);
+        }
         let at = self.place(&key);
         let current = self.peek(time.unix, &key, at).map(|entry| entry.version);
         let next = match (current, writing.removes()) {
@@ -234,6 +237,20 @@ impl Shard {
         self.settle_write(view, serial, out);
     }
 
+    /// As [`Shard::move_on`], where another node decides about the slot by now. What the replica holds may be what that
+    /// one made of this very write, read by others already: it must not be replaced with what came before it, and this
+    /// node cannot tell. Whoever waits is told so, and all who keep the key take the latest of it.
+    fn yield_to(&mut self, time: Time, view: &View, serial: u64, key: Key, out: &mut Outbox) {
+        if let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial)
+            && let Some(asker) = writing.asker.take()
+        {
+            let copies = writing.copies(view);
+            self.reply(asker, key.slot(), Err(Failure::Indeterminate { copies }), out);
+        }
+        self.gather(time, view, None, Instant::NEVER, key, Purpose::Read, out);
+        self.settle_write(view, serial, out);
+    }
+
     /// Is something on its way to that node which was decided here about the key, before the node took the slot over?
     pub(super) fn is_telling(&self, view: &View, node: NodeId, key: &Key) -> bool {
         let tells = |pending: &Pending| match &pending.work {
@@ -245,9 +262,10 @@ impl Shard {
 
     /// Answers when the level is met or can no longer be; ends when no replica is waited for.
     pub(super) fn settle_write(&mut self, view: &View, serial: u64, out: &mut Outbox) {
-        self.wait_for_living(serial, view);
-        let Some(Pending { work: Work::Write(writing), waiting, .. }) = self.pending.get_mut(&serial) else { return };
+        let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get(&serial) else { return };
         let slot = writing.key.slot();
+        self.wait_for_replicas(serial, slot, view);
+        let Some(Pending { work: Work::Write(writing), waiting, .. }) = self.pending.get_mut(&serial) else { return };
         let needed = needed(view, &writing.key, writing.level);
         let copies = writing.copies(view);
         let met = match writing.level {

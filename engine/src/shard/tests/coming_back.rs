@@ -473,3 +473,32 @@ fn a_question_that_waited_for_its_turn_and_is_asked_anew_is_repeated() {
         assert_eq!(value(trio.reply(client).expect("an answer")).as_deref(), Some(&b"new"[..]));
     }
 }
+
+#[test]
+fn who_decides_no_longer_does_not_replace_what_came_after_it() {
+    let (mut trio, key) = Trio::with_key();
+    let since = moment(&mut trio);
+    // n2 decides while n1 is away, and its change does not reach n3 before n1 has taken over again.
+    for (node, alive) in [(N1, &[N1][..]), (N2, &[N2, N3]), (N3, &[N2, N3])] {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        *view = view.with_alive(|other| alive.contains(&other));
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    }
+    let late = |from, to, message: &Message| (from, to) == (N2, N3) && is(message, "replicate");
+    let written = trio.ask(N2, &key, set("before", WriteLevel::Live));
+    trio.carry(|from, to, message| !late(from, to, message));
+    meet(&mut trio, since);
+    let read = trio.ask(N1, &key, get(ReadLevel::Primary));
+    trio.carry(|from, to, message| !late(from, to, message));
+    assert_eq!(value(trio.reply(read).unwrap()).as_deref(), Some(&b"before"[..]));
+    // What was read is replaced; of that n3 hears first.
+    trio.ask(N1, &key, set("after", WriteLevel::One));
+    trio.carry(|from, to, message| !late(from, to, message) && to != N2);
+    assert_eq!(trio.held(N3, &key), Some(&b"after"[..]));
+    assert_eq!(trio.reply(written), None);
+    carry_all_and_wait(&mut trio);
+    let outcome = trio.reply(written);
+    assert!(matches!(outcome, Some(Err(Failure::Indeterminate { .. }))), "{outcome:?}");
+    assert_eq!([N1, N2, N3].map(|node| trio.held(node, &key)), [Some(&b"after"[..]); 3]);
+    check_quiet(&trio);
+}

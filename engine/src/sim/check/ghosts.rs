@@ -36,8 +36,8 @@ pub(super) struct Past {
 struct Decided {
     version: Version,
     at: Instant,
-    /// Who knows of it and has not crashed since.
-    holders: Vec<NodeId>,
+    /// Who knows of it and has not crashed since, and from when on.
+    holders: Vec<(NodeId, Instant)>,
 }
 
 /// Changes remembered by version.
@@ -124,6 +124,7 @@ impl Past {
         if holders.is_empty() || self.decided.iter().any(|decided| decided.version == version) {
             return;
         }
+        let holders = holders.into_iter().map(|holder| (holder, at)).collect();
         self.decided.push(Decided { version, at, holders });
         self.decided.sort_unstable_by_key(|decided| decided.version);
         if self.decided.len() > DECIDED {
@@ -131,9 +132,27 @@ impl Past {
         }
     }
 
+    /// A node has taken in a change of that version, which may have been acknowledged before.
+    pub(super) fn took(&mut self, node: NodeId, version: Version, at: Instant) {
+        if let Some(decided) = self.decided.iter_mut().find(|decided| decided.version == version)
+            && decided.holders.iter().all(|(holder, _)| *holder != node)
+        {
+            decided.holders.push((node, at));
+        }
+    }
+
     pub(super) fn crashed(&mut self, node: NodeId) {
-        for decided in &mut self.decided {
-            decided.holders.retain(|holder| *holder != node);
+        self.forget(node, Version { stamp: u64::MAX, node: NodeId(u16::MAX) });
+    }
+
+    /// A node has freed its copy of that version, which others keep now: it is asked no more, and knows no more.
+    pub(super) fn freed(&mut self, node: NodeId, version: Version) {
+        self.forget(node, version);
+    }
+
+    fn forget(&mut self, node: NodeId, to: Version) {
+        for decided in self.decided.iter_mut().filter(|decided| decided.version <= to) {
+            decided.holders.retain(|(holder, _)| *holder != node);
         }
         self.decided.retain(|decided| !decided.holders.is_empty());
     }
@@ -143,7 +162,7 @@ impl Past {
     pub(super) fn older(&self, key: &Key, version: Version, before: Instant) -> Option<String> {
         let later = |decided: &&Decided| decided.at < before && decided.version > version;
         let later = self.decided.iter().rev().find(later)?;
-        let (decided, holders) = (later.version, &later.holders);
+        let (decided, holders) = (later.version, later.holders.iter().map(|(holder, _)| holder).collect::<Vec<_>>());
         Some(format!("{key:?} at {version} came back: {holders:?} know of {decided}, which was acknowledged"))
     }
 
@@ -157,9 +176,8 @@ impl Past {
         has_met: impl Fn(NodeId, Instant) -> bool,
     ) -> Option<String> {
         let later = self.decided.iter().rev().filter(|decided| decided.version > version);
-        let mut told = later.flat_map(|decided| decided.holders.iter().map(move |holder| (decided, *holder)));
-        let (decided, holder) = told.find(|(decided, holder)| *holder != node && has_met(*holder, decided.at))?;
-        let decided = decided.version;
+        let mut told = later.flat_map(|decided| decided.holders.iter().map(|holder| (decided.version, *holder)));
+        let (decided, (holder, _)) = told.find(|(_, (holder, since))| *holder != node && has_met(*holder, *since))?;
         Some(format!("{node} served {key:?} at {version}, and {holder} would have told it of {decided} before"))
     }
 

@@ -53,8 +53,11 @@ impl Copies {
         let count = holders.len();
         if version > self.acknowledged {
             let fell = crashed.iter().max().copied();
-            (self.acknowledged, self.holders, self.fell) = (version, holders, fell);
+            (self.acknowledged, self.fell) = (version, fell);
             self.on_disk.clear();
+            let (freed, kept): (Vec<_>, Vec<_>) = holders.into_iter().partition(|id| self.has_freed(*id, version));
+            // The last one that had it is still asked for it, as when it frees it later.
+            self.holders = if kept.is_empty() { freed } else { kept };
         }
         (count + crashed.len() < usize::from(copies))
             .then(|| format!("{key:?} at {version} was acknowledged with {copies} copies, {count} have it"))
@@ -83,6 +86,11 @@ impl Copies {
         if self.holders.len() > 1 || self.fell.is_some_and(|fell| fell + unnoticed >= over) {
             self.holders.retain(|holder| *holder != node);
         }
+    }
+
+    /// Has that node freed that version, or a later one, because others keep the key?
+    pub(super) fn has_freed(&self, node: NodeId, version: Version) -> bool {
+        self.moved.get(&node).is_some_and(|moved| *moved >= version)
     }
 
     /// A node has no room for that version, which others have.

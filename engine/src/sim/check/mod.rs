@@ -245,7 +245,8 @@ impl Checks {
                     held(node, &ask.key).is_some_and(|held| held >= *version) || ledger.copies.had(*id) >= *version
                 };
                 let holders: Vec<NodeId> = nodes.filter(has).map(|(id, _)| id).collect();
-                ledger.past.decided(*version, at, holders.clone());
+                let kept = holders.iter().copied().filter(|id| !ledger.copies.has_freed(*id, *version));
+                ledger.past.decided(*version, at, kept.collect());
                 let crashed = self.crashes.times_since(asked);
                 if let Some(what) = ledger.copies.acknowledged(&ask.key, *version, *copies, &crashed, holders) {
                     self.broken(Promise::NoLoss, at, what);
@@ -253,7 +254,7 @@ impl Checks {
             }
             Reply::Outcome(Ok(Answer::Deleted { .. })) => {
                 let version = ledger.removal;
-                let has = |id: &NodeId| ledger.copies.had(*id) >= version;
+                let has = |id: &NodeId| ledger.copies.had(*id) >= version && !ledger.copies.has_freed(*id, version);
                 let holders: Vec<NodeId> = nodes.map(|(id, _)| id).filter(has).collect();
                 if version > Version::ZERO {
                     ledger.past.decided(version, at, holders);
@@ -353,6 +354,7 @@ impl Checks {
                     }
                     false => ledger.copies.holds(node, *version),
                 }
+                ledger.past.took(node, *version, at);
                 if *primary {
                     if *removed {
                         ledger.removal = ledger.removal.max(*version);
@@ -400,6 +402,7 @@ impl Checks {
             Event::Moved { key, version } => {
                 if let Some(ledger) = self.keys.get_mut(key) {
                     ledger.copies.moved(node, *version, self.settled.1, self.unnoticed);
+                    ledger.past.freed(node, *version);
                 }
             }
             Event::LeftOut { key, version } => {
@@ -472,6 +475,8 @@ impl Checks {
         let mut broken = Vec::new();
         let agreed = self.reconciles || self.calm.is_calm() && self.calm.is_first();
         let unix = true_time(at);
+        // A core that is cut off may go by an older map than those who have taken its slots over.
+        let newest = nodes.iter().map(|(_, node)| node.view()).max_by_key(|view| (view.map.epoch, view.map.by));
         for (key, ledger) in &self.keys {
             match ledger.copies.end(key, nodes) {
                 Ok(None) => {}
@@ -482,7 +487,7 @@ impl Checks {
             if !agreed || ledger.written.expires_between(unix, unix, self.skew + self.expires_within) {
                 continue;
             }
-            let Some(replicas) = nodes.first().map(|(_, node)| node.view().replicas(key.slot())) else { continue };
+            let Some(replicas) = newest.map(|view| view.replicas(key.slot())) else { continue };
             let replicas: Vec<(NodeId, &Node)> =
                 nodes.iter().filter(|(id, _)| replicas.contains(id)).copied().collect();
             // Somebody whom some of them reach and others do not may still write to these only: that is no heal.

@@ -142,6 +142,19 @@ fn p2_what_was_acknowledged_is_there_or_its_going_is_explained() {
     check(|checks| (back(checks, version), end(checks, &[(n1, &empty)])).1, &[Promise::NoLoss]);
     check(|checks| (back(checks, version.preceding()), end(checks, &[(n1, &empty)])).1, &[]);
     check(|checks| (back(checks, version), checks.crashed(n1, at(2)), end(checks, &[(n1, &empty)])).2, &[]);
+    // Who has freed it before it was acknowledged is not asked for it, unless nobody else had it.
+    let freed = Event::Moved { key: key(), version };
+    let free = |checks: &mut Checks, node| {
+        checks.asked(&get(9), at(0));
+        checks.happened(node, &freed, at(0), |_| true);
+    };
+    let both = |checks: &mut Checks| {
+        operation(checks, &set(1, "v", None), 0, &stored(version, 2), 1, &[(n1, &one), (n2, &one)]);
+    };
+    let gone = |checks: &mut Checks| (both(checks), checks.crashed(n1, at(1)), end(checks, &[])).2;
+    check(|checks| (free(checks, n2), gone(checks)).1, &[]);
+    check(gone, &[Promise::NoLoss]);
+    check(|checks| (free(checks, n1), free(checks, n2), both(checks), end(checks, &[])).3, &[Promise::NoLoss]);
     let evicted = Event::Dropped { key: key(), version, cause: Cause::Entries };
     let evict = |checks: &mut Checks| checks.happened(n2, &evicted, at(1), |_| true);
     check(|checks| (write(checks, version, 1), evict(checks), end(checks, &[(n2, &empty)])).2, &[]);
@@ -215,6 +228,17 @@ fn p3_and_p4_replicas_agree_after_a_heal_and_on_nothing_that_is_out_of_date() {
         &[Promise::Order, Promise::NoGhosts],
     );
     check(|checks| (delete(checks), checks.crashed(n2, at(3)), forget(checks), end(checks, &apart, &core)).3, &[]);
+    // Who has freed what it knew tells nobody; who has taken it in since does.
+    let taken = Event::Applied { key: key(), version: second, removed: false, primary: false };
+    let freed = Event::Moved { key: key(), version: second };
+    let known = |checks: &mut Checks, events: &[(NodeId, &Event)]| {
+        write(checks, second, &[(n2, &two)]);
+        events.iter().for_each(|(node, event)| checks.happened(*node, event, at(2), |_| true));
+        end(checks, &[(n1, &one)], &core);
+    };
+    check(|checks| known(checks, &[]), &[Promise::NoLoss, Promise::NoGhosts]);
+    check(|checks| known(checks, &[(n2, &freed)]), &[Promise::NoLoss]);
+    check(|checks| known(checks, &[(NodeId(3), &taken), (n2, &freed)]), &[Promise::NoLoss, Promise::NoGhosts]);
     // And so do reads, once all has been calm for long enough.
     let calm = 10 + BOUND.as_millis() as u64;
     let read = |checks: &mut Checks, ms| operation(checks, &get(7), ms, &found("v", first.stamp), ms, &[]);
