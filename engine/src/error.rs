@@ -45,6 +45,8 @@ pub enum Failure {
     },
     /// The node is stopping and takes no new requests. Nothing was stored.
     Stopping,
+    /// The slot's primary cannot write its log, and takes no writes until it can. Nothing was stored.
+    ReadOnly,
 }
 
 impl Failure {
@@ -60,6 +62,7 @@ impl Failure {
             Failure::Overflow => "overflow",
             Failure::NotPrimary { .. } => "not_primary",
             Failure::Stopping => "stopping",
+            Failure::ReadOnly => "read_only",
         }
     }
 }
@@ -92,6 +95,10 @@ impl fmt::Display for Failure {
                 f.write_str("not the primary of this slot, and no replica is alive")
             }
             Failure::Stopping => f.write_str("the node is stopping; nothing was stored"),
+            Failure::ReadOnly => f.write_str(
+                "the node that decides about this key cannot write its log, and takes no writes until its disk does; \
+                 nothing was stored",
+            ),
         }
     }
 }

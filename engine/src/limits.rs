@@ -57,6 +57,8 @@ pub const MAX_PAGE_PLACES: u32 = 2_048;
 pub const DEFAULT_MOVE_RATE: u64 = 64 << 20;
 /// Keys that one pull settles at the same time.
 pub const MAX_SETTLING: u32 = 64;
+/// Bytes of records that wait for a node's disk: while there are more, writes are turned away.
+pub const MAX_LOG_BYTES: usize = 64 << 20;
 /// How far ahead of this node's clock a version may lie. Beyond it somebody's clock is wrong: it is not followed.
 pub const MAX_CLOCK_AHEAD: Duration = Duration::from_secs(3_600);
 /// How often a request may be passed on before the node that has it must say that it is not its primary.
@@ -71,7 +73,8 @@ pub const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 86_400);
 pub const MAX_TRACE_LINE: usize = 256 << 10;
 
 /// The bounds whose names a full node answers with, in [`Failure::Busy`](crate::error::Failure::Busy).
-pub const REACHED: [&str; 4] = ["MAX_PENDING", "MAX_PENDING_BYTES", "MAX_PENDING_FOR_PEER", "MAX_ANSWERED"];
+pub const REACHED: [&str; 5] =
+    ["MAX_PENDING", "MAX_PENDING_BYTES", "MAX_PENDING_FOR_PEER", "MAX_ANSWERED", "MAX_LOG_BYTES"];
 
 /// The name as it stands in [`REACHED`], or "a limit of the peer" for one that does not.
 pub fn reached(name: &str) -> &'static str {

@@ -158,6 +158,7 @@ impl Wire for Outcome {
             135 => Err(Failure::Stopping),
             136 => Err(Failure::NotANumber),
             137 => Err(Failure::Overflow),
+            138 => Err(Failure::ReadOnly),
             tag => return Err(DecodeError::Tag { field, tag }),
         })
     }
@@ -240,6 +241,7 @@ fn put_failure(failure: &Failure, out: &mut impl Sink) {
         Failure::Stopping => 135_u8.put(out),
         Failure::NotANumber => 136_u8.put(out),
         Failure::Overflow => 137_u8.put(out),
+        Failure::ReadOnly => 138_u8.put(out),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::id::{Lsn, NodeId};
 use crate::limits::MAX_FRAME;
 use crate::record::Record;
 use crate::time::UnixMs;
+use scan::length_at;
 pub use scan::{End, Flaw, Scan};
 
 /// What a segment says of itself before its records.
@@ -106,13 +107,43 @@ pub fn put_record(salt: u64, lsn: Lsn, record: &Record, out: &mut Vec<u8>) {
 /// The same for anything that is to be taken for a record: for tests of what no node writes.
 pub fn put_frame(salt: u64, lsn: Lsn, body: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
     let start = out.len();
-    out.put(&[0; HEAD - 8]);
-    lsn.put(out);
+    put_open_frame(body, out);
+    seal(salt, lsn, &mut out[start..]);
+}
+
+/// Appends a record that has neither its number nor its checksum yet: both are whoever's who writes it to a segment,
+/// see [`seal`].
+///
+/// # Panics
+/// As [`put_record`].
+pub fn put_open_record(record: &Record, out: &mut Vec<u8>) {
+    put_open_frame(|out| record.put(out), out);
+}
+
+/// Numbers records that stand one after the other, from `first` on, and gives them their checksums under that salt:
+/// whatever they had before. Returns the number that follows.
+///
+/// # Panics
+/// When these are not records as [`put_open_record`] leaves them.
+pub fn seal(salt: u64, first: Lsn, records: &mut [u8]) -> Lsn {
+    let (mut rest, mut next) = (records, first);
+    while !rest.is_empty() {
+        let length = length_at(rest, 0).expect("a record begins with its length");
+        let (record, behind) = rest.split_at_mut(8 + length as usize);
+        record[8..HEAD].copy_from_slice(&next.0.to_le_bytes());
+        let sum = checksum(salt, &record[8..], length);
+        record[4..8].copy_from_slice(&sum.to_le_bytes());
+        (rest, next) = (behind, Lsn(next.0 + 1));
+    }
+    next
+}
+
+fn put_open_frame(body: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
+    let start = out.len();
+    out.put(&[0; HEAD]);
     body(out);
     let length = u32::try_from(out.len() - start - 8).expect("a key, a value and a media type have bounds");
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    let sum = checksum(salt, &out[start + 8..], length);
-    out[start + 4..start + 8].copy_from_slice(&sum.to_le_bytes());
 }
 
 /// The first bytes of every segment.

@@ -101,6 +101,8 @@ pub struct Shard {
     filling: BTreeSet<Key>,
     /// The number of its last record in the log.
     logged: Option<Lsn>,
+    /// Why writes are turned away, where the body says so.
+    refusing: Option<Failure>,
 }
 
 /// How a shard is made.
@@ -227,6 +229,7 @@ impl Shard {
             budget: Budget::new(share(limits::DEFAULT_MOVE_RATE, lanes), now.instant),
             filling: BTreeSet::new(),
             logged: None,
+            refusing: None,
         }
     }
 
@@ -234,6 +237,11 @@ impl Shard {
     /// as fast as they come. It begins with [`limits::DEFAULT_MOVE_RATE`].
     pub fn limit_moves(&mut self, bytes_a_second: u64, now: Instant) {
         self.budget.change(share(bytes_a_second, self.lanes), now);
+    }
+
+    /// Turns away, from now on, every write that this shard would decide: its log takes none. `None` takes them again.
+    pub fn refuse_writes(&mut self, failure: Option<Failure>) {
+        self.refusing = failure;
     }
 
     /// A client of this node asks. Its reply is in the outbox, now or later, exactly once.

@@ -326,6 +326,10 @@ impl Shard {
 
     /// Can a write of that level be carried out at all?
     fn admit(&mut self, view: &View, key: &Key, level: WriteLevel, waiting: &[NodeId]) -> Result<(), Failure> {
+        if let Some(failure) = &self.refusing {
+            self.counters.busy += 1;
+            return Err(failure.clone());
+        }
         let (needed, alive) = (needed(view, key, level), view.alive_replicas(key.slot()));
         if alive < needed {
             return Err(Failure::Unavailable { needed, alive });

@@ -180,6 +180,7 @@ fn golden_frames() {
     row(answer(Err(Failure::Stopping)), &[told, "87"]);
     row(answer(Err(Failure::NotANumber)), &[told, "88"]);
     row(answer(Err(Failure::Overflow)), &[told, "89"]);
+    row(answer(Err(Failure::ReadOnly)), &[told, "8a"]);
 
     let named = &[ID, "0200 6b31"].concat();
     let replicate = |change| Message::Replicate { id, key: key.clone(), change };

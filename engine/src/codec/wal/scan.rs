@@ -187,11 +187,11 @@ struct Frame {
 /// The length that a [`Record::Synced`] names: its number, a tag, and a number.
 const SYNCED: u32 = 8 + 1 + 8;
 
-fn length_at(segment: &Bytes, at: usize) -> Option<u32> {
+pub(super) fn length_at(segment: &[u8], at: usize) -> Option<u32> {
     segment.get(at..)?.first_chunk().copied().map(u32::from_le_bytes)
 }
 
-fn number_at(segment: &Bytes, at: usize) -> Option<Lsn> {
+fn number_at(segment: &[u8], at: usize) -> Option<Lsn> {
     segment.get(at + 8..)?.first_chunk().copied().map(|bytes| Lsn(u64::from_le_bytes(bytes)))
 }
 

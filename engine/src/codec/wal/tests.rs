@@ -223,6 +223,18 @@ fn the_bytes_of_format_1() {
 }
 
 #[test]
+fn records_that_are_sealed_together_are_those_that_are_written_one_by_one() {
+    let records = [put(1), synced(5), put(2)];
+    let mut open = Vec::new();
+    records.iter().for_each(|record| put_open_record(record, &mut open));
+    // Under another salt and other numbers first: a segment that could not be written is begun anew.
+    assert_eq!(seal(9, Lsn(7), &mut open), Lsn(10));
+    assert_eq!(seal(OUR.salt, OUR.first, &mut open), Lsn(1_003));
+    assert_eq!(open, segment(&records).0[HEADER..]);
+    assert_eq!(seal(1, Lsn(3), &mut []), Lsn(3));
+}
+
+#[test]
 fn the_checksum_is_crc_32c() {
     // RFC 3720, appendix B.4, and the catalogue's check value.
     assert_eq!(CRC.checksum(&[0; 32]), 0x8a91_36aa);

@@ -193,3 +193,31 @@ fn what_is_read_back_keeps_its_floors_and_expires_when_it_should() {
     assert!(shard.latest() >= version(12), "versions go on above what was read");
     assert_eq!(out.records, [], "what was read is not written again");
 }
+
+#[test]
+fn while_writes_are_refused_none_is_decided_and_those_of_others_are_taken_in() {
+    let (mut trio, key) = Trio::with_key();
+    let refuse = |trio: &mut Trio, node: NodeId, why| trio.shards[usize::from(node.0) - 1].refuse_writes(why);
+    refuse(&mut trio, N1, Some(Failure::ReadOnly));
+    for operation in
+        [set("v", WriteLevel::One), Operation::Delete { condition: Condition::Always, level: WriteLevel::One }]
+    {
+        let (said, records) = logged(&mut trio, N1, 10, submit(&key, operation));
+        assert!(matches!(&said[..], [Effect::Reply { outcome: Err(Failure::ReadOnly), after: None, .. }]), "{said:?}");
+        assert_eq!(records, []);
+    }
+    let (said, _) = logged(&mut trio, N1, 10, submit(&key, Operation::Get { level: ReadLevel::Primary }));
+    assert!(matches!(&said[..], [Effect::Reply { outcome: Ok(Answer::Missing), .. }]), "{said:?}");
+    refuse(&mut trio, N1, None);
+    refuse(&mut trio, N2, Some(Failure::ReadOnly));
+    let (sent, records) = logged(&mut trio, N1, 10, submit(&key, set("v", WriteLevel::Live)));
+    assert_eq!(records.len(), 1);
+    let change = sent.into_iter().find_map(|effect| match effect {
+        Effect::Send { to: N2, message, .. } => Some(message),
+        _ => None,
+    });
+    let (said, records) = logged(&mut trio, N2, 20, |shard, time, view, out| {
+        shard.receive(time, view, N1, change.expect("a replica is told"), out);
+    });
+    assert_eq!((said.iter().map(after).collect::<Vec<_>>(), records.len()), (vec![Some(20)], 1));
+}

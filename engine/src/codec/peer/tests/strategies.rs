@@ -104,6 +104,7 @@ pub(in crate::codec) fn failure() -> impl Strategy<Value = Failure> {
         Just(Failure::Stopping),
         Just(Failure::NotANumber),
         Just(Failure::Overflow),
+        Just(Failure::ReadOnly),
     ]
 }
 
