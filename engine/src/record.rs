@@ -84,3 +84,14 @@ pub enum Fsync {
     /// The operating system decides.
     Never,
 }
+
+impl Fsync {
+    /// Its name in settings and scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fsync::Always => "always",
+            Fsync::EverySecond => "everysec",
+            Fsync::Never => "never",
+        }
+    }
+}

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use vitrine_engine::cluster::Routes;
 use vitrine_engine::effect::{Effect, Outbox};
-use vitrine_engine::id::{ClientToken, Epoch, NodeId};
+use vitrine_engine::id::{ClientToken, Epoch, Lsn, NodeId};
 use vitrine_engine::message::Message;
 use vitrine_engine::request::Outcome;
 use vitrine_engine::view::View;
@@ -64,8 +64,15 @@ impl Effects {
 
     /// Takes the answer to that client out of what was just gathered, or notes that it waits. To be called under the
     /// lock under which the request was submitted: afterwards somebody else may have the answer.
-    pub fn answer_or_wait(&self, client: ClientToken, outbox: &mut Outbox) -> Result<Reply, oneshot::Receiver<Reply>> {
-        if let Some(reply) = self.answer(client, outbox) {
+    ///
+    /// An answer that may leave only after a record for which `held` is true is not taken: it comes later.
+    pub fn answer_or_wait(
+        &self,
+        client: ClientToken,
+        outbox: &mut Outbox,
+        held: impl Fn(Option<Lsn>) -> bool,
+    ) -> Result<Reply, oneshot::Receiver<Reply>> {
+        if let Some(reply) = self.answer(client, outbox, held) {
             return Ok(reply);
         }
         let (sender, receiver) = oneshot::channel();
@@ -73,9 +80,18 @@ impl Effects {
         Err(receiver)
     }
 
-    /// Takes the answer to that client out of what was just gathered, when it is there.
-    pub fn answer(&self, client: ClientToken, outbox: &mut Outbox) -> Option<Reply> {
-        let answer = outbox.effects.iter().position(|e| matches!(e, Effect::Reply { client: c, .. } if *c == client));
+    /// Takes the answer to that client out of what was just gathered, when it is there and waits for no such record.
+    pub fn answer(
+        &self,
+        client: ClientToken,
+        outbox: &mut Outbox,
+        held: impl Fn(Option<Lsn>) -> bool,
+    ) -> Option<Reply> {
+        let its = |effect: &Effect| match effect {
+            Effect::Reply { client: other, after, .. } => *other == client && !held(*after),
+            Effect::Send { .. } | Effect::Publish(_) => false,
+        };
+        let answer = outbox.effects.iter().position(its);
         match outbox.effects.remove(answer?) {
             Effect::Reply { outcome, by, .. } => Some(Reply { outcome, by }),
             Effect::Send { .. } | Effect::Publish(_) => None,
@@ -87,17 +103,23 @@ impl Effects {
     pub fn perform(&self, epoch: Epoch, outbox: &mut Outbox) -> Option<Arc<View>> {
         let mut publish = None;
         for effect in outbox.effects.drain(..) {
-            match effect {
-                Effect::Send { to, message, .. } => self.wire.send(to, epoch, message),
-                Effect::Reply { client, outcome, by, .. } => {
-                    let waiting = self.part(client).lock().remove(&client);
-                    // A client that went away has nobody who listens: that is its right.
-                    let _ = waiting.map(|sender| sender.send(Reply { outcome, by }));
-                }
-                Effect::Publish(view) => publish = Some(view),
-            }
+            publish = self.perform_one(epoch, effect).or(publish);
         }
         publish
+    }
+
+    /// Performs one effect. Gives back the view to publish, when that is what it asks for.
+    pub fn perform_one(&self, epoch: Epoch, effect: Effect) -> Option<Arc<View>> {
+        match effect {
+            Effect::Send { to, message, .. } => self.wire.send(to, epoch, message),
+            Effect::Reply { client, outcome, by, .. } => {
+                let waiting = self.part(client).lock().remove(&client);
+                // A client that went away has nobody who listens: that is its right.
+                let _ = waiting.map(|sender| sender.send(Reply { outcome, by }));
+            }
+            Effect::Publish(view) => return Some(view),
+        }
+        None
     }
 
     /// How many clients wait for an answer.

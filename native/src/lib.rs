@@ -25,4 +25,5 @@ pub mod snapshot;
 pub mod snapshot_json;
 pub mod span;
 pub mod version_floor;
+pub mod wal;
 pub mod watch;

@@ -14,7 +14,8 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Semaphore, mpsc, watch};
 use vitrine_engine::cluster::{Cluster, Heartbeat};
-use vitrine_engine::id::NodeId;
+use vitrine_engine::codec::peer::ClusterTag;
+use vitrine_engine::id::{Epoch, NodeId};
 use vitrine_engine::message::{Envelope, Message};
 use vitrine_engine::view::Map;
 
@@ -27,7 +28,9 @@ use crate::metrics::Metrics;
 use crate::peer::{self, Identity, Peers};
 use crate::settings::Settings;
 use crate::shards::{Shards, ShardsConfig};
+use crate::snapshot::Of;
 use crate::version_floor::{FloorError, VersionFloor};
+use crate::wal;
 use crate::watch::Watch;
 
 /// A running node. Dropped without [`Server::stop`] it goes on until the process ends.
@@ -39,6 +42,8 @@ pub struct Server {
     passed_over: Arc<AtomicBool>,
     /// Where the map is kept.
     file: Option<MapFile>,
+    /// What was written of it so far, and the thread that writes.
+    log: Option<wal::Open>,
     /// True: take no new work, and finish what runs.
     stop: watch::Sender<bool>,
     /// True: end now.
@@ -72,6 +77,8 @@ pub enum StartError {
     },
     /// The version floor that an earlier run has left cannot be used.
     Floor(FloorError),
+    /// The log that an earlier run has left cannot be gone on with.
+    Log(wal::OpenError),
     /// Anything else that the system refused.
     System {
         /// What was tried.
@@ -144,8 +151,16 @@ impl Server {
             seed: draw(1),
             hash_seed: (draw(2), draw(3)),
         };
-        let shards =
-            Arc::new(Shards::new(&config, Arc::clone(cluster.view()), Arc::clone(&clock) as _, Arc::clone(&wire)));
+        let mut shards = Shards::new(&config, Arc::clone(cluster.view()), Arc::clone(&clock) as _, Arc::clone(&wire));
+        let opening = settings.fsync.map(|fsync| wal::Opening {
+            folder: settings.data.clone(),
+            of: Of { cluster: ClusterTag(identity.fingerprint), node: settings.me },
+            name: settings.name().to_owned(),
+            fsync,
+            moved_on: settings.map.epoch > Epoch::FIRST,
+        });
+        let log = opening.map(|opening| wal::open(&opening, &mut shards)).transpose().map_err(StartError::Log)?;
+        let shards = Arc::new(shards);
         shards.limit_moves(settings.move_rate);
         let floor = version_floor(settings, &shards)?;
         let ready = Arc::new(AtomicBool::new(false));
@@ -238,6 +253,7 @@ impl Server {
             map,
             passed_over,
             file,
+            log,
             stop,
             end,
             connections,
@@ -285,13 +301,15 @@ impl Server {
             })
         });
         self.end.send_replace(true);
-        if self.map.borrow().is_none()
-            && let Some(Err(error)) = self.file.as_ref().map(MapFile::forget)
-        {
+        let left = self.map.borrow().is_none();
+        if left && let Some(Err(error)) = self.file.as_ref().map(MapFile::forget) {
             tracing::error!(%error, "the map of the cluster left cannot be removed: the next start will find it");
         }
         let joined = self.threads.into_iter().map(JoinHandle::join);
-        joined.fold(finished, |finished, thread| thread.is_ok() && finished)
+        let finished = joined.fold(finished, |finished, thread| thread.is_ok() && finished);
+        // Nobody changes anything any more.
+        self.log.into_iter().for_each(|log| log.end(left));
+        finished
     }
 }
 
@@ -306,6 +324,7 @@ impl fmt::Display for StartError {
             ),
             StartError::Bind { what, address, source } => write!(f, "cannot listen on {address} for {what}: {source}"),
             StartError::Floor(error) => error.fmt(f),
+            StartError::Log(error) => error.fmt(f),
             StartError::System { what, source } => write!(f, "{what} failed: {source}"),
         }
     }

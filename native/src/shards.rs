@@ -13,9 +13,11 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use vitrine_engine::effect::Outbox;
+use vitrine_engine::error::Failure;
 use vitrine_engine::hash::{self, KeyHasher};
-use vitrine_engine::id::{Epoch, LANES, NodeId, Slot, Version};
+use vitrine_engine::id::{Epoch, LANES, Lsn, NodeId, Slot, Version};
 use vitrine_engine::message::Message;
+use vitrine_engine::record::Record;
 use vitrine_engine::request::{Condition, Entry, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::shard::{self, Local, Place, Progress, Retry, Shard, ShardConfig};
 use vitrine_engine::store::{EntryRef, Limits};
@@ -25,13 +27,16 @@ use vitrine_engine::view::View;
 use crate::clock::Clock;
 use crate::effects::{Effects, Reply, Wire};
 use crate::majority::Isolated;
+use crate::wal::{self, Log};
 
 /// All shards of a node.
 pub struct Shards {
     stripes: Box<[Stripe]>,
     hasher: KeyHasher,
     clock: Arc<dyn Clock>,
-    effects: Effects,
+    effects: Arc<Effects>,
+    /// Where changes are written down, if they are.
+    log: Option<Arc<Log>>,
     /// For whoever only looks; a stripe routes by the view under its own lock.
     view: ArcSwap<View>,
     /// Which slots have lost their majority in that view, and whether any has: nearly always none.
@@ -71,6 +76,7 @@ pub enum Submitted {
 /// One lock and what it guards, alone on its cache lines.
 #[repr(align(128))]
 struct Stripe {
+    index: usize,
     locked: Mutex<Locked>,
     /// When its shard wants to be ticked, in microseconds of the monotonic clock.
     wake: AtomicU64,
@@ -82,6 +88,9 @@ struct Locked {
     shard: Shard,
     /// Replaced under the lock together with the shard's own reaction: no write lands under an old view.
     view: Arc<View>,
+    /// The number of its next record, of its own; and why it turns writes away, as the log last said.
+    next: Lsn,
+    refusing: Option<Failure>,
 }
 
 /// How far the wall clocks of two members may be apart: what NTP keeps within, with room.
@@ -126,16 +135,17 @@ impl Shards {
             };
             let lanes = shard::lanes_of(index as u16, count as u16);
             let shard = Shard::new(config, lanes, now);
-            let locked = Locked { shard, view: Arc::clone(&view) };
+            let locked = Locked { shard, view: Arc::clone(&view), next: wal::FIRST, refusing: None };
             // Its first tick asks the other replicas what there is.
             let (wake, doubt) = (AtomicU64::new(0), AtomicU64::new(u64::from(lanes.len())));
-            Stripe { locked: Mutex::new(locked), wake, doubt }
+            Stripe { index, locked: Mutex::new(locked), wake, doubt }
         };
         Shards {
             stripes: (0..count).map(stripe).collect(),
             hasher: KeyHasher::new(config.hash_seed),
             clock,
-            effects: Effects::new(wire),
+            effects: Arc::new(Effects::new(wire)),
+            log: None,
             view: ArcSwap::new(view),
             isolated: ArcSwap::default(),
             any_isolated: AtomicBool::new(false),
@@ -145,6 +155,28 @@ impl Shards {
             sleeping_until: AtomicU64::new(u64::MAX),
             woken: Notify::new(),
         }
+    }
+
+    /// Writes down in that log whatever changes from now on.
+    pub fn keep_log(&mut self, log: Arc<Log>) {
+        self.log = Some(log);
+    }
+
+    /// Where changes are written down, if they are.
+    pub fn log(&self) -> Option<&Arc<Log>> {
+        self.log.as_ref()
+    }
+
+    /// Who performs what the shards ask for.
+    pub fn effects(&self) -> &Arc<Effects> {
+        &self.effects
+    }
+
+    /// Takes in what an earlier run has written down: a record at a time in their order, before the first view.
+    pub fn recover(&self, record: &Record, out: &mut Outbox) {
+        let Some(slot) = record.slot() else { return };
+        let time = self.clock.now();
+        self.stripe(slot).locked.lock().shard.recover(time, record, out);
     }
 
     /// Reads what this node may answer itself.
@@ -165,7 +197,7 @@ impl Shards {
         }
         let at = Place { hash: self.hasher.hash(key), slot: hash::slot(key) };
         let mut guard = self.stripe(at.slot).locked.lock();
-        let Locked { shard, view } = &mut *guard;
+        let Locked { shard, view, .. } = &mut *guard;
         match shard.read_local(time, view, at, key, level) {
             Local::Found(entry) => Read::Found(found(&entry)),
             Local::Missing => Read::Missing,
@@ -177,33 +209,43 @@ impl Shards {
     pub fn submit(&self, request: Request) -> Submitted {
         let client = self.effects.token();
         let time = self.clock.now();
-        self.enter(request.key.slot(), |shard, view, out| {
+        let slot = request.key.slot();
+        self.enter(slot, |shard, view, out| {
             shard.submit(time, view, client, request, out);
-            match self.effects.answer_or_wait(client, out) {
+            match self.effects.answer_or_wait(client, out, self.held(slot)) {
                 Ok(reply) => Submitted::Now(reply),
                 Err(receiver) => Submitted::Later(receiver),
             }
         })
     }
 
-    /// The bound at which a write to that slot would be turned away now: asked before its value is taken in.
-    pub fn full(&self, slot: Slot) -> Option<&'static str> {
+    /// Why a write to that slot would be turned away now: asked before its value is taken in.
+    pub fn refusal(&self, slot: Slot) -> Option<Failure> {
         let guard = self.stripe(slot).locked.lock();
-        guard.shard.full(&guard.view, slot)
+        let decides = guard.view.is_primary(slot);
+        let refusal = self.log.as_ref().filter(|_| decides).and_then(|log| log.refusal());
+        refusal.or_else(|| Some(Failure::Busy { limit: guard.shard.full(&guard.view, slot)? }))
     }
 
-    /// True when an unconditional write of that level waits for no other node, as far as can be told without a lock.
+    /// True when an unconditional write of that level waits for no other node and no disk, as far as can be told
+    /// without a lock.
     pub fn writes_at_once(&self, slot: Slot, level: WriteLevel) -> bool {
-        shard::writes_at_once(&self.view.load(), slot, level)
+        !self.waits_for_disk() && shard::writes_at_once(&self.view.load(), slot, level)
     }
 
-    /// Carries out an unconditional write that waits for no other node. `None`, with nothing done, when it would.
+    /// Does every write wait for this node's disk?
+    pub fn waits_for_disk(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.is_waited_for())
+    }
+
+    /// Carries out an unconditional write that waits for no other node and no disk. `None`, with nothing done, when it
+    /// would.
     pub fn submit_at_once(&self, time: Time, request: Request) -> Option<Outcome> {
         let (slot, level) = match &request.operation {
             Operation::Set { condition: Condition::Always, level, .. } => (request.key.slot(), *level),
             _ => return None,
         };
-        if !self.is_trusted(time.instant) {
+        if !self.is_trusted(time.instant) || self.waits_for_disk() {
             return None;
         }
         let client = self.effects.token();
@@ -212,7 +254,7 @@ impl Shards {
                 return None;
             }
             shard.submit(time, view, client, request, out);
-            self.effects.answer(client, out).map(|reply| reply.outcome)
+            self.effects.answer(client, out, |_| false).map(|reply| reply.outcome)
         })
     }
 
@@ -220,7 +262,9 @@ impl Shards {
     /// sent it repeats it; so is what comes from somebody whose map is another, by more than a step.
     pub fn receive(&self, from: NodeId, epoch: Epoch, slot: Slot, message: Message) {
         let time = self.clock.now();
-        if !self.is_trusted(time.instant) {
+        let changes =
+            || matches!(message, Message::Replicate { .. } | Message::Fetched { .. } | Message::Listed { .. });
+        if !self.is_trusted(time.instant) || changes() && self.log.as_ref().is_some_and(|log| log.is_overfull()) {
             return;
         }
         self.enter(slot, |shard, view, out| {
@@ -418,6 +462,12 @@ impl Shards {
         &self.stripes[usize::from(shard::stripe_of(slot, self.stripes.len() as u16))]
     }
 
+    /// Whether an effect of a shard waits for the disk, by the record after which it may leave.
+    fn held(&self, slot: Slot) -> impl Fn(Option<Lsn>) -> bool {
+        let stripe = self.stripe(slot).index;
+        move |after| self.log.as_ref().is_some_and(|log| log.holds(stripe, after))
+    }
+
     fn enter<T>(&self, slot: Slot, act: impl FnOnce(&mut Shard, &View, &mut Outbox) -> T) -> T {
         self.locked(self.stripe(slot), |locked, out| act(&mut locked.shard, &locked.view, out))
     }
@@ -427,7 +477,19 @@ impl Shards {
         let mut outbox = OUTBOX.take();
         let (answer, epoch) = {
             let mut guard = stripe.locked.lock();
+            outbox.log_from(self.log.is_some().then_some(guard.next));
+            if let Some(log) = &self.log {
+                let refusing = log.refusal();
+                if guard.refusing != refusing {
+                    guard.shard.refuse_writes(refusing.clone());
+                    guard.refusing = refusing;
+                }
+            }
             let answer = act(&mut guard, &mut outbox);
+            if let (Some(log), Some(next)) = (&self.log, outbox.next_lsn()) {
+                log.take(stripe.index, guard.next, guard.view.map.epoch, &mut outbox);
+                guard.next = next;
+            }
             let wake = guard.shard.next_wake().map_or(u64::MAX, |instant| instant.0);
             if stripe.wake.swap(wake, Ordering::SeqCst) > wake && wake < self.sleeping_until.load(Ordering::SeqCst) {
                 self.woken.notify_one();

@@ -54,6 +54,7 @@ fn start(settings: &[(&str, &str)]) -> Result<Server, String> {
     let mut layers = Layers::defaults();
     // A folder that is not there: these nodes leave nothing behind.
     layers.add_flag("data", "no-such-folder");
+    layers.add_flag("fsync", "off");
     for (name, value) in settings {
         layers.add_flag(name, value);
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, body::Incoming};
-use vitrine_engine::error::Failure;
 use vitrine_engine::id::{NodeId, Version};
 use vitrine_engine::limits;
 use vitrine_engine::request::{self as ask, Answer, Condition, Entry, Key, Operation, ReadLevel, Value, WriteLevel};
@@ -65,8 +64,8 @@ pub async fn handle(
             let parameters = WriteParameters::parse(query, PUT_TAKES, front.request_timeout)?;
             let condition = condition(&parts.headers)?;
             let media = media(&parts.headers)?;
-            if let Some(limit) = front.shards.full(key.slot()) {
-                let mut problem = Problem::from(Failure::Busy { limit });
+            if let Some(failure) = front.shards.refusal(key.slot()) {
+                let mut problem = Problem::from(failure);
                 problem.close = true;
                 return Err(problem);
             }

@@ -143,10 +143,24 @@ impl Front {
     /// Carries a request out, waiting for other nodes as long as it says.
     pub async fn ask(&self, request: ask::Request) -> Reply {
         self.shards.wait_for_trust().await;
+        let (timeout, writes) = (request.timeout, request.operation.writes());
         match self.shards.submit(request) {
             Submitted::Now(reply) => reply,
-            // The sender goes away without an answer only when the node stops.
-            Submitted::Later(reply) => reply.await.unwrap_or(Reply { outcome: Err(Failure::Stopping), by: self.me }),
+            Submitted::Later(reply) => {
+                let stopping = |reply: Result<Reply, _>| {
+                    // The sender goes away without an answer only when the node stops.
+                    reply.unwrap_or(Reply { outcome: Err(Failure::Stopping), by: self.me })
+                };
+                if !self.shards.waits_for_disk() {
+                    return stopping(reply.await);
+                }
+                // A shard answers in time; a disk may not.
+                let late = Reply {
+                    outcome: Err(if writes { Failure::Indeterminate { copies: 0 } } else { Failure::Timeout }),
+                    by: self.me,
+                };
+                tokio::time::timeout(timeout + DISK_PATIENCE, reply).await.map_or(late, stopping)
+            }
         }
     }
 
@@ -166,6 +180,9 @@ impl Front {
         found.or_else(|_| joined().ok_or(())).unwrap_or(HeaderValue::from_static("?"))
     }
 }
+
+/// A shard says at a request's deadline what became of it; only what the disk holds back comes later than that.
+const DISK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Serves one connection to its end; once `stop` turns true, to the end of the request that runs.
 pub async fn serve(stream: TcpStream, front: Arc<Front>, worker: usize, mut stop: watch::Receiver<bool>) {
@@ -404,7 +421,7 @@ impl Service<Request<Incoming>> for Connection {
             },
             _ if !reads(request.method()) => self.done(call, Err(reads_only())),
             Route::Root => self.done(call, Ok(status::root(front, request.headers()))),
-            Route::Health => self.done(call, Ok(answer::text(StatusCode::OK, "ok\n"))),
+            Route::Health => self.done(call, Ok(status::health(front))),
             Route::Ready => self.done(call, Ok(status::ready(front))),
             Route::Cluster => self.done(call, Ok(status::cluster(front))),
             Route::Plan => self.done(call, members::plan(front, request.uri().query())),

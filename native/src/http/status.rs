@@ -50,15 +50,28 @@ pub fn root(front: &Front, headers: &HeaderMap) -> Response<Body> {
     response
 }
 
-/// `/readyz`: may this node be sent requests?
+/// `/healthz`: does the process work? It does also where its disk does not, and says so.
+pub fn health(front: &Front) -> Response<Body> {
+    answer::text(StatusCode::OK, format!("ok\n{}", read_only(front)))
+}
+
+/// `/readyz`: may this node be sent requests? One that takes no writes still answers reads, and passes on to others.
 pub fn ready(front: &Front) -> Response<Body> {
+    let read_only = read_only(front);
     if front.ready.load(Ordering::Acquire) {
-        answer::text(StatusCode::OK, if front.shards.in_doubt() == 0 { "ready\n" } else { "ready, reconciling\n" })
+        let reconciling = if front.shards.in_doubt() == 0 { "" } else { ", reconciling" };
+        answer::text(StatusCode::OK, format!("ready{reconciling}\n{read_only}"))
     } else {
-        let mut response = answer::text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
+        let mut response = answer::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready\n{read_only}"));
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         response
     }
+}
+
+/// A line for a node that cannot write its log, and nothing for any other.
+fn read_only(front: &Front) -> String {
+    let trouble = front.shards.log().and_then(|log| log.trouble());
+    trouble.map_or(String::new(), |trouble| format!("read-only: the log cannot be written: {trouble}\n"))
 }
 
 /// `/v1/cluster`: the map, and who is believed alive, as this node sees it.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use vitrine_engine::id::NodeId;
 use vitrine_engine::limits;
+use vitrine_engine::record::Fsync;
 use vitrine_engine::view::Map;
 
 use crate::load::Origin as Server;
@@ -64,8 +65,10 @@ pub struct Settings {
     pub memory: u64,
     /// The longest value, in bytes.
     pub max_value: usize,
-    /// The folder of snapshots.
+    /// The folder of the log, the map and snapshots.
     pub data: PathBuf,
+    /// When the log is synced; `None` where none is kept.
+    pub fsync: Option<Fsync>,
     /// `GET /set`, `/save` and `/load` work too.
     pub allow_get_writes: bool,
     /// A filter in the syntax of `tracing-subscriber`, such as `info` or `debug,vitrine::peer=trace`.
@@ -189,6 +192,7 @@ impl Settings {
             max_value: layers
                 .parse("max-value", |t| usize::try_from(bytes(t)?).ok().filter(|n| *n <= limits::MAX_VALUE))?,
             data: layers.parse("data", |t| (!t.is_empty()).then(|| PathBuf::from(t)))?,
+            fsync: fsync(layers)?,
             allow_get_writes: layers.parse("allow-get-writes", |t| t.parse().ok())?,
             log: layers
                 .parse("log", |t| t.parse::<tracing_subscriber::filter::EnvFilter>().ok().map(|_| t.to_owned()))?,
@@ -320,6 +324,22 @@ impl Layers {
         let (got, origin) = self.values[name].clone();
         SettingError { name, origin, got, takes: find(name).map_or("", |s| s.takes), detail }
     }
+}
+
+/// A log is kept where somebody has named a folder for it: the default one may be anywhere, and anybody's.
+fn fsync(layers: &Layers) -> Result<Option<Fsync>, SettingError> {
+    let has_folder = !layers.is_default("data");
+    let named = [Fsync::Always, Fsync::EverySecond, Fsync::Never];
+    let fsync = layers.parse("fsync", |t| match t {
+        "auto" => Some(has_folder.then_some(Fsync::EverySecond)),
+        "off" => Some(None),
+        t => named.into_iter().find(|fsync| fsync.name() == t).map(Some),
+    })?;
+    if fsync.is_some() && !has_folder {
+        let detail = "a log needs a folder of its own: name it with --data DIR, or leave --fsync out";
+        return Err(layers.error("fsync", Some(detail.to_owned())));
+    }
+    Ok(fsync)
 }
 
 /// A setting that cannot be used. Nothing was started.

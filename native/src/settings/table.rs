@@ -143,7 +143,15 @@ pub const TABLE: &[Setting] = &[
         value: "DIR",
         default: "data",
         takes: "a folder",
-        help: "Folder of snapshots (cache.json); created when it is needed",
+        help: "Folder of what outlives a start: the log, the map, snapshots (cache.json); made when it is needed",
+    },
+    Setting {
+        name: "fsync",
+        value: "WHEN",
+        default: "auto",
+        takes: "always, everysec, never, off or auto",
+        help: "Log of all changes in --data: acknowledge what is on disk (always), sync once a second, or let the \
+               system decide (never); auto is everysec where --data is given",
     },
     Setting {
         name: "allow-get-writes",

@@ -183,6 +183,7 @@ fn said(ask: &Ask, response: Response) -> Reply {
         (503, "timeout") => Err(Failure::Timeout),
         (503, "unavailable") => Err(Failure::Unavailable { needed: 1, alive: 0 }),
         (503, "busy") => Err(Failure::Busy { limit: "a limit of the node" }),
+        (503, "read_only") => Err(Failure::ReadOnly),
         (503, "stopping") => Err(Failure::Stopping),
         (status, _) => panic!("{ask:?} was answered with {status}: {document}"),
     };

@@ -24,6 +24,8 @@ use process::Cluster;
 const NODES: usize = 5;
 /// How long a fault lasts: long enough to be noticed.
 const FAULT: Duration = Duration::from_secs(4);
+/// Under load, before the next kill.
+const BETWEEN: Duration = Duration::from_millis(400);
 /// More than clocks of processes on one machine differ.
 const SKEW: Duration = Duration::from_millis(500);
 /// Set for the process that was put into a network of its own.
@@ -31,23 +33,49 @@ const INSIDE: &str = "FAULTS_IN_NETWORKS";
 
 #[test]
 fn on_the_loopback_crashes_pauses_and_restarts_break_no_promise() {
-    let mut cluster = Cluster::start(Place::loopback(NODES + 1));
+    let mut cluster = Cluster::start(Place::loopback(NODES + 1), &[]);
     let clients = begin(&cluster);
     crashes(&mut cluster);
     changes(&mut cluster);
-    judge("loopback", &cluster, clients.end(), Instant(0));
+    judge("loopback", &cluster, clients.end(), Instant(0), 2);
+}
+
+/// Every node syncs what it acknowledges: whatever is killed, and all at once, what was acknowledged is there again.
+#[test]
+fn on_the_loopback_no_kill_loses_what_is_on_disk() {
+    for nodes in [1, 3] {
+        let mut cluster = Cluster::start(Place::loopback(nodes + 1), &["--fsync", "always"]);
+        let addresses: Vec<_> = (0..nodes).map(|node| cluster.place.http(node)).collect();
+        let clients = Clients::start(&addresses, cluster.clock);
+        cluster.rest();
+        cluster.step("all are killed at once, again and again");
+        let all: Vec<usize> = (0..nodes).collect();
+        for _ in 0..kills() / 2 / nodes as u32 + 1 {
+            std::thread::sleep(BETWEEN);
+            cluster.kill_at_once(&all);
+            cluster.restart_all(&all);
+        }
+        cluster.rest();
+        let place = format!("{nodes} on disks");
+        judge(&place, &cluster, clients.end(), Instant(0), 1);
+    }
+}
+
+/// How often a node is killed, all in all: ten times, unless `FAULTS_KILLS` says more.
+fn kills() -> u32 {
+    std::env::var("FAULTS_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(10)
 }
 
 #[test]
 fn in_networks_of_their_own_partitions_break_no_promise() {
     if std::env::var_os(INSIDE).is_some() {
-        let mut cluster = Cluster::start(Place::networks(NODES + 1));
+        let mut cluster = Cluster::start(Place::networks(NODES + 1), &["--fsync", "off"]);
         let clients = begin(&cluster);
         partitions(&cluster);
         let healed = cluster.now();
         crashes(&mut cluster);
         changes(&mut cluster);
-        return judge("networks", &cluster, clients.end(), healed);
+        return judge("networks", &cluster, clients.end(), healed, 2);
     }
     if let Some(obstacle) = place::obstacle() {
         // Past the capture of the test's output: whoever runs it should know.
@@ -124,12 +152,13 @@ fn partitions(cluster: &Cluster) {
     }
 }
 
-/// Reads the record, and what is there in the end. From `whole` on the cluster has been in one piece.
-fn judge(place: &str, cluster: &Cluster, told: Vec<Told>, whole: Instant) {
-    let lost_counts = begun_anew(&told, whole);
+/// Reads the record, and what is there in the end. From `whole` on the cluster has been in one piece. What so many
+/// nodes had was never on fewer disks or in fewer memories than were lost.
+fn judge(place: &str, cluster: &Cluster, told: Vec<Told>, whole: Instant, safe: u8) {
+    let lost_counts = begun_anew(&told, whole, safe);
     let others = told.iter().map(|told| &told.ask.key).filter(|key| !key.as_bytes().starts_with(ONCE.as_bytes()));
     let busy: BTreeSet<Slot> = others.map(Key::slot).collect();
-    let kept: Vec<Told> = told.iter().filter(|told| is_kept(told, &busy)).cloned().collect();
+    let kept: Vec<Told> = told.iter().filter(|told| is_kept(told, &busy, safe)).cloned().collect();
     let mut connection = Connection::new(cluster.place.http(0));
     let lost: Vec<&Told> = kept.iter().filter(|told| !holds(&mut connection, &told.ask.key)).collect();
     let failed = told.iter().filter(|told| failed(&told.reply)).count();
@@ -182,25 +211,28 @@ fn summary(steps: &[(String, Instant)], told: &[Told]) -> Vec<String> {
     steps.iter().enumerate().map(line).collect()
 }
 
-/// Was that write acknowledged by more than one replica, and never touched again? No two nodes were down at once, and
-/// what one missed it was told, so that it is still there. Slots in which other keys come and go are left out: what has
-/// gone is remembered by slot, so that a deletion may take others of its slot with it (`docs/replication.md`).
-fn is_kept(told: &Told, busy: &BTreeSet<Slot>) -> bool {
+/// Was that write acknowledged by as many replicas as make it safe, and never touched again? Where that is two, no two
+/// nodes were down at once; where it is one, it was on disk; and what one missed it was told: so it is still there.
+/// Slots in which other keys come and go are left out: what has gone is remembered by slot, so that a deletion may take
+/// others of its slot with it (`docs/replication.md`).
+fn is_kept(told: &Told, busy: &BTreeSet<Slot>, safe: u8) -> bool {
     let once = told.ask.key.as_bytes().starts_with(ONCE.as_bytes()) && !busy.contains(&told.ask.key.slot());
-    once && matches!(told.reply, Reply::Outcome(Ok(Answer::Stored { copies: 2.., .. })))
+    once && matches!(told.reply, Reply::Outcome(Ok(Answer::Stored { copies, .. })) if copies >= safe)
 }
 
-/// Increments that made a counter which was there: more than one replica had it, never were two nodes down at once, and
-/// nobody removes a counter. Where other keys of its slot come and go it may be lost all the same, as in [`is_kept`].
-fn begun_anew(told: &[Told], whole: Instant) -> Vec<Told> {
+/// Increments that made a counter which was there: as many replicas had it as make it safe, and nobody removes a
+/// counter. Where other keys of its slot come and go it may be lost all the same, as in [`is_kept`].
+fn begun_anew(told: &[Told], whole: Instant, safe: u8) -> Vec<Told> {
     let counts = |told: &&Told| told.ask.key.as_bytes().starts_with(COUNT.as_bytes());
     let fleeting = |told: &&Told| !counts(told) && !told.ask.key.as_bytes().starts_with(ONCE.as_bytes());
     let busy: BTreeSet<Slot> = told.iter().filter(fleeting).map(|told| told.ask.key.slot()).collect();
-    let safe = |told: &&Told| counts(told) && told.asked >= whole && !busy.contains(&told.ask.key.slot());
+    let fit = |told: &&Told| counts(told) && told.asked >= whole && !busy.contains(&told.ask.key.slot());
     // For each counter the first answer by which it was there.
     let mut there: BTreeMap<&[u8], Instant> = BTreeMap::new();
-    for told in told.iter().filter(safe) {
-        if let Reply::Outcome(Ok(Answer::Added { copies: 2.., .. })) = told.reply {
+    for told in told.iter().filter(fit) {
+        if let Reply::Outcome(Ok(Answer::Added { copies, .. })) = told.reply
+            && copies >= safe
+        {
             let first = there.entry(told.ask.key.as_bytes()).or_insert(told.told);
             *first = told.told.min(*first);
         }
@@ -208,7 +240,7 @@ fn begun_anew(told: &[Told], whole: Instant) -> Vec<Told> {
     assert!(!there.is_empty(), "something was counted");
     let made = |told: &&Told| matches!(told.reply, Reply::Outcome(Ok(Answer::Added { created: true, .. })));
     let late = |told: &&Told| there.get(told.ask.key.as_bytes()).is_some_and(|first| *first < told.asked);
-    told.iter().filter(safe).filter(made).filter(late).cloned().collect()
+    told.iter().filter(fit).filter(made).filter(late).cloned().collect()
 }
 
 fn holds(connection: &mut Connection, key: &Key) -> bool {

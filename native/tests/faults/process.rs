@@ -22,6 +22,8 @@ pub struct Cluster {
     /// So many are in the list that the cluster begins with.
     first: usize,
     nodes: Vec<Option<Child>>,
+    /// What every node is told besides.
+    arguments: &'static [&'static str],
     folder: tempfile::TempDir,
     troubles: Arc<Mutex<Troubles>>,
 }
@@ -48,13 +50,14 @@ const NOTICED: u64 = 3_000_000;
 
 impl Cluster {
     /// Starts a node in each place but the last, which is for one who joins, and waits until all see all.
-    pub fn start(place: Place) -> Cluster {
+    pub fn start(place: Place, arguments: &'static [&'static str]) -> Cluster {
         let first = place.len() - 1;
         let mut cluster = Cluster {
             place,
             clock: Stopwatch::start(),
             first,
             nodes: Vec::new(),
+            arguments,
             folder: tempfile::tempdir().expect("a folder"),
             troubles: Arc::default(),
         };
@@ -65,11 +68,25 @@ impl Cluster {
 
     /// Ends a node at once, as a power cut would. It is down until [`Cluster::restart`].
     pub fn kill(&mut self, node: usize) {
-        self.begins(node, "down");
-        let mut child = self.nodes[node].take().expect("it runs");
-        child.kill().expect("it runs");
-        child.wait().expect("it ends");
-        self.forgets(node);
+        self.kill_at_once(&[node]);
+    }
+
+    /// Ends so many nodes at one moment.
+    pub fn kill_at_once(&mut self, nodes: &[usize]) {
+        nodes.iter().for_each(|node| self.begins(*node, "down"));
+        let mut children: Vec<Child> = nodes.iter().map(|node| self.nodes[*node].take().expect("it runs")).collect();
+        children.iter_mut().for_each(|child| child.kill().expect("it runs"));
+        for child in &mut children {
+            child.wait().expect("it ends");
+        }
+        nodes.iter().for_each(|node| self.forgets(*node));
+    }
+
+    /// Starts all that are down, and waits until they serve and all see all.
+    pub fn restart_all(&mut self, nodes: &[usize]) {
+        nodes.iter().for_each(|node| self.nodes[*node] = Some(self.spawn(*node)));
+        self.all_see_all();
+        nodes.iter().for_each(|node| self.ends(*node, "down"));
     }
 
     /// Asks a node to stop, and waits for that.
@@ -83,9 +100,7 @@ impl Cluster {
 
     /// Starts a node that is down, and waits until it serves and all see all.
     pub fn restart(&mut self, node: usize) {
-        self.nodes[node] = Some(self.spawn(node));
-        self.all_see_all();
-        self.ends(node, "down");
+        self.restart_all(&[node]);
     }
 
     /// Lets the node of the last place join, and waits until it has its share. No promise is suspended meanwhile.
@@ -227,7 +242,7 @@ impl Cluster {
         let (name, host) = (format!("n{}", node + 1), self.place.http(node).ip().to_string());
         let mut command = self.place.command(node, env!("CARGO_BIN_EXE_vitrine"));
         command.args(["serve", "--log-format", "json", "--workers", "1", "--node", &name, "--host", &host]);
-        command.arg("--data").arg(self.folder.path().join(&name));
+        command.arg("--data").arg(self.folder.path().join(&name)).args(self.arguments);
         if node < self.first {
             command.args(["--members", &members.join(",")]);
         } else {

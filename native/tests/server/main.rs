@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod fast_path;
 mod load;
+mod log;
 mod members;
 mod one_node;
 mod support;

@@ -175,7 +175,7 @@ fn a_capacity_is_one_exact_lru() {
 #[test]
 fn what_is_saved_is_loaded_by_the_next_process() {
     let folder = tempfile::tempdir().expect("a folder");
-    let first = Node::start(folder.path(), &[]);
+    let first = Node::start(folder.path(), &["--fsync", "off"]);
     assert_eq!(first.send("PUT", "/v1/entries/text", "content-type: text/x\r\n", b"hello").status, 201);
     assert_eq!(first.send("PUT", "/v1/entries/%ff%fe?ttl=1h", "", b"\x00\x01\xff").status, 201);
     assert_eq!(first.send("PUT", "/v1/entries/short?ttl=100ms", "", b"x").status, 201);
@@ -183,7 +183,7 @@ fn what_is_saved_is_loaded_by_the_next_process() {
     assert_eq!(first.ask("POST", "/save?file=other.json").status, 200);
     first.kill();
 
-    let second = Node::start(folder.path(), &[]);
+    let second = Node::start(folder.path(), &["--fsync", "off"]);
     assert_eq!(second.ask("GET", "/v1/entries/text").status, 404);
     assert_eq!(second.send("PUT", "/v1/entries/text", "", b"newer").status, 201);
     // The short one is waited out, so that it is the load that leaves it out.

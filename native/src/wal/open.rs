@@ -1,0 +1,119 @@
+//! Where a node that starts takes its log up again: the folder is its own, what is there is read, and a segment begins.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use vitrine_engine::effect::Outbox;
+use vitrine_engine::record::Fsync;
+
+use super::folder::{self, Held, HoldError};
+use super::{Log, LogConfig, RecoverError, Recovered, Running, SEGMENT, Trouble, discard, recover};
+use crate::shards::Shards;
+use crate::snapshot::Of;
+
+/// What is to be opened.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The folder; made when it is not there.
+    pub folder: PathBuf,
+    /// Whose log it is.
+    pub of: Of,
+    /// The node's name, for whoever wants the same folder.
+    pub name: String,
+    /// When it is synced.
+    pub fsync: Fsync,
+    /// Members have come and gone since the first map: a log of this cluster under another number is that of an earlier
+    /// time as a member, which is over.
+    pub moved_on: bool,
+}
+
+/// A log that is being written, in a folder that nobody else writes to.
+#[derive(Debug)]
+pub struct Open {
+    running: Running,
+    folder: PathBuf,
+    /// Given back when the log has ended.
+    _held: Held,
+}
+
+/// Why a node does not start with its log.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Its folder is not to be had.
+    Hold(HoldError),
+    /// What is there is not read.
+    Recover(RecoverError),
+    /// Nothing can be written.
+    Begin(Trouble),
+}
+
+/// Fills the shards with what the log has, and lets them write to it from now on.
+pub fn open(opening: &Opening, shards: &mut Shards) -> Result<Open, OpenError> {
+    let Opening { folder, of, name, fsync, moved_on } = opening;
+    std::fs::create_dir_all(folder)
+        .map_err(|source| OpenError::Hold(HoldError::Io { path: folder.clone(), source }))?;
+    let held = folder::hold(folder, name).map_err(OpenError::Hold)?;
+    let recovered = match fill(folder, *of, shards) {
+        Err(RecoverError::Foreign { path, same_cluster: true, .. }) if *moved_on => {
+            tracing::warn!(path = %path.display(), "the log is that of an earlier time as a member, which is over: it \
+                is removed, and the slots are filled by other members");
+            discard(folder).map_err(|source| {
+                OpenError::Recover(RecoverError::Io { doing: "removing the log", path: folder.clone(), source })
+            })?;
+            fill(folder, *of, shards)
+        }
+        recovered => recovered,
+    };
+    let recovered = recovered.map_err(OpenError::Recover)?;
+    let mut entries = 0;
+    shards.each(|shard| entries += u64::from(shard.store().len()));
+    let Recovered { next, snapshot, segments, records, bytes, torn, took } = recovered;
+    tracing::info!(
+        folder = %folder.display(),
+        fsync = fsync.name(),
+        snapshot_records = snapshot.map(|(_, records)| records),
+        segments,
+        records,
+        bytes,
+        torn_bytes = torn,
+        entries,
+        took_ms = took.as_millis() as u64,
+        "the log has been read"
+    );
+    let stripes = shards.stripes();
+    let config = LogConfig { folder: folder.clone(), of: *of, fsync: *fsync, next, stripes, segment: SEGMENT };
+    let running = Log::start(config, Arc::clone(shards.effects())).map_err(OpenError::Begin)?;
+    shards.keep_log(Arc::clone(running.log()));
+    Ok(Open { running, folder: folder.clone(), _held: held })
+}
+
+fn fill(folder: &std::path::Path, of: Of, shards: &Shards) -> Result<Recovered, RecoverError> {
+    // Nobody waits for anything yet: what a shard notes meanwhile is nobody's.
+    let mut out = Outbox::new();
+    recover(folder, of, &mut |record| shards.recover(&record, &mut out))
+}
+
+impl Open {
+    /// Ends it: what is left is written and synced. A node that is no member any more leaves nothing behind.
+    pub fn end(self, forget: bool) {
+        if !self.running.end() {
+            tracing::error!("the log was not written to its end");
+        }
+        if forget && let Err(error) = discard(&self.folder) {
+            tracing::error!(%error, "the log of the cluster left cannot be removed");
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Hold(error) => error.fmt(f),
+            OpenError::Recover(error) => error.fmt(f),
+            OpenError::Begin(trouble) => write!(f, "the log cannot be written: {trouble}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}

@@ -1,0 +1,185 @@
+//! The log as its operators meet it: what outlives a kill, what is said of a tail that is torn, of damage, of a folder
+//! that somebody else has, and of a disk that is full.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Node, eventually, run};
+
+const ALWAYS: &[&str] = &["--fsync", "always"];
+/// Set for the process that was put into a file system of its own.
+const INSIDE: &str = "LOG_ON_SMALL_DISK";
+
+fn put(node: &Node, key: &str, value: &str) -> u16 {
+    node.send("PUT", &format!("/v1/entries/{key}"), "", value.as_bytes()).status
+}
+
+fn get(node: &Node, key: &str) -> Option<String> {
+    let answer = node.ask("GET", &format!("/v1/entries/{key}"));
+    (answer.status == 200).then(|| answer.text())
+}
+
+fn ready(data: &Path, arguments: &[&str]) -> Node {
+    let node = Node::start(data, arguments);
+    eventually("the node is ready", || node.ask("GET", "/readyz").text() == "ready\n");
+    node
+}
+
+/// The segments that have records, in order.
+fn segments(data: &Path) -> Vec<PathBuf> {
+    let all = fs::read_dir(data).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut all: Vec<PathBuf> = all.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_kill() {
+    let data = tempfile::tempdir().expect("a folder");
+    let node = ready(data.path(), ALWAYS);
+    for number in 0..50 {
+        assert_eq!(put(&node, &format!("k{number}"), &format!("v{number}")), 201);
+    }
+    assert_eq!(node.ask("DELETE", "/v1/entries/k7").status, 204);
+    assert_eq!(node.send("PUT", "/v1/entries/brief?ttl=1s", "", b"soon gone").status, 201);
+    assert_eq!(node.send("PUT", "/v1/entries/long?ttl=1h", "", b"an hour").status, 201);
+    assert_eq!(node.ask("POST", "/v1/entries/count/incr?by=41").status, 201);
+    let version = node.ask("GET", "/v1/entries/k1").header("etag").expect("a version").to_owned();
+    node.kill();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let node = ready(data.path(), ALWAYS);
+    for number in (0..50).filter(|number| *number != 7) {
+        assert_eq!(get(&node, &format!("k{number}")), Some(format!("v{number}")));
+    }
+    assert_eq!(node.ask("GET", "/v1/entries/k1").header("etag"), Some(&*version));
+    assert_eq!((get(&node, "k7"), get(&node, "brief")), (None, None), "deleted, and over");
+    assert_eq!(get(&node, "long").as_deref(), Some("an hour"));
+    assert_eq!(node.ask("POST", "/v1/entries/count/incr").text(), "42");
+    assert!(node.metric("vitrine_wal_records_total") >= 1);
+    assert_eq!(node.metric("vitrine_wal_read_only"), 0);
+}
+
+#[test]
+fn a_torn_tail_is_cut_off_and_damage_is_refused() {
+    let data = tempfile::tempdir().expect("a folder");
+    let node = ready(data.path(), ALWAYS);
+    for number in 0..20 {
+        assert_eq!(put(&node, &format!("k{number}"), "v"), 201);
+    }
+    node.kill();
+    // What was being written when the power went.
+    let [segment] = &segments(data.path())[..] else { panic!("one segment") };
+    let records = fs::read(segment).expect("read").iter().rposition(|byte| *byte != 0).expect("records") as u64 + 1;
+    let mut file = OpenOptions::new().write(true).open(segment).expect("opened");
+    file.set_len(records).expect("cut");
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).expect("moved");
+    file.write_all(&[0x33; 40]).expect("written");
+    let node = ready(data.path(), ALWAYS);
+    assert_eq!((0..20).filter(|number| get(&node, &format!("k{number}")).is_some()).count(), 20);
+    assert_eq!(put(&node, "after", "v"), 201);
+    node.kill();
+    let mut bytes = fs::read(segment).expect("read");
+    bytes[200] ^= 1;
+    fs::write(segment, bytes).expect("written");
+    let refused = run(&["serve", "--port", "0", "--data", data.path().to_str().expect("text")]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    for expected in [segment.to_str().expect("text"), "byte 1", "vitrine check --repair", "an empty folder"] {
+        assert!(said.contains(expected), "{expected} is not in: {said}");
+    }
+    // The first way on that it names.
+    let folder = data.path().to_str().expect("text");
+    let repaired = run(&["check", "--repair", folder]);
+    assert!(repaired.status.success(), "{}", String::from_utf8_lossy(&repaired.stderr));
+    let node = ready(data.path(), ALWAYS);
+    assert!(get(&node, "k0").is_some() && get(&node, "k19").is_none());
+}
+
+#[test]
+fn a_folder_has_one_node_and_a_log_has_a_folder() {
+    let data = tempfile::tempdir().expect("a folder");
+    let node = Node::start(data.path(), &[]);
+    let refused = run(&["serve", "--port", "0", "--data", data.path().to_str().expect("text")]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("is in use by node n1, process {}", node.pid())), "{said}");
+    let refused = run(&["serve", "--fsync", "always"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("name it with --data DIR"), "{said}");
+    let refused = run(&["serve", "--data", "x", "--fsync", "sometimes"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("always, everysec, never, off or auto"), "{said}");
+}
+
+#[test]
+fn a_full_disk_costs_writes_and_nothing_else() {
+    if let Some(disk) = std::env::var_os(INSIDE) {
+        return full_disk(Path::new(&disk));
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let myself = std::env::current_exe().expect("this program has a path");
+    let mut inside = Command::new("unshare");
+    inside.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+    inside.arg("mount -t tmpfs -o size=8m none \"$1\" && exec \"$0\" --exact \"$2\" --nocapture").arg(myself);
+    inside.arg(folder.path()).arg("log::a_full_disk_costs_writes_and_nothing_else").env(INSIDE, folder.path());
+    let possible = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none \"$0\""])
+        .arg(folder.path())
+        .output();
+    if let Some(obstacle) = match possible {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(error) => Some(error.to_string()),
+    } {
+        // Past the capture of the test's output: whoever runs it should know.
+        let _ = writeln!(std::io::stderr(), "skipped: no small disk can be made here ({obstacle})");
+        return;
+    }
+    let output = inside.output().expect("unshare starts");
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// The folder is on a disk of 8 MB.
+fn full_disk(folder: &Path) {
+    let data = folder.join("data");
+    let node = ready(&data, ALWAYS);
+    let value = "x".repeat(256 << 10);
+    let mut stored = Vec::new();
+    let refused = loop {
+        let key = format!("k{}", stored.len());
+        let answer = node.send("PUT", &format!("/v1/entries/{key}"), "", value.as_bytes());
+        if answer.status != 201 {
+            break answer;
+        }
+        stored.push(key);
+        assert!(stored.len() < 64, "16 MB were taken");
+    };
+    assert!(stored.len() > 8, "{} were taken", stored.len());
+    // The one that met the end may be there or not; those behind it are refused.
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (503, Some("indeterminate")), "{}", refused.text());
+    let refused = node.send("PUT", "/v1/entries/other", "", b"v");
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (503, Some("read_only")), "{}", refused.text());
+    assert_eq!(node.metric("vitrine_wal_read_only"), 1);
+    for path in ["/healthz", "/readyz"] {
+        let answer = node.ask("GET", path);
+        assert_eq!(answer.status, 200);
+        let said = answer.text();
+        assert!(said.contains("read-only: the log cannot be written: ") && said.contains("os error 28"), "{said}");
+    }
+    let all_there = |node: &Node| stored.iter().all(|key| get(node, key).is_some_and(|found| found == value));
+    assert!(all_there(&node), "reads go on");
+    // Somebody makes room. No restart is needed.
+    let segment = &segments(&data)[0];
+    let made = Command::new("mount").args(["-o", "remount,size=64m"]).arg(folder).output().expect("mount runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    eventually("it takes writes again", || put(&node, "after", "v") == 201);
+    assert_eq!(node.metric("vitrine_wal_read_only"), 0);
+    assert_eq!(node.ask("GET", "/healthz").text(), "ok\n");
+    node.kill();
+    let node = ready(&data, ALWAYS);
+    assert!(all_there(&node) && get(&node, "after").is_some() && segment.exists());
+}
