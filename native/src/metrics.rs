@@ -1,5 +1,7 @@
 //! What is counted, and how it is printed for Prometheus. Counting costs plain additions on the worker's own lines.
 
+mod disk;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -17,7 +19,8 @@ use vitrine_engine::map::Phase;
 use vitrine_engine::shard::Counters;
 
 use crate::shards::Shards;
-use crate::wal::{Log, SYNC_BOUNDS};
+use crate::snapshot::Schedule;
+use disk::Disk;
 
 /// All counts of a node's front ends and peers.
 #[derive(Debug)]
@@ -155,9 +158,13 @@ impl Metrics {
     }
 
     /// Everything, in the text format.
-    pub fn print(self: &std::sync::Arc<Metrics>, shards: &Shards) -> String {
+    pub fn print(self: &std::sync::Arc<Metrics>, shards: &Shards, snapshots: Option<&Arc<Schedule>>) -> String {
         let mut registry = Registry::with_prefix("vitrine");
         registry.register_collector(Box::new(Scrape::of(self, shards)));
+        if let Some(log) = shards.log() {
+            let (log, snapshots) = (Arc::clone(log), snapshots.cloned());
+            registry.register_collector(Box::new(Disk { log, snapshots }));
+        }
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = text::encode(&mut text, &registry);
@@ -228,7 +235,6 @@ struct Scrape {
     awaited: u64,
     in_doubt: u64,
     isolated: u64,
-    log: Option<Arc<Log>>,
 }
 
 impl fmt::Debug for Scrape {
@@ -259,7 +265,6 @@ impl Scrape {
             awaited: metrics.membership.load().awaited.len() as u64,
             in_doubt: shards.in_doubt(),
             isolated: shards.isolated(),
-            log: shards.log().cloned(),
         };
         shards.each(|shard| {
             let store = shard.store();
@@ -357,36 +362,6 @@ impl Scrape {
         Ok(())
     }
 
-    /// Of the log, where one is kept.
-    fn log(&self, log: &Log, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let counts = log.counts();
-        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        for (name, help, count) in [
-            ("wal_records", "Records handed to the log", counts.appended()),
-            ("wal_written_bytes", "Bytes written to the log", load(&counts.written)),
-            ("wal_failures", "Times that the log could not be written, synced or begun", load(&counts.failures)),
-        ] {
-            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            metric.encode_counter::<NoLabels, _, u64>(&count, None)?;
-        }
-        for (name, help, value) in [
-            ("wal_synced_lsn", "The first number of the log that is not on disk", load(&counts.synced)),
-            ("wal_segments", "Segments of the log", load(&counts.segments)),
-            ("wal_queue_bytes", "Bytes of records that wait to be written", log.queued() as u64),
-            ("wal_read_only", "1 while the log cannot be written, and no writes are taken", {
-                u64::from(log.trouble().is_some())
-            }),
-        ] {
-            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
-        }
-        let bound = |index: usize| SYNC_BOUNDS.get(index).map_or(f64::MAX, |micros| *micros as f64 / 1e6);
-        let buckets: Vec<(f64, u64)> = counts.syncs.iter().enumerate().map(|(i, n)| (bound(i), load(n))).collect();
-        let (seconds, count) = (load(&counts.sync_micros) as f64 / 1e6, buckets.iter().map(|(_, count)| count).sum());
-        let help = "Time that a sync of the log took";
-        let mut syncs = encoder.encode_descriptor("wal_sync_duration_seconds", help, None, MetricType::Histogram)?;
-        syncs.encode_histogram::<NoLabels>(seconds, count, &buckets, None)
-    }
-
     fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         for (name, help, value) in [
             ("store_entries", "Entries held", Some(self.entries)),
@@ -437,8 +412,7 @@ impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.requests(&mut encoder)?;
         self.counts(&mut encoder)?;
-        self.gauges(&mut encoder)?;
-        self.log.as_ref().map_or(Ok(()), |log| self.log(log, &mut encoder))
+        self.gauges(&mut encoder)
     }
 }
 

@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::peer::{self, Identity, Peers};
 use crate::settings::Settings;
 use crate::shards::{Shards, ShardsConfig};
-use crate::snapshot::Of;
+use crate::snapshot::{self, Of, Schedule, ScheduleConfig};
 use crate::version_floor::{FloorError, VersionFloor};
 use crate::wal;
 use crate::watch::Watch;
@@ -44,6 +44,8 @@ pub struct Server {
     file: Option<MapFile>,
     /// What was written of it so far, and the thread that writes.
     log: Option<wal::Open>,
+    /// The thread that takes snapshots.
+    snapshots: Option<snapshot::Running>,
     /// True: take no new work, and finish what runs.
     stop: watch::Sender<bool>,
     /// True: end now.
@@ -152,9 +154,10 @@ impl Server {
             hash_seed: (draw(2), draw(3)),
         };
         let mut shards = Shards::new(&config, Arc::clone(cluster.view()), Arc::clone(&clock) as _, Arc::clone(&wire));
+        let of = Of { cluster: ClusterTag(identity.fingerprint), node: settings.me };
         let opening = settings.fsync.map(|fsync| wal::Opening {
             folder: settings.data.clone(),
-            of: Of { cluster: ClusterTag(identity.fingerprint), node: settings.me },
+            of,
             name: settings.name().to_owned(),
             fsync,
             moved_on: settings.map.epoch > Epoch::FIRST,
@@ -162,6 +165,12 @@ impl Server {
         let log = opening.map(|opening| wal::open(&opening, &mut shards)).transpose().map_err(StartError::Log)?;
         let shards = Arc::new(shards);
         shards.limit_moves(settings.move_rate);
+        let schedule = |log: &wal::Open| {
+            let (folder, every) = (settings.data.clone(), settings.snapshot_every);
+            let config = ScheduleConfig { folder, of, every, read: log.read() };
+            Schedule::start(config, Arc::clone(&shards), Arc::clone(log.log()))
+        };
+        let snapshots = log.as_ref().map(schedule).transpose().map_err(system("starting a thread"))?;
         let floor = version_floor(settings, &shards)?;
         let ready = Arc::new(AtomicBool::new(false));
         let front = Arc::new(Front::new(
@@ -169,6 +178,7 @@ impl Server {
             Arc::clone(&metrics),
             FrontConfig {
                 data: settings.data.clone(),
+                snapshots: snapshots.as_ref().map(|running| Arc::clone(running.schedule())),
                 max_value: settings.max_value,
                 request_timeout: settings.request_timeout,
                 header_timeout: settings.header_timeout,
@@ -254,6 +264,7 @@ impl Server {
             passed_over,
             file,
             log,
+            snapshots,
             stop,
             end,
             connections,
@@ -307,6 +318,7 @@ impl Server {
         }
         let joined = self.threads.into_iter().map(JoinHandle::join);
         let finished = joined.fold(finished, |finished, thread| thread.is_ok() && finished);
+        self.snapshots.into_iter().for_each(snapshot::Running::end);
         // Nobody changes anything any more.
         self.log.into_iter().for_each(|log| log.end(left));
         finished

@@ -83,7 +83,7 @@ fn main() {
     let of = Of { cluster: ClusterTag(1), node: NodeId(1) };
     let (taken, during) = std::thread::scope(|scope| {
         let serving = scope.spawn(|| serve(&shards, &stop));
-        let taken = snapshot::take(&shards, &NoLog, folder.path(), of).expect("a snapshot");
+        let taken = snapshot::take(&shards, &NoLog, folder.path(), of, &|| false).expect("a snapshot");
         stop.store(true, Ordering::Relaxed);
         (taken, serving.join().expect("it serves"))
     });

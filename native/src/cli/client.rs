@@ -122,6 +122,41 @@ pub fn health_command() -> Command {
         .arg(url())
 }
 
+const SAVE_EXAMPLES: &str = "\
+Examples:
+  vitrine save                       # cache.json, and a snapshot where a log is kept
+  vitrine save before-upgrade.json   # that file alone";
+
+/// `save [FILE]`.
+pub fn save_command() -> Command {
+    Command::new("save")
+        .about("Let a node write down all that it holds")
+        .long_about(
+            "Let a node write down all that it holds, in its folder of --data: as cache.json, which people can read \
+             and `vitrine load` takes; and where it keeps a log, as a snapshot that its next start begins with.",
+        )
+        .after_help(SAVE_EXAMPLES)
+        .arg(file())
+        .arg(url())
+}
+
+/// `load [FILE]`.
+pub fn load_command() -> Command {
+    Command::new("load")
+        .about("Let a node take in what was saved")
+        .long_about(
+            "Let a node take in what `vitrine save` has written to its folder of --data, and give it to the members \
+             that keep it. What is newer there stays.",
+        )
+        .after_help("Examples:\n  vitrine load\n  vitrine load before-upgrade.json")
+        .arg(file())
+        .arg(url())
+}
+
+fn file() -> Arg {
+    Arg::new("file").value_name("FILE").help("A bare name in that folder [default: cache.json]")
+}
+
 /// Prints a value.
 pub fn get(matches: &ArgMatches) -> Result<(), Failed> {
     let query = query(matches, &["read"]);
@@ -180,6 +215,49 @@ pub fn touch(matches: &ArgMatches) -> Result<(), Failed> {
     let response = run(matches, async |client, key| client.change(key, "touch", &query).await)?;
     if response.status.is_success() { Ok(()) } else { Err(refused(&response)) }
 }
+
+/// Saves.
+pub fn save(matches: &ArgMatches) -> Result<(), Failed> {
+    let document = of_file(matches, "/save")?;
+    println!("{}", document["message"].as_str().unwrap_or("saved"));
+    let snapshot = &document["snapshot"];
+    if let Some(file) = snapshot["file"].as_str() {
+        println!("{file}: {} entries, {} bytes, in {} ms", snapshot["entries"], snapshot["bytes"], snapshot["took_ms"]);
+    }
+    Ok(())
+}
+
+/// Loads.
+pub fn load(matches: &ArgMatches) -> Result<(), Failed> {
+    let document = of_file(matches, "/load")?;
+    println!("{}", document["message"].as_str().unwrap_or("loaded"));
+    for (field, what) in [("kept_newer", "were newer here"), ("expired", "had expired")] {
+        if let Some(count) = document[field].as_u64().filter(|count| *count > 0) {
+            println!("{count} {what}");
+        }
+    }
+    Ok(())
+}
+
+/// Asks for something with a file, however long it takes.
+fn of_file(matches: &ArgMatches, path: &str) -> Result<serde_json::Value, Failed> {
+    let path = match query(matches, &["file"]) {
+        none if none.is_empty() => path.to_owned(),
+        query => format!("{path}?{query}"),
+    };
+    let response = block_on(async {
+        let client = Client::connect(&address(matches)).await.map_err(failed)?;
+        let mut client = client.with_timeout(FILE_PATIENCE);
+        client.request(Method::POST, &path, HeaderMap::new(), Bytes::new()).await.map_err(failed)
+    })??;
+    if !response.status.is_success() {
+        return Err(refused(&response));
+    }
+    serde_json::from_slice(&response.body).map_err(failed)
+}
+
+/// A large cache takes its time.
+const FILE_PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// Asks for health.
 pub fn health(matches: &ArgMatches) -> Result<(), Failed> {
@@ -252,8 +330,8 @@ fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
 /// What a server said against it: its own sentence where it gave one.
 fn refused(response: &Response) -> Failed {
     let document: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
-    let detail =
-        document["detail"].as_str().map_or_else(|| format!("the server answers {}", response.status), str::to_owned);
+    let said = document["detail"].as_str().or(document["message"].as_str());
+    let detail = said.map_or_else(|| format!("the server answers {}", response.status), str::to_owned);
     match response.status {
         StatusCode::NOT_FOUND => Failed::NotFound(detail),
         StatusCode::BAD_REQUEST => Failed::Usage(detail),

@@ -57,6 +57,8 @@ fn run(matches: &ArgMatches) -> Result<(), Failed> {
         Some(("del", matches)) => client::del(matches),
         Some(("incr", matches)) => client::incr(matches),
         Some(("touch", matches)) => client::touch(matches),
+        Some(("save", matches)) => client::save(matches),
+        Some(("load", matches)) => client::load(matches),
         Some(("health", matches)) => client::health(matches),
         Some(("cluster", matches)) => cluster::run(matches),
         Some(("check", matches)) => check::run(matches),
@@ -87,6 +89,8 @@ fn command() -> clap::Command {
         .subcommand(client::del_command())
         .subcommand(client::incr_command())
         .subcommand(client::touch_command())
+        .subcommand(client::save_command())
+        .subcommand(client::load_command())
         .subcommand(client::health_command())
         .subcommand(cluster::command())
         .subcommand(check::command())

@@ -29,6 +29,7 @@ use crate::control::Wished;
 use crate::effects::Reply;
 use crate::metrics::{Command, Metrics};
 use crate::shards::{Shards, Submitted};
+use crate::snapshot::Schedule;
 
 mod answer;
 mod body;
@@ -57,8 +58,10 @@ pub struct Front {
     pub shards: Arc<Shards>,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
-    /// The folder of snapshots.
+    /// The folder of `cache.json`.
     pub data: PathBuf,
+    /// Where snapshots are asked for, with a log.
+    pub snapshots: Option<Arc<Schedule>>,
     /// The longest value, in bytes.
     pub max_value: usize,
     /// How long a request waits when it does not say.
@@ -85,6 +88,8 @@ pub struct Front {
 pub struct FrontConfig {
     /// See [`Front`].
     pub data: PathBuf,
+    /// See [`Front`].
+    pub snapshots: Option<Arc<Schedule>>,
     /// See [`Front`].
     pub max_value: usize,
     /// See [`Front`].
@@ -123,6 +128,7 @@ impl Front {
             shards,
             metrics,
             data: config.data,
+            snapshots: config.snapshots,
             max_value: config.max_value,
             request_timeout: config.request_timeout,
             header_timeout: config.header_timeout,

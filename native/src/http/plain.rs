@@ -167,8 +167,20 @@ async fn save(front: &Front, parameters: &Parameters<'_>) -> Result<Response<Bod
     let file = file(parameters)?;
     let saved = snapshot_json::save(&front.shards, &front.data, &file).await?;
     let message = format!("saved {} entries to {file}", saved.entries);
-    let document =
+    let mut document =
         json!({ "status": "ok", "message": message, "file": file, "entries": saved.entries, "bytes": saved.bytes });
+    // Whoever names a file wants that one.
+    if let (Some(snapshots), None) = (&front.snapshots, parameters.get("file")) {
+        let failed = |why: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_snapshot", why);
+        let taken = snapshots.request().await.unwrap_or_else(|_| Err("the node is stopping".to_owned()));
+        let taken = taken.map_err(failed)?;
+        document["snapshot"] = json!({
+            "file": taken.path.file_name().map(|name| name.to_string_lossy()),
+            "entries": taken.footer.entries,
+            "bytes": taken.bytes,
+            "took_ms": taken.took.as_millis() as u64,
+        });
+    }
     Ok(answer::json(StatusCode::OK, &document))
 }
 

@@ -188,7 +188,7 @@ pub fn metrics(front: &Front, headers: &HeaderMap) -> Response<Body> {
         true => "application/openmetrics-text; version=1.0.0; charset=utf-8",
         false => "text/plain; version=0.0.4; charset=utf-8",
     };
-    let mut response = answer::text(StatusCode::OK, front.metrics.print(&front.shards));
+    let mut response = answer::text(StatusCode::OK, front.metrics.print(&front.shards, front.snapshots.as_ref()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     response
 }

@@ -69,6 +69,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// When the log is synced; `None` where none is kept.
     pub fsync: Option<Fsync>,
+    /// With a log: how often all is written down, if it has changed; `None` for not by time.
+    pub snapshot_every: Option<Duration>,
     /// `GET /set`, `/save` and `/load` work too.
     pub allow_get_writes: bool,
     /// A filter in the syntax of `tracing-subscriber`, such as `info` or `debug,vitrine::peer=trace`.
@@ -193,6 +195,10 @@ impl Settings {
                 .parse("max-value", |t| usize::try_from(bytes(t)?).ok().filter(|n| *n <= limits::MAX_VALUE))?,
             data: layers.parse("data", |t| (!t.is_empty()).then(|| PathBuf::from(t)))?,
             fsync: fsync(layers)?,
+            snapshot_every: layers.parse("snapshot-every", |t| match t {
+                "off" => Some(None),
+                t => span::parse(t).filter(|every| *every >= Duration::from_secs(1)).map(Some),
+            })?,
             allow_get_writes: layers.parse("allow-get-writes", |t| t.parse().ok())?,
             log: layers
                 .parse("log", |t| t.parse::<tracing_subscriber::filter::EnvFilter>().ok().map(|_| t.to_owned()))?,

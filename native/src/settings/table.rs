@@ -154,6 +154,13 @@ pub const TABLE: &[Setting] = &[
                system decide (never); auto is everysec where --data is given",
     },
     Setting {
+        name: "snapshot-every",
+        value: "SPAN",
+        default: "15m",
+        takes: "a span from 1s on, such as 15m, or off",
+        help: "With a log: write down all that is held so often, if it has changed, and drop the log behind it",
+    },
+    Setting {
         name: "allow-get-writes",
         value: "BOOL",
         default: "false",

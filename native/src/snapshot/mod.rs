@@ -5,6 +5,7 @@
 //! it is kept until then.
 
 mod read;
+mod schedule;
 mod write;
 
 use std::io;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use vitrine_engine::id::Lsn;
 
 pub use read::{ReadError, Reading, Whole, newest, read, whole};
+pub use schedule::{Running, Schedule, ScheduleConfig};
 pub use write::{Of, TakeError, Taken, take};
 
 /// What a snapshot needs of the log that it stands in.

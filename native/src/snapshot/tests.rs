@@ -71,7 +71,7 @@ fn what_was_taken_is_found_whole() {
     }
     set(&shards, "long", Bytes::from(vec![1; 3 << 20]));
     there.insert("long".to_owned(), Bytes::from(vec![1; 3 << 20]));
-    let taken = take(&shards, &log, folder.path(), OF).expect("taken");
+    let taken = take(&shards, &log, folder.path(), OF, &|| false).expect("taken");
     assert_eq!(log.synced.load(Ordering::Relaxed), 1);
     assert_eq!((taken.first, taken.footer.until, taken.footer.entries), (Lsn(17), Lsn(17), 3_001));
     assert_eq!(taken.bytes, std::fs::metadata(&taken.path).expect("a file").len());
@@ -91,7 +91,7 @@ fn what_was_taken_is_found_whole() {
 fn one_that_is_not_whole_is_passed_over_and_one_that_failed_leaves_nothing() {
     let (folder, shards) = (tempfile::tempdir().expect("a folder"), shards(1));
     set(&shards, "a", Bytes::from_static(b"1"));
-    let taken = take(&shards, &Counted::default(), folder.path(), OF).expect("taken");
+    let taken = take(&shards, &Counted::default(), folder.path(), OF, &|| false).expect("taken");
     let bytes = std::fs::read(&taken.path).expect("read");
     std::fs::write(folder.path().join(file_name(Lsn(99))), &bytes[..bytes.len() - 1]).expect("written");
     let mut passed = Vec::new();
@@ -102,7 +102,7 @@ fn one_that_is_not_whole_is_passed_over_and_one_that_failed_leaves_nothing() {
     assert!(passed[0].1.contains("it was cut off"), "{passed:?}");
     let failing = Counted { fails: true, ..Counted::default() };
     let before = list(folder.path()).expect("listed");
-    let error = take(&shards, &failing, folder.path(), OF).expect_err("no sync").to_string();
+    let error = take(&shards, &failing, folder.path(), OF, &|| false).expect_err("no sync").to_string();
     assert!(error.contains("the disk is gone; the one before it is still there"), "{error}");
     assert_eq!(list(folder.path()).expect("listed"), before);
     assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 2);

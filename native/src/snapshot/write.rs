@@ -52,8 +52,15 @@ pub struct TakeError {
     pub source: io::Error,
 }
 
-/// Writes all that the node holds. It blocks: on a thread of its own, not on one that serves.
-pub fn take(shards: &Shards, log: &impl Log, folder: &Path, of: Of) -> Result<Taken, TakeError> {
+/// Writes all that the node holds. It blocks: on a thread of its own, not on one that serves. Given up as soon as
+/// `is_over` says so.
+pub fn take(
+    shards: &Shards,
+    log: &impl Log,
+    folder: &Path,
+    of: Of,
+    is_over: &dyn Fn() -> bool,
+) -> Result<Taken, TakeError> {
     let begun = Stopwatch::start();
     // Before any stripe is looked at: what is below this number is in the stores by then.
     let first = log.next();
@@ -67,7 +74,7 @@ pub fn take(shards: &Shards, log: &impl Log, folder: &Path, of: Of) -> Result<Ta
         let file = File::create(&temporary).map_err(failed("made", &temporary))?;
         let header = Header { cluster: of.cluster, node: of.node, first, begun: shards.now().unix, salt: salt()? };
         let mut walk = Walk { file: &file, header, buffer: Vec::new(), bytes: 0, longest_hold: Duration::ZERO };
-        let footer = walk.run(shards, log).map_err(failed("written", &temporary))?;
+        let footer = walk.run(shards, log, is_over).map_err(failed("written", &temporary))?;
         let (bytes, longest_hold) = (walk.bytes, walk.longest_hold);
         file.sync_all().map_err(failed("synced", &temporary))?;
         // What is in the file may be as new as this: the log that explains it is on disk before the file counts.
@@ -103,7 +110,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn run(&mut self, shards: &Shards, log: &impl Log) -> io::Result<Footer> {
+    fn run(&mut self, shards: &Shards, log: &impl Log, is_over: &dyn Fn() -> bool) -> io::Result<Footer> {
         let mut encoder = Encoder::new(&self.header, &mut self.buffer);
         for stripe in 0..shards.stripes() {
             let mut cursor = Some(0);
@@ -115,6 +122,9 @@ impl Walk<'_> {
                 let (next, held) = walked.unwrap_or_default();
                 self.longest_hold = self.longest_hold.max(held);
                 cursor = next;
+                if is_over() {
+                    return Err(io::Error::new(io::ErrorKind::Interrupted, "the node stops"));
+                }
                 if encoder.is_full() {
                     encoder.end_block(&mut self.buffer);
                     self.write()?;

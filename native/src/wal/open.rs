@@ -33,6 +33,8 @@ pub struct Opening {
 pub struct Open {
     running: Running,
     folder: PathBuf,
+    /// Bytes of the log that were read, and of the snapshot before it.
+    read: (u64, u64),
     /// Given back when the log has ended.
     _held: Held,
 }
@@ -69,6 +71,8 @@ pub fn open(opening: &Opening, shards: &mut Shards) -> Result<Open, OpenError> {
     let mut entries = 0;
     shards.each(|shard| entries += u64::from(shard.store().len()));
     let Recovered { next, snapshot, segments, records, bytes, torn, took } = recovered;
+    let size = |(path, _): &(PathBuf, u64)| std::fs::metadata(path).map_or(0, |about| about.len());
+    let read = (bytes, snapshot.as_ref().map_or(0, size));
     tracing::info!(
         folder = %folder.display(),
         fsync = fsync.name(),
@@ -85,7 +89,7 @@ pub fn open(opening: &Opening, shards: &mut Shards) -> Result<Open, OpenError> {
     let config = LogConfig { folder: folder.clone(), of: *of, fsync: *fsync, next, stripes, segment: SEGMENT };
     let running = Log::start(config, Arc::clone(shards.effects())).map_err(OpenError::Begin)?;
     shards.keep_log(Arc::clone(running.log()));
-    Ok(Open { running, folder: folder.clone(), _held: held })
+    Ok(Open { running, folder: folder.clone(), read, _held: held })
 }
 
 fn fill(folder: &std::path::Path, of: Of, shards: &Shards) -> Result<Recovered, RecoverError> {
@@ -95,6 +99,16 @@ fn fill(folder: &std::path::Path, of: Of, shards: &Shards) -> Result<Recovered, 
 }
 
 impl Open {
+    /// Where changes are written down.
+    pub fn log(&self) -> &Arc<Log> {
+        self.running.log()
+    }
+
+    /// Bytes of the log that were read besides the snapshot, and bytes of that.
+    pub fn read(&self) -> (u64, u64) {
+        self.read
+    }
+
     /// Ends it: what is left is written and synced. A node that is no member any more leaves nothing behind.
     pub fn end(self, forget: bool) {
         if !self.running.end() {

@@ -16,6 +16,7 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::effects::{Reply, Wire};
 use crate::shards::{Shards, ShardsConfig, Submitted};
+use crate::snapshot::{Schedule, ScheduleConfig};
 
 struct Nobody;
 
@@ -303,4 +304,115 @@ fn names_have_their_number() {
     check("wal-7.log", None);
     check("wal-00000000000000000007.log.new", None);
     check("snapshot-00000000000000000007.vitrine", None);
+}
+
+fn copy(from: &Path) -> tempfile::TempDir {
+    let to = tempfile::tempdir().expect("a folder");
+    for entry in std::fs::read_dir(from).expect("listed") {
+        let entry = entry.expect("an entry");
+        std::fs::copy(entry.path(), to.path().join(entry.file_name())).expect("copied");
+    }
+    to
+}
+
+/// What a start finds in a copy of that folder.
+fn found(folder: &Path) -> Result<BTreeMap<Bytes, Bytes>, String> {
+    let (folder, mut shards) = (copy(folder), shards());
+    let opened = open(&opening(folder.path(), Fsync::Never), &mut shards).map_err(|error| error.to_string())?;
+    let mut all = BTreeMap::new();
+    shards.each(|shard| {
+        let mut cursor = Some(0);
+        while let Some(from) = cursor {
+            cursor = shard.store().scan(from, u32::MAX, &mut |key, entry| {
+                all.insert(Bytes::copy_from_slice(key), Bytes::copy_from_slice(entry.value));
+            });
+        }
+    });
+    opened.end(false);
+    Ok(all)
+}
+
+#[test]
+fn a_start_begins_with_the_newest_snapshot_and_the_log_behind_it_is_dropped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (shards, open) = started(folder.path(), Fsync::Always);
+    let (shards, log) = (Arc::new(shards), Arc::clone(open.log()));
+    let config = ScheduleConfig { folder: folder.path().to_owned(), of: OF, every: None, read: (0, 0) };
+    let schedule = Schedule::start(config, Arc::clone(&shards), Arc::clone(&log)).expect("a thread");
+    let request = || schedule.schedule().request().blocking_recv().expect("it runs").expect("taken");
+    fill(&shards);
+    let first = request();
+    fill(&shards);
+    outcome(submit(&shards, "key1", delete())).expect("deleted");
+    outcome(submit(&shards, "new", set("v".into()))).expect("stored");
+    // As it is when the machine goes down between the name of the second snapshot and what it makes unnecessary.
+    let before = copy(folder.path());
+    let second = request();
+    let after = copy(folder.path());
+    std::fs::copy(&second.path, before.path().join(second.path.file_name().expect("a name"))).expect("copied");
+    let expected = found(folder.path()).expect("read");
+    assert_eq!((expected.len(), second.footer.entries), (90, 90));
+    assert!(expected.contains_key(&b"new"[..]) && !expected.contains_key(&b"key1"[..]));
+    assert_eq!(found(before.path()), Ok(expected.clone()));
+    // What is written after it is read over it.
+    outcome(submit(&shards, "newer", set("v".into()))).expect("stored");
+    outcome(submit(&shards, "new", delete())).expect("deleted");
+    let later = found(folder.path()).expect("read");
+    assert!(later.contains_key(&b"newer"[..]) && !later.contains_key(&b"new"[..]));
+    schedule.end();
+    open.end(false);
+    // The one before it and the segments that only that one needs are gone.
+    let names = crate::snapshot::list(folder.path()).expect("listed");
+    assert_eq!(names.iter().map(|named| &named.path).collect::<Vec<_>>(), [&second.path]);
+    assert!(first.first < second.first && !first.path.exists());
+    assert!(folder::list(folder.path()).expect("listed")[0].first > Lsn(1));
+    // Never a log without the snapshot that it stands on, and never a snapshot without its log.
+    let spoil = |folder: &Path, file: &Path| {
+        let path = folder.join(file.file_name().expect("a name"));
+        let bytes = std::fs::read(&path).expect("read");
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).expect("written");
+    };
+    spoil(after.path(), &second.path);
+    let refused = found(after.path()).expect_err("nothing holds what was before");
+    assert!(refused.contains("no whole snapshot holds what was before"), "{refused}");
+    spoil(before.path(), &second.path);
+    assert_eq!(found(before.path()), Ok(expected), "the one before it and its log are still there");
+}
+
+/// A log that goes on while a snapshot is taken.
+struct Ahead(AtomicU64);
+
+impl crate::snapshot::Log for Ahead {
+    fn next(&self) -> Lsn {
+        Lsn(self.0.fetch_add(4, Ordering::Relaxed))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_snapshot_needs_the_log_that_was_written_while_it_was_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (shards, open) = started(folder.path(), Fsync::Never);
+    for number in 0..6 {
+        outcome(submit(&shards, &format!("key{number}"), set("v".into()))).expect("stored");
+    }
+    open.end(false);
+    // The log has six records and the mark of its sync, so that its next number is 8.
+    for (first, is_whole) in [(1, true), (4, true), (5, false), (8, false)] {
+        let folder = copy(folder.path());
+        let ahead = Ahead(AtomicU64::new(first));
+        crate::snapshot::take(&shards, &ahead, folder.path(), OF, &|| false).expect("taken");
+        let read = recover(folder.path(), OF, &mut |_| {}).map(|recovered| recovered.records);
+        match (read, is_whole) {
+            (Ok(records), true) => assert_eq!(records, 8 - first),
+            (Err(error), false) => {
+                let (said, needed) = (error.to_string(), format!("its log has to reach number {}", first + 4));
+                assert!(said.contains(&needed), "{said}");
+            }
+            (read, _) => panic!("{first}: {:?}", read.map_err(|error| error.to_string())),
+        }
+    }
 }

@@ -183,3 +183,46 @@ fn full_disk(folder: &Path) {
     let node = ready(&data, ALWAYS);
     assert!(all_there(&node) && get(&node, "after").is_some() && segment.exists());
 }
+
+#[test]
+fn snapshots_are_taken_by_time_and_on_request_and_a_start_begins_with_the_last() {
+    let data = tempfile::tempdir().expect("a folder");
+    let node = ready(data.path(), &["--fsync", "always", "--snapshot-every", "1s"]);
+    let is_snapshot = |path: &PathBuf| path.extension().is_some_and(|end| end == "vitrine");
+    let snapshots = || -> Vec<PathBuf> {
+        let all = fs::read_dir(data.path()).expect("a folder").map(|entry| entry.expect("an entry").path());
+        all.filter(is_snapshot).collect()
+    };
+    assert_eq!(put(&node, "first", "v"), 201);
+    eventually("one is taken by time", || node.metric("vitrine_snapshots_taken_total") == 1);
+    std::thread::sleep(std::time::Duration::from_millis(2_500));
+    assert_eq!(node.metric("vitrine_snapshots_taken_total"), 1, "nothing has changed since");
+    assert_eq!(node.metric("vitrine_snapshot_last_entries"), 1);
+    drop(node);
+    let node = ready(data.path(), &["--fsync", "always", "--snapshot-every", "off"]);
+    for number in 0..20 {
+        assert_eq!(put(&node, &format!("k{number}"), "v"), 201);
+    }
+    let url = format!("http://127.0.0.1:{}", node.port);
+    let saved = run(&["save", "--url", &url]);
+    let said = String::from_utf8_lossy(&saved.stdout).into_owned();
+    assert!(said.starts_with("saved 21 entries to cache.json\nsnapshot-") && said.contains(": 21 entries, "), "{said}");
+    let [snapshot] = &snapshots()[..] else { panic!("the last one alone") };
+    assert!(said.contains(snapshot.file_name().and_then(|name| name.to_str()).expect("text")), "{said}");
+    let named = node.ask("POST", "/save?file=other.json").json();
+    assert!(named["snapshot"].is_null() && named["entries"] == 21, "whoever names a file wants that one: {named}");
+    assert_eq!(node.ask("DELETE", "/v1/entries/k3").status, 204);
+    assert_eq!(put(&node, "later", "v"), 201);
+    node.kill();
+    let checked = run(&["check", data.path().to_str().expect("text")]);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    let node = ready(data.path(), ALWAYS);
+    assert_eq!((get(&node, "k3"), get(&node, "later").as_deref()), (None, Some("v")));
+    assert_eq!((0..20).filter(|number| get(&node, &format!("k{number}")).is_some()).count(), 19);
+    // What is saved for people is loaded by them.
+    let loaded = run(&["load", "--url", &format!("http://127.0.0.1:{}", node.port)]);
+    let said = String::from_utf8_lossy(&loaded.stdout).into_owned();
+    assert!(said.contains("entries from cache.json"), "{said}");
+    let refused = run(&["load", "../x", "--url", &format!("http://127.0.0.1:{}", node.port)]);
+    assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
+}
