@@ -125,7 +125,8 @@ pub fn health_command() -> Command {
 const SAVE_EXAMPLES: &str = "\
 Examples:
   vitrine save                       # cache.json, and a snapshot where a log is kept
-  vitrine save before-upgrade.json   # that file alone";
+  vitrine save before-upgrade.json   # that file alone
+  vitrine save --form snapshot       # the snapshot alone";
 
 /// `save [FILE]`.
 pub fn save_command() -> Command {
@@ -137,6 +138,7 @@ pub fn save_command() -> Command {
         )
         .after_help(SAVE_EXAMPLES)
         .arg(file())
+        .arg(Arg::new("form").long("form").value_name("FORM").help("json or snapshot alone"))
         .arg(url())
 }
 
@@ -218,8 +220,10 @@ pub fn touch(matches: &ArgMatches) -> Result<(), Failed> {
 
 /// Saves.
 pub fn save(matches: &ArgMatches) -> Result<(), Failed> {
-    let document = of_file(matches, "/save")?;
-    println!("{}", document["message"].as_str().unwrap_or("saved"));
+    let document = of_file(matches, "/save", &["file", "form"])?;
+    if document["file"].is_string() {
+        println!("{}", document["message"].as_str().unwrap_or("saved"));
+    }
     let snapshot = &document["snapshot"];
     if let Some(file) = snapshot["file"].as_str() {
         println!("{file}: {} entries, {} bytes, in {} ms", snapshot["entries"], snapshot["bytes"], snapshot["took_ms"]);
@@ -229,7 +233,7 @@ pub fn save(matches: &ArgMatches) -> Result<(), Failed> {
 
 /// Loads.
 pub fn load(matches: &ArgMatches) -> Result<(), Failed> {
-    let document = of_file(matches, "/load")?;
+    let document = of_file(matches, "/load", &["file"])?;
     println!("{}", document["message"].as_str().unwrap_or("loaded"));
     for (field, what) in [("kept_newer", "were newer here"), ("expired", "had expired")] {
         if let Some(count) = document[field].as_u64().filter(|count| *count > 0) {
@@ -240,8 +244,8 @@ pub fn load(matches: &ArgMatches) -> Result<(), Failed> {
 }
 
 /// Asks for something with a file, however long it takes.
-fn of_file(matches: &ArgMatches, path: &str) -> Result<serde_json::Value, Failed> {
-    let path = match query(matches, &["file"]) {
+fn of_file(matches: &ArgMatches, path: &str, names: &[&str]) -> Result<serde_json::Value, Failed> {
+    let path = match query(matches, names) {
         none if none.is_empty() => path.to_owned(),
         query => format!("{path}?{query}"),
     };

@@ -53,6 +53,7 @@ pub async fn handle(
     }
     let known = match action {
         Action::Set => SET,
+        Action::Save => SAVE,
         _ => FILE,
     };
     let mut parameters = Parameters::parse(query, known)?;
@@ -73,6 +74,7 @@ pub async fn handle(
 
 const SET: &[&str] = &["key", "value", "ttl", "encoding", "write", "timeout"];
 const FILE: &[&str] = &["file"];
+const SAVE: &[&str] = &["file", "form"];
 
 fn allowed(front: &Front, action: Action, method: &Method) -> Result<(), Problem> {
     let reads = [Method::GET, Method::HEAD].contains(method);
@@ -164,22 +166,45 @@ async fn set(front: &Front, key: Key, parameters: &Parameters<'_>, by: &mut Node
 }
 
 async fn save(front: &Front, parameters: &Parameters<'_>) -> Result<Response<Body>, Problem> {
-    let file = file(parameters)?;
-    let saved = snapshot_json::save(&front.shards, &front.data, &file).await?;
-    let message = format!("saved {} entries to {file}", saved.entries);
-    let mut document =
-        json!({ "status": "ok", "message": message, "file": file, "entries": saved.entries, "bytes": saved.bytes });
-    // Whoever names a file wants that one.
-    if let (Some(snapshots), None) = (&front.snapshots, parameters.get("file")) {
-        let failed = |why: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_snapshot", why);
-        let taken = snapshots.request().await.unwrap_or_else(|_| Err("the node is stopping".to_owned()));
-        let taken = taken.map_err(failed)?;
-        document["snapshot"] = json!({
-            "file": taken.path.file_name().map(|name| name.to_string_lossy()),
-            "entries": taken.footer.entries,
-            "bytes": taken.bytes,
-            "took_ms": taken.took.as_millis() as u64,
-        });
+    let form = parameters.read("form", "json or snapshot", |t| ["json", "snapshot"].into_iter().find(|f| *f == t))?;
+    let named = parameters.get("file").is_some();
+    let mut document = json!({ "status": "ok" });
+    if form != Some("snapshot") {
+        let file = file(parameters)?;
+        let saved = snapshot_json::save(&front.shards, &front.data, &file).await?;
+        document["message"] = format!("saved {} entries to {file}", saved.entries).into();
+        document["file"] = file.into();
+        document["entries"] = saved.entries.into();
+        document["bytes"] = saved.bytes.into();
+    }
+    match (&front.snapshots, form) {
+        // Whoever names a file wants that one.
+        (Some(snapshots), Some("snapshot")) | (Some(snapshots), None) if !named => {
+            let failed = |why: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_snapshot", why);
+            let taken = snapshots.request().await.unwrap_or_else(|_| Err("the node is stopping".to_owned()));
+            let taken = taken.map_err(failed)?;
+            let file = taken.path.file_name().map(|name| name.to_string_lossy());
+            if document["message"].is_null() {
+                let file = file.as_deref().unwrap_or_default();
+                document["message"] = format!("saved {} entries to {file}", taken.footer.entries).into();
+            }
+            document["snapshot"] = json!({
+                "file": file,
+                "entries": taken.footer.entries,
+                "bytes": taken.bytes,
+                "took_ms": taken.took.as_millis() as u64,
+                "longest_hold_us": taken.longest_hold.as_micros() as u64,
+            });
+        }
+        (None, Some("snapshot")) => {
+            let why = "this node keeps no log, and so takes no snapshots; see `vitrine serve --fsync`";
+            return Err(Problem::malformed("bad_parameter", why));
+        }
+        (Some(_), Some("snapshot")) => {
+            let why = "a snapshot has a name of its own: leave `file` out, or ask for the form `json`";
+            return Err(Problem::malformed("bad_parameter", why));
+        }
+        _ => {}
     }
     Ok(answer::json(StatusCode::OK, &document))
 }

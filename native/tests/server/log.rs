@@ -211,6 +211,13 @@ fn snapshots_are_taken_by_time_and_on_request_and_a_start_begins_with_the_last()
     assert!(said.contains(snapshot.file_name().and_then(|name| name.to_str()).expect("text")), "{said}");
     let named = node.ask("POST", "/save?file=other.json").json();
     assert!(named["snapshot"].is_null() && named["entries"] == 21, "whoever names a file wants that one: {named}");
+    let alone = run(&["save", "--form", "snapshot", "--url", &url]);
+    let said = String::from_utf8_lossy(&alone.stdout).into_owned();
+    assert!(said.starts_with("snapshot-") && said.lines().count() == 1, "{said}");
+    for (query, expected) in [("form=x", "json or snapshot"), ("form=snapshot&file=x.json", "leave `file` out")] {
+        let refused = node.ask("POST", &format!("/save?{query}"));
+        assert!(refused.status == 400 && refused.text().contains(expected), "{}", refused.text());
+    }
     assert_eq!(node.ask("DELETE", "/v1/entries/k3").status, 204);
     assert_eq!(put(&node, "later", "v"), 201);
     node.kill();
