@@ -112,6 +112,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn run(&mut self, shards: &Shards, log: &impl Log, is_over: &dyn Fn() -> bool) -> io::Result<Footer> {
         let mut encoder = Encoder::new(&self.header, &mut self.buffer);
+        let mut worked = Stopwatch::start();
         for stripe in 0..shards.stripes() {
             let mut cursor = Some(0);
             while let Some(from) = cursor {
@@ -128,6 +129,9 @@ impl Walk<'_> {
                 if encoder.is_full() {
                     encoder.end_block(&mut self.buffer);
                     self.write()?;
+                    // Where there is no core to spare, whoever answers requests gets every other turn.
+                    std::thread::sleep(worked.elapsed());
+                    worked = Stopwatch::start();
                 }
             }
         }
