@@ -172,7 +172,13 @@ impl Shards {
         &self.effects
     }
 
-    /// Takes in what an earlier run has written down: a record at a time in their order, before the first view.
+    /// The stripe that has that slot.
+    pub fn stripe_of(&self, slot: Slot) -> usize {
+        self.stripe(slot).index
+    }
+
+    /// Takes in what an earlier run has written down: a record at a time, those of a stripe in their order, before the
+    /// first view.
     pub fn recover(&self, record: &Record, out: &mut Outbox) {
         let Some(slot) = record.slot() else { return };
         let time = self.clock.now();

@@ -1,11 +1,11 @@
 //! Where a node that starts takes its log up again: the folder is its own, what is there is read, and a segment begins.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
 
 use vitrine_engine::effect::Outbox;
-use vitrine_engine::record::Fsync;
+use vitrine_engine::record::{Fsync, Record};
 
 use super::folder::{self, Held, HoldError};
 use super::{Log, LogConfig, RecoverError, Recovered, Running, SEGMENT, Trouble, discard, recover};
@@ -92,10 +92,58 @@ pub fn open(opening: &Opening, shards: &mut Shards) -> Result<Open, OpenError> {
     Ok(Open { running, folder: folder.clone(), read, _held: held })
 }
 
-fn fill(folder: &std::path::Path, of: Of, shards: &Shards) -> Result<Recovered, RecoverError> {
-    // Nobody waits for anything yet: what a shard notes meanwhile is nobody's.
-    let mut out = Outbox::new();
-    recover(folder, of, &mut |record| shards.recover(&record, &mut out))
+/// Reads what is there, while as many threads as there are cores take it in, each for stripes of its own: so the records
+/// of a key keep their order.
+fn fill(folder: &Path, of: Of, shards: &Shards) -> Result<Recovered, RecoverError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(shards.stripes());
+    std::thread::scope(|scope| {
+        let taker = |_| {
+            let (sender, receiver) = mpsc::sync_channel::<Vec<Record>>(AHEAD);
+            scope.spawn(move || {
+                // Nobody waits for anything yet: what a shard notes meanwhile is nobody's.
+                let mut out = Outbox::new();
+                receiver.iter().flatten().for_each(|record| shards.recover(&record, &mut out));
+            });
+            (sender, Batch::default())
+        };
+        let mut takers: Vec<_> = (0..threads).map(taker).collect();
+        let recovered = recover(folder, of, &mut |record| {
+            let Some(slot) = record.slot() else { return };
+            let (sender, batch) = &mut takers[shards.stripe_of(slot) % threads];
+            if let Some(full) = batch.add(record) {
+                // One that has panicked takes nothing; the scope says so at its end.
+                let _ = sender.send(full);
+            }
+        });
+        for (sender, batch) in takers {
+            let _ = sender.send(batch.records);
+        }
+        recovered
+    })
+}
+
+/// Records on their way to a thread.
+#[derive(Default)]
+struct Batch {
+    records: Vec<Record>,
+    bytes: usize,
+}
+
+/// Batches that wait for one thread.
+const AHEAD: usize = 4;
+/// A batch is full with so many records, or so many bytes of values.
+const BATCH: usize = 512;
+const BATCH_BYTES: usize = 1 << 20;
+
+impl Batch {
+    /// Adds one; gives back all when they are enough.
+    fn add(&mut self, record: Record) -> Option<Vec<Record>> {
+        if let Record::Put { entry, .. } = &record {
+            self.bytes += entry.value.bytes.len();
+        }
+        self.records.push(record);
+        (self.records.len() >= BATCH || self.bytes >= BATCH_BYTES).then(|| std::mem::take(self).records)
+    }
 }
 
 impl Open {

@@ -72,8 +72,11 @@ pub enum RecoverError {
 pub fn recover(folder: &Path, of: Of, each: &mut impl FnMut(Record)) -> Result<Recovered, RecoverError> {
     let begun = Stopwatch::start();
     let segments = folder::list(folder).map_err(failed("reading the folder", folder))?;
-    let (mut recovered, until) = from_snapshot(folder, of, &segments, each)?;
-    let mut progress = Progress { begun, said: Duration::ZERO, of: segments.len() };
+    let mut progress = Progress { begun, said: Duration::ZERO, of: segments.len(), segments: 0, records: 0 };
+    let (mut recovered, until) = from_snapshot(folder, of, &segments, &mut |record| {
+        progress.note();
+        each(record);
+    })?;
     let read_from = recovered.next;
     for (index, segment) in segments.iter().enumerate() {
         let next = segments.get(index + 1);
@@ -89,6 +92,7 @@ pub fn recover(folder: &Path, of: Of, each: &mut impl FnMut(Record)) -> Result<R
             let Some((number, record)) = one.next() else { break };
             // What a snapshot holds already was read with it.
             if number >= read_from {
+                progress.note();
                 each(record);
                 recovered.records += 1;
             }
@@ -99,7 +103,7 @@ pub fn recover(folder: &Path, of: Of, each: &mut impl FnMut(Record)) -> Result<R
         recovered.segments += 1;
         recovered.bytes += end.at;
         recovered.torn += end.torn;
-        progress.say(index + 1, &recovered);
+        progress.segments += 1;
     }
     if let (Some((path, _)), true) = (&recovered.snapshot, recovered.next < until) {
         let what = format!("its log has to reach number {}, and ends before {}", until.0, recovered.next.0);
@@ -268,14 +272,18 @@ struct Progress {
     begun: Stopwatch,
     said: Duration,
     of: usize,
+    segments: usize,
+    records: u64,
 }
 
 impl Progress {
-    fn say(&mut self, segments: usize, recovered: &Recovered) {
-        if self.begun.elapsed() >= self.said + EVERY {
+    /// A record has been read.
+    fn note(&mut self) {
+        self.records += 1;
+        // The clock costs more than a record.
+        if self.records.is_multiple_of(1 << 14) && self.begun.elapsed() >= self.said + EVERY {
             self.said = self.begun.elapsed();
-            let records = recovered.records;
-            tracing::info!(segments, of = self.of, records, "reading the log");
+            tracing::info!(records = self.records, segments = self.segments, of = self.of, "reading the log");
         }
     }
 }
