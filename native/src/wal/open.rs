@@ -92,8 +92,8 @@ pub fn open(opening: &Opening, shards: &mut Shards) -> Result<Open, OpenError> {
     Ok(Open { running, folder: folder.clone(), read, _held: held })
 }
 
-/// Reads what is there, while as many threads as there are cores take it in, each for stripes of its own: so the records
-/// of a key keep their order.
+/// Reads what is there, while as many threads as there are cores take it in, each for stripes of its own: so the
+/// records of a key keep their order.
 fn fill(folder: &Path, of: Of, shards: &Shards) -> Result<Recovered, RecoverError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(shards.stripes());
     std::thread::scope(|scope| {
