@@ -185,6 +185,12 @@ impl Shards {
         self.stripe(slot).locked.lock().shard.recover(time, record, out);
     }
 
+    /// All of that has been taken in.
+    pub fn recovered(&self) {
+        let (time, mut out) = (self.clock.now(), Outbox::new());
+        self.stripes.iter().for_each(|stripe| stripe.locked.lock().shard.recovered(time, &mut out));
+    }
+
     /// Reads what this node may answer itself.
     pub fn read(&self, time: Time, key: &[u8], level: ReadLevel) -> Read {
         self.read_as(time, key, level, copied)

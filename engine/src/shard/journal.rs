@@ -5,8 +5,8 @@
 //! replica's confirmation. That a primary sends a change to its replicas does not: all write it down at the same time.
 
 use super::decide::Did;
-use super::local::{Place, Put};
-use super::{Asker, Shard};
+use super::local::{Place, Put, noted};
+use super::{Asker, EXPIRY_BATCH, Shard};
 use crate::effect::{Effect, Event, Outbox};
 use crate::id::{Lsn, NodeId, Slot, Version};
 use crate::message::Message;
@@ -111,6 +111,14 @@ impl Shard {
             }
             Record::Synced { .. } => {}
         }
+    }
+
+    /// All has been read: what is over goes, by this node's clock or by the latest version that was read. So a clock that
+    /// was set back since brings nothing back.
+    pub fn recovered(&mut self, time: Time, out: &mut Outbox) {
+        let over = time.unix.max(self.latest().unix());
+        let mut noted = noted!(self, over, Some(out));
+        while self.store.expire(over, EXPIRY_BATCH, &mut |removal| noted.removal(&removal)) {}
     }
 
     fn keep_again(&mut self, now: UnixMs, key: &Key, at: Place, entry: &Entry, out: &mut Outbox) {

@@ -68,6 +68,7 @@ pub fn open(opening: &Opening, shards: &mut Shards) -> Result<Open, OpenError> {
         recovered => recovered,
     };
     let recovered = recovered.map_err(OpenError::Recover)?;
+    shards.recovered();
     let mut entries = 0;
     shards.each(|shard| entries += u64::from(shard.store().len()));
     let Recovered { next, snapshot, segments, records, bytes, torn, took } = recovered;

@@ -221,3 +221,33 @@ fn while_writes_are_refused_none_is_decided_and_those_of_others_are_taken_in() {
     });
     assert_eq!((said.iter().map(after).collect::<Vec<_>>(), records.len()), (vec![Some(20)], 1));
 }
+
+#[test]
+fn a_clock_that_was_set_back_revives_nothing_and_ends_nothing_early() {
+    let mut trio = Trio::new(Limits::default());
+    let key = |name: &str| Key::new(Bytes::copy_from_slice(name.as_bytes())).unwrap();
+    // The log was written until ten seconds after START; the node starts again an hour before.
+    let version = |ms: u64| Version::new(UnixMs(START + ms), 0, N1);
+    let put = |name: &str, deadline: Option<u64>| Record::Put {
+        key: key(name),
+        entry: Entry {
+            value: Value { bytes: Bytes::from_static(b"v"), media: Bytes::new() },
+            version: version(1),
+            deadline: deadline.map(|ms| UnixMs(START + ms)),
+        },
+    };
+    let records = [put("over", Some(5_000)), put("not yet", Some(20_000)), put("for ever", None)];
+    let last = Record::Floor { slot: key("x").slot(), version: version(10_000) };
+    trio.now.unix = UnixMs(START - 3_600_000);
+    let (mut shard, mut out) = (trio.shard(N1), Outbox::new());
+    records.iter().chain([&last]).for_each(|record| shard.recover(trio.now, record, &mut out));
+    shard.recovered(trio.now, &mut out);
+    let there = |shard: &Shard| contents(shard).into_keys().collect::<Vec<_>>();
+    assert_eq!(there(&shard), [b"for ever".to_vec(), b"not yet".to_vec()]);
+    // Where the clock is right, its own time counts.
+    trio.now.unix = UnixMs(START + 20_000);
+    let (mut shard, mut out) = (trio.shard(N1), Outbox::new());
+    records.iter().for_each(|record| shard.recover(trio.now, record, &mut out));
+    shard.recovered(trio.now, &mut out);
+    assert_eq!(there(&shard), [b"for ever".to_vec()]);
+}
