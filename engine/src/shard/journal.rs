@@ -113,8 +113,8 @@ impl Shard {
         }
     }
 
-    /// All has been read: what is over goes, by this node's clock or by the latest version that was read. So a clock that
-    /// was set back since brings nothing back.
+    /// All has been read: what is over goes, by this node's clock or by the latest version that was read. So a clock
+    /// that was set back since brings nothing back.
     pub fn recovered(&mut self, time: Time, out: &mut Outbox) {
         let over = time.unix.max(self.latest().unix());
         let mut noted = noted!(self, over, Some(out));
