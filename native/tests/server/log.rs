@@ -233,3 +233,47 @@ fn snapshots_are_taken_by_time_and_on_request_and_a_start_begins_with_the_last()
     let refused = run(&["load", "../x", "--url", &format!("http://127.0.0.1:{}", node.port)]);
     assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
 }
+
+#[test]
+fn a_sync_that_fails_is_no_acknowledgement_and_the_next_segment_has_what_it_lost() {
+    // The thread of the log is the only one that syncs so. Three times it is told that the disk does not.
+    let injected = ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e"];
+    let mut strace = Command::new("strace");
+    strace.args(injected).arg("inject=fdatasync:error=EIO:when=10..12");
+    let tried = Command::new("strace").args(injected).arg("inject=fdatasync:error=EIO").arg("true").output();
+    if let Some(obstacle) = match tried {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(error) => Some(error.to_string()),
+    } {
+        let _ = writeln!(std::io::stderr(), "skipped: no error can be injected here (strace: {obstacle})");
+        return;
+    }
+    let data = tempfile::tempdir().expect("a folder");
+    strace.arg(env!("CARGO_BIN_EXE_vitrine")).stdin(std::process::Stdio::null());
+    let folder = data.path().to_str().expect("text");
+    let node = Node::spawn_by(strace, &["--port", "0", "--data", folder, "--fsync", "always"]);
+    let node = node.unwrap_or_else(|said| panic!("{said}"));
+    eventually("the node is ready", || node.ask("GET", "/readyz").text() == "ready\n");
+    let mut stored = Vec::new();
+    let failed = loop {
+        let key = format!("k{}", stored.len());
+        let answer = node.send("PUT", &format!("/v1/entries/{key}"), "", b"v");
+        if answer.status != 201 {
+            break answer;
+        }
+        stored.push(key);
+        assert!(stored.len() < 100, "it never fails");
+    };
+    assert_eq!((failed.status, failed.json()["code"].as_str()), (503, Some("indeterminate")), "{}", failed.text());
+    assert!(node.ask("GET", "/healthz").text().contains("os error 5"), "it says why");
+    assert_eq!(node.send("PUT", "/v1/entries/refused", "", b"v").json()["code"], "read_only");
+    eventually("it takes writes again", || put(&node, "after", "v") == 201);
+    assert_eq!(node.metric("vitrine_wal_failures_total"), 3);
+    node.kill();
+    let node = ready(data.path(), ALWAYS);
+    assert!(stored.iter().all(|key| get(&node, key).is_some()), "what was acknowledged");
+    assert_eq!((get(&node, "after").as_deref(), get(&node, "refused")), (Some("v"), None));
+    // It was in memory, and so the next segment has it: whoever asked was told that this may be.
+    assert_eq!(get(&node, &format!("k{}", stored.len())).as_deref(), Some("v"));
+}

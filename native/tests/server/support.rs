@@ -50,7 +50,11 @@ impl Node {
 
     /// Starts `serve` and waits until it says where it serves; the error is what it said instead.
     pub fn spawn(arguments: &[&str]) -> Result<Node, String> {
-        let mut command = vitrine();
+        Node::spawn_by(vitrine(), arguments)
+    }
+
+    /// The same by a command that ends with the binary.
+    pub fn spawn_by(mut command: Command, arguments: &[&str]) -> Result<Node, String> {
         command.arg("serve").args(["--log-format", "json"]).args(arguments);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary runs");
         let log = BufReader::new(child.stderr.take().expect("piped"));
