@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use crate::cluster::{Cluster, ClusterCounters, Heartbeat, Routes};
 use crate::effect::{Effect, Outbox};
+use crate::error::Failure;
 use crate::id::{ClientToken, Epoch, Lanes, NodeId, Version};
 use crate::map::{Refusal, Wish};
 use crate::message::Message;
@@ -85,6 +86,11 @@ impl Node {
     /// See [`Shard::limit_moves`].
     pub fn limit_moves(&mut self, bytes_a_second: u64, now: Instant) {
         self.shards.iter_mut().for_each(|shard| shard.limit_moves(bytes_a_second, now));
+    }
+
+    /// See [`Shard::refuse_writes`].
+    pub fn refuse_writes(&mut self, failure: Option<Failure>) {
+        self.shards.iter_mut().for_each(|shard| shard.refuse_writes(failure.clone()));
     }
 
     /// Forgets a key, as if there were no room for it: a cache always may.

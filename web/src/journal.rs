@@ -60,6 +60,7 @@ fn is_notable(what: &What) -> bool {
         What::Crashed(_)
             | What::Started(_)
             | What::Recovered { .. }
+            | What::Disk(..)
             | What::Left(_)
             | What::Denied { .. }
             | What::Paused(_)

@@ -242,6 +242,7 @@ fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
         What::Crashed(node) => (at(node), "crashed", None),
         What::Started(node) => (at(node), "started", None),
         What::Recovered { node, .. } => (at(node), "recovered", None),
+        What::Disk(node, _) => (at(node), "disk", None),
         What::Left(node) => (at(node), "left", None),
         What::Denied { by, .. } => (at(by), "denied", None),
         What::Paused(node) => (at(node), "paused", None),

@@ -1,45 +1,74 @@
 //! An imagined disk with the log of one node: what was synced stays, and of the rest a crash leaves what it likes.
+//!
+//! It fails as real ones do ([`DiskFault`]): it takes nothing more, its syncs fail and lose what they should have
+//! synced, it says that something is synced and it is not, and what was synced changes. It remembers what was written,
+//! so that what is read back is held to that.
+
+mod reading;
+mod versions;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
-
+pub use self::reading::Recovered;
+pub use self::versions::Versions;
 use crate::codec::peer::ClusterTag;
-use crate::codec::wal::{self, End, Scan};
+use crate::codec::wal::{self, HEAD, seal};
 use crate::id::{Lsn, NodeId, Version};
 use crate::record::Record;
 use crate::request::Key;
 use crate::rng::Rng;
+use crate::sim::fault::DiskFault;
 use crate::time::UnixMs;
 
 /// The disk of one machine.
 #[derive(Clone, Debug)]
 pub struct Disk {
     node: NodeId,
-    /// The segments, each of another start of the node; the last is written to.
-    segments: Vec<Vec<u8>>,
+    /// The segments; the last is written to, unless it was given up.
+    segments: Vec<Segment>,
+    /// The last segment is not written to any more: something of it could not be written or synced.
+    given_up: bool,
     salt: u64,
     next: Lsn,
-    /// Bytes of the last segment that a crash leaves as they are, and the first record behind them.
+    /// As far as the node knows: bytes of the last segment that are on disk, and the first record behind them.
     synced: (usize, Lsn),
+    /// What in truth a crash leaves: less, where the disk has lied.
+    solid: (usize, Lsn),
     /// The same once the sync that is under way has ended.
     syncing: Option<(usize, Lsn)>,
+    /// The records behind what was synced, as the node keeps them to write them once more.
+    kept: Vec<u8>,
+    /// It takes nothing: syncs fail, or writes do.
+    failing: Option<Failing>,
+    slow: bool,
+    /// The next sync is said to be done, and is not.
+    lies: bool,
+    unreadable: bool,
+    /// Something was synced and is not there as it was, by a fault.
+    tampered: bool,
+    /// What each record said that was ever written, by its number.
+    truth: Vec<u64>,
     /// For each key, the highest version that a crash leaves word of.
     lasting: Versions,
     /// What else has been written, with the numbers.
     written: VecDeque<(Lsn, Key, Version)>,
 }
 
-/// What was read back from a disk.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recovered {
-    /// The records, in order.
-    pub records: Vec<Record>,
-    /// Bytes of torn tails that were cut off.
-    pub torn: u64,
-    /// Where what had been synced is not as it was.
-    pub damaged: Option<u64>,
+/// One file of the log, and the number in its name.
+#[derive(Clone, Debug)]
+struct Segment {
+    first: Lsn,
+    bytes: Vec<u8>,
+}
+
+/// How a disk takes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failing {
+    /// Writes reach the system's memory, and no sync the disk.
+    Syncs,
+    /// There is no room.
+    Writes,
 }
 
 impl Disk {
@@ -48,44 +77,60 @@ impl Disk {
         Disk {
             node,
             segments: Vec::new(),
+            given_up: false,
             salt: 0,
             next: Lsn(1),
             synced: (0, Lsn(1)),
+            solid: (0, Lsn(1)),
             syncing: None,
+            kept: Vec::new(),
+            failing: None,
+            slow: false,
+            lies: false,
+            unreadable: false,
+            tampered: false,
+            truth: Vec::new(),
             lasting: Versions::default(),
             written: VecDeque::new(),
         }
     }
 
     /// The node starts: reads back what there is, cuts off what is torn, and begins a segment, which is on disk with
-    /// its header before anything is done.
+    /// its header before anything is done. What is damaged is thrown away, as an operator does who lets other members
+    /// fill the node again.
     pub(super) fn open(&mut self, now: UnixMs, salt: u64) -> Recovered {
-        let mut recovered = Recovered::default();
-        for segment in &mut self.segments {
-            let scan = Scan::new(Bytes::copy_from_slice(segment)).ok();
-            let mut scan = scan.expect("headers are synced");
-            recovered.records.extend(scan.by_ref().map(|(_, _, record)| record));
-            match scan.end() {
-                Some(End::Torn { at, bytes, .. }) => {
-                    recovered.torn += bytes;
-                    segment.truncate(at as usize);
-                }
-                Some(End::Damaged { at, .. }) => recovered.damaged = Some(at),
-                Some(End::Whole { at }) => segment.truncate(at as usize),
-                None => {}
-            }
-            self.next = scan.next_lsn();
+        let mut recovered = self.read();
+        if recovered.damaged.is_some() {
+            *self = Disk { failing: self.failing, slow: self.slow, lies: self.lies, ..Disk::new(self.node) };
+            recovered.next = Lsn(1);
         }
+        self.next = recovered.next;
+        self.truth.truncate(self.next.0 as usize - 1);
+        self.kept.clear();
         self.written = recovered.records.iter().filter_map(|record| about(Lsn(0), record)).collect();
+        self.synced.1 = self.next;
         self.last();
-        let mut segment = Vec::new();
-        let header = wal::Header { cluster: CLUSTER, node: self.node, first: self.next, begun: now, salt };
-        wal::put_header(&header, &mut segment);
-        self.salt = salt;
-        self.synced = (segment.len(), self.next);
-        self.syncing = None;
-        self.segments.push(segment);
+        self.begin_segment(now, salt);
         recovered
+    }
+
+    fn begin_segment(&mut self, now: UnixMs, salt: u64) {
+        let first = self.synced.1;
+        let mut bytes = Vec::new();
+        let header = wal::Header { cluster: CLUSTER, node: self.node, first, begun: now, salt };
+        wal::put_header(&header, &mut bytes);
+        let begun = bytes.len();
+        bytes.extend_from_slice(&self.kept);
+        let next = seal(salt, first, &mut bytes[begun..]);
+        debug_assert_eq!(next, self.next);
+        // Of two under one name the later one stays: nothing of the other had been synced.
+        self.segments.pop_if(|segment| segment.first == first);
+        (self.salt, self.given_up, self.syncing) = (salt, false, None);
+        self.synced = (bytes.len(), self.next);
+        self.solid = self.synced;
+        self.segments.push(Segment { first, bytes });
+        self.kept.clear();
+        self.last();
     }
 
     /// The number of the next record.
@@ -93,39 +138,101 @@ impl Disk {
         self.next
     }
 
-    /// Records from this one on may be lost.
+    /// Records from this one on may be lost, as far as the node knows.
     pub(super) fn synced_below(&self) -> Lsn {
         self.synced.1
     }
 
+    /// Records from this one on may be lost, in truth. Below it nothing may be missing, unless [`Disk::is_tampered`].
+    pub(super) fn solid_below(&self) -> Lsn {
+        self.solid.1
+    }
+
+    /// Has a fault changed what was synced?
+    pub(super) fn is_tampered(&self) -> bool {
+        self.tampered
+    }
+
+    /// Is nothing written to it since something could not be?
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up
+    }
+
+    /// Bytes that wait to be synced.
+    pub(super) fn waiting(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Do syncs take long?
+    pub(super) fn is_slow(&self) -> bool {
+        self.slow
+    }
+
+    /// Can a segment be begun?
+    pub(super) fn takes_segments(&self) -> bool {
+        self.failing.is_none()
+    }
+
     /// Bytes of the log, and how many of them a crash leaves.
     pub fn bytes(&self) -> (u64, u64) {
-        let whole: usize = self.segments.iter().map(Vec::len).sum();
-        let open = self.segments.last().map_or(0, Vec::len);
-        (whole as u64, (whole - open + self.synced.0) as u64)
+        let whole: usize = self.segments.iter().map(|segment| segment.bytes.len()).sum();
+        let open = self.segments.last().map_or(0, |segment| segment.bytes.len());
+        (whole as u64, (whole - open + self.solid.0.min(open)) as u64)
     }
 
-    pub(super) fn append(&mut self, record: &Record) {
-        let Some(segment) = self.segments.last_mut() else { return };
-        wal::put_record(self.salt, self.next, record, segment);
+    /// Writes a record. False when it was not taken: the node has it still.
+    pub(super) fn append(&mut self, record: &Record) -> bool {
+        let start = self.kept.len();
+        wal::put_record(self.salt, self.next, record, &mut self.kept);
+        self.truth.push(digest(&self.kept[start + HEAD..]));
         self.written.extend(about(self.next, record));
         self.next = Lsn(self.next.0 + 1);
+        let taken = !self.given_up && self.failing != Some(Failing::Writes);
+        if let Some(segment) = self.segments.last_mut().filter(|_| taken) {
+            segment.bytes.extend_from_slice(&self.kept[start..]);
+        }
+        taken
     }
 
-    /// Begins to sync what has been written by now, unless a sync is under way or nothing is new.
-    pub(super) fn begin_sync(&mut self) -> bool {
-        if self.syncing.is_some() || self.next == self.synced.1 {
+    /// Begins to sync what has been written by now: `None` where a sync is under way or nothing is new, false where the
+    /// mark that goes before it could not be written.
+    pub(super) fn begin_sync(&mut self) -> Option<bool> {
+        if self.syncing.is_some() || self.given_up || self.next == self.synced.1 {
+            return None;
+        }
+        let taken = self.append(&Record::Synced { below: self.synced.1 });
+        self.syncing = self.segments.last().filter(|_| taken).map(|segment| (segment.bytes.len(), self.next));
+        Some(taken)
+    }
+
+    /// The sync has ended. False when it has failed.
+    pub(super) fn end_sync(&mut self) -> bool {
+        let Some(syncing) = self.syncing.take() else { return true };
+        if self.failing.is_some() {
             return false;
         }
-        self.append(&Record::Synced { below: self.synced.1 });
-        self.syncing = self.segments.last().map(|segment| (segment.len(), self.next));
+        self.kept.drain(..syncing.0 - self.synced.0);
+        self.synced = syncing;
+        if !core::mem::take(&mut self.lies) {
+            self.solid = syncing;
+        }
+        self.last();
         true
     }
 
-    /// The sync has ended.
-    pub(super) fn end_sync(&mut self) {
-        self.synced = self.syncing.take().unwrap_or(self.synced);
-        self.last();
+    /// Something could not be written or synced. What was not synced is lost to this segment, whatever the system shows,
+    /// and nothing is written to it any more; the node has it still, for another one.
+    pub(super) fn give_up(&mut self, rng: &mut Rng) {
+        (self.given_up, self.syncing) = (true, None);
+        self.lose_from(self.synced.0, rng);
+    }
+
+    /// Writes to another segment what could not be written or synced. False when the disk does not take it.
+    pub(super) fn write_again(&mut self, now: UnixMs, salt: u64) -> bool {
+        if self.takes_segments() {
+            self.begin_segment(now, salt);
+        }
+        self.takes_segments()
     }
 
     /// What was written below the mark of the last sync lasts.
@@ -136,7 +243,7 @@ impl Disk {
         }
     }
 
-    /// Does a crash leave word of that version of the key, or of a later one?
+    /// Does a crash leave word of that version of the key, or of a later one, as far as the disk has said?
     pub(super) fn keeps(&self, key: &Key, version: Version) -> bool {
         self.lasting.get(key) >= version
     }
@@ -144,13 +251,18 @@ impl Disk {
     /// The machine goes down: of each page that was not synced, what was there before or what was written is left.
     pub(super) fn crash(&mut self, rng: &mut Rng) {
         self.syncing = None;
-        let Some(segment) = self.segments.last_mut() else { return };
-        let (synced, _) = self.synced;
+        self.tampered |= self.solid.0 < self.synced.0;
+        self.lose_from(self.solid.0, rng);
+    }
+
+    fn lose_from(&mut self, synced: usize, rng: &mut Rng) {
+        let Some(Segment { bytes, .. }) = self.segments.last_mut() else { return };
+        let length = bytes.len();
         match rng.below(3) {
-            0 => segment.truncate(synced),
-            1 => segment.truncate(rng.between(synced as u64, segment.len() as u64) as usize),
+            0 => bytes.truncate(synced),
+            1 => bytes.truncate(rng.between(synced.min(length) as u64, length as u64) as usize),
             // The size is there, and pages between are not.
-            _ => segment[synced..].chunks_mut(PAGE).for_each(|page| {
+            _ => bytes[synced.min(length)..].chunks_mut(PAGE).for_each(|page| {
                 if rng.chance(500_000) {
                     page.fill(0);
                 }
@@ -158,10 +270,53 @@ impl Disk {
         }
     }
 
+    /// Something goes wrong with it, or is mended. False when there is nothing that it could go wrong with.
+    pub(super) fn suffer(&mut self, fault: DiskFault, rng: &mut Rng) -> bool {
+        match fault {
+            DiskFault::Fails => self.failing = Some(Failing::Syncs),
+            DiskFault::Full => self.failing = Some(Failing::Writes),
+            DiskFault::Slow => self.slow = true,
+            DiskFault::Lies => self.lies = true,
+            DiskFault::Unreadable => (self.unreadable, self.tampered) = (true, true),
+            DiskFault::Rots => return self.rot(rng),
+            DiskFault::Misdirects => return self.misdirect(rng),
+            // What has changed stays so.
+            DiskFault::Heals => (self.failing, self.slow, self.lies, self.unreadable) = (None, false, false, false),
+        }
+        true
+    }
+
+    /// A bit is not what was written.
+    fn rot(&mut self, rng: &mut Rng) -> bool {
+        let Some((segment, at)) = self.some_byte(rng) else { return false };
+        self.segments[segment].bytes[at] ^= 1 << rng.below(8);
+        self.tampered = true;
+        true
+    }
+
+    /// The last block that was written stands in another place, over what was there, and not in its own.
+    fn misdirect(&mut self, rng: &mut Rng) -> bool {
+        let (Some((segment, at)), Some(last)) = (self.some_byte(rng), self.segments.last_mut()) else { return false };
+        let begins = last.bytes.len().saturating_sub(PAGE) / PAGE * PAGE;
+        let block = last.bytes[begins..].to_vec();
+        last.bytes[begins..].fill(0);
+        let over = &mut self.segments[segment].bytes[at..];
+        let length = over.len().min(block.len());
+        over[..length].copy_from_slice(&block[..length]);
+        self.tampered = true;
+        true
+    }
+
+    fn some_byte(&self, rng: &mut Rng) -> Option<(usize, usize)> {
+        let segment = rng.below((self.segments.len() as u64).max(1)) as usize;
+        let length = self.segments.get(segment)?.bytes.len() as u64;
+        Some((segment, rng.below(length.max(1)) as usize)).filter(|_| length > 0)
+    }
+
     /// For each key that the log leaves an entry of, its version.
     pub(super) fn versions(&self) -> Versions {
         let mut versions = Versions::default();
-        for record in self.clone().open(UnixMs(0), 0).records {
+        for record in self.clone().read().records {
             match record {
                 Record::Put { key, entry } => *versions.of(&key) = entry.version,
                 Record::Remove { key, .. } | Record::Forget { key, .. } => *versions.of(&key) = Version::ZERO,
@@ -177,34 +332,6 @@ impl Disk {
     }
 }
 
-/// A version for each key; [`Version::ZERO`] for those that have none. In the order of the keys: one more tree would
-/// cost the page more bytes than it saves time.
-#[derive(Clone, Debug, Default)]
-pub struct Versions(Vec<(Key, Version)>);
-
-impl Versions {
-    /// The version of a key.
-    pub(super) fn get(&self, key: &Key) -> Version {
-        self.0.binary_search_by(|(other, _)| other.cmp(key)).map_or(Version::ZERO, |at| self.0[at].1)
-    }
-
-    fn of(&mut self, key: &Key) -> &mut Version {
-        let at = self.0.binary_search_by(|(other, _)| other.cmp(key)).unwrap_or_else(|at| {
-            self.0.insert(at, (key.clone(), Version::ZERO));
-            at
-        });
-        &mut self.0[at].1
-    }
-}
-
-impl FromIterator<(Key, Version)> for Versions {
-    fn from_iter<T: IntoIterator<Item = (Key, Version)>>(all: T) -> Versions {
-        let mut versions = Versions::default();
-        all.into_iter().for_each(|(key, version)| *versions.of(&key) = version);
-        versions
-    }
-}
-
 /// What a record says of a key.
 fn about(lsn: Lsn, record: &Record) -> Option<(Lsn, Key, Version)> {
     match record {
@@ -212,6 +339,11 @@ fn about(lsn: Lsn, record: &Record) -> Option<(Lsn, Key, Version)> {
         Record::Remove { key, version } | Record::Touch { key, version, .. } => Some((lsn, key.clone(), *version)),
         Record::Forget { .. } | Record::Floor { .. } | Record::Synced { .. } => None,
     }
+}
+
+/// What a record says, in one number.
+fn digest(body: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(body)
 }
 
 const CLUSTER: ClusterTag = ClusterTag(0);

@@ -57,11 +57,70 @@ pub enum Fault {
     Forget,
     /// A node crashes, and what is on its disk is lost.
     Wipe,
+    /// A node's disk takes nothing for a while, has no room, or is slow: see [`DiskFault::TROUBLES`].
+    Disk,
+    /// What a node's disk has is not what was written, or cannot be read: see [`DiskFault::DAMAGES`].
+    Damage,
+}
+
+/// What happens to a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFault {
+    /// Writes reach the system's memory, and syncs fail: what they should have synced is lost to the segment, though it
+    /// can be read as long as the machine runs.
+    Fails,
+    /// There is no room: writes fail.
+    Full,
+    /// Syncs take up to seconds.
+    Slow,
+    /// The next sync is said to be done, and is not, until another one is.
+    Lies,
+    /// A bit of what was written changes.
+    Rots,
+    /// A block is written over another place, and not in its own.
+    Misdirects,
+    /// A node that starts cannot read it.
+    Unreadable,
+    /// It takes everything again, and in time. What has changed stays so.
+    Heals,
+}
+
+impl DiskFault {
+    /// Every kind.
+    pub const ALL: [DiskFault; 8] = [
+        DiskFault::Fails,
+        DiskFault::Full,
+        DiskFault::Slow,
+        DiskFault::Lies,
+        DiskFault::Rots,
+        DiskFault::Misdirects,
+        DiskFault::Unreadable,
+        DiskFault::Heals,
+    ];
+    /// What holds a disk up for a while, and changes nothing.
+    pub const TROUBLES: [DiskFault; 3] = [DiskFault::Fails, DiskFault::Full, DiskFault::Slow];
+    /// What changes what a disk has.
+    pub const DAMAGES: [DiskFault; 4] =
+        [DiskFault::Lies, DiskFault::Rots, DiskFault::Misdirects, DiskFault::Unreadable];
+
+    /// Its name in scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            DiskFault::Fails => "fails",
+            DiskFault::Full => "full",
+            DiskFault::Slow => "slow",
+            DiskFault::Lies => "lies",
+            DiskFault::Rots => "rots",
+            DiskFault::Misdirects => "misdirects",
+            DiskFault::Unreadable => "unreadable",
+            DiskFault::Heals => "heals",
+        }
+    }
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Fault; 18] = [
+    pub const ALL: [Fault; 20] = [
         Fault::Crash,
         Fault::Restart,
         Fault::Pause,
@@ -80,6 +139,8 @@ impl Fault {
         Fault::Churn,
         Fault::Forget,
         Fault::Wipe,
+        Fault::Disk,
+        Fault::Damage,
     ];
 
     /// Its name in scripts.
@@ -103,6 +164,8 @@ impl Fault {
             Fault::Churn => "churn",
             Fault::Forget => "forget",
             Fault::Wipe => "wipe",
+            Fault::Disk => "disk",
+            Fault::Damage => "damage",
         }
     }
 }

@@ -135,11 +135,33 @@ pub enum Mark {
     MapsApart,
     /// A member that was gone was given up while slots moved.
     RemovedMoving,
+    /// Something went wrong with a disk.
+    DiskFailed,
+    /// A disk was mended.
+    DiskHealed,
+    /// A node could not write its log, and took no writes from then on.
+    ReadOnly,
+    /// A node wrote to another segment what it could not write before, and took writes again.
+    WroteAgain,
+    /// A write was turned away because the log could not be written.
+    RefusedReadOnly,
+    /// A confirmation was not sent because the log could not be written.
+    Unconfirmed,
+    /// A sync of a slow disk began.
+    SlowSync,
+    /// A write was turned away because too much waited for the disk.
+    LogFull,
+    /// A change of another node was not taken in because too much waited for the disk.
+    Overfull,
+    /// A disk was to say that a sync is done which is not.
+    DiskLied,
+    /// A node that started found that its log is damaged.
+    DamageNoticed,
 }
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 66] = [
+    pub const ALL: [Mark; 77] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -206,6 +228,17 @@ impl Mark {
         Mark::LaterMap,
         Mark::MapsApart,
         Mark::RemovedMoving,
+        Mark::DiskFailed,
+        Mark::DiskHealed,
+        Mark::ReadOnly,
+        Mark::WroteAgain,
+        Mark::RefusedReadOnly,
+        Mark::Unconfirmed,
+        Mark::SlowSync,
+        Mark::LogFull,
+        Mark::Overfull,
+        Mark::DiskLied,
+        Mark::DamageNoticed,
     ];
 
     /// What it says, in words.
@@ -277,6 +310,17 @@ impl Mark {
             Mark::LaterMap => "a message by the map after was taken",
             Mark::MapsApart => "a message was turned away for its map",
             Mark::RemovedMoving => "a member was given up while slots moved",
+            Mark::DiskFailed => "a disk failed",
+            Mark::DiskHealed => "a disk was mended",
+            Mark::ReadOnly => "a node turned read-only",
+            Mark::WroteAgain => "a node wrote again what had failed",
+            Mark::RefusedReadOnly => "a write was refused as read-only",
+            Mark::Unconfirmed => "a copy was not confirmed for a disk",
+            Mark::SlowSync => "a sync was slow",
+            Mark::LogFull => "too much waited for a disk",
+            Mark::Overfull => "a change was turned away for a disk",
+            Mark::DiskLied => "a disk lied about a sync",
+            Mark::DamageNoticed => "a node noticed a damaged log",
         }
     }
 }

@@ -142,6 +142,7 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
                 _ => return Err(wrong(&format!("fsync={value}"), "always, everysec, never, off")),
             };
         }
+        "log-bytes" => config.log_bytes = number(name, value, 1, limits::MAX_LOG_BYTES as u64)? as usize,
         "late" => config.late = duration(name, value, Duration::ZERO..=A_MINUTE)?,
         "late-pages" => config.late_pages = duration(name, value, Duration::ZERO..=A_MINUTE)?,
         "retry" => config.retry.first = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
@@ -165,7 +166,7 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "timeout" => config.timeout = duration(name, value, Duration::from_millis(1)..=limits::MAX_TIMEOUT)?,
         _ => {
             let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, move-rate, zones, asks, \
-                fsync, late, late-pages, retry, retry-most, heartbeat, suspect, batch, pending, pending-bytes, \
+                fsync, log-bytes, late, late-pages, retry, retry-most, heartbeat, suspect, batch, pending, pending-bytes, \
                 pending-for-peer, repeating, answered, answer-memory, reconcile-pause";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
         }
@@ -197,6 +198,9 @@ impl fmt::Display for WorldConfig {
                 Fsync::Never => "never",
             };
             write!(f, " fsync={word}")?;
+        }
+        if self.log_bytes < limits::MAX_LOG_BYTES {
+            write!(f, " log-bytes={}", self.log_bytes)?;
         }
         if self.alone {
             f.write_str(" asks=off")?;

@@ -5,6 +5,7 @@ use core::fmt;
 
 use super::check::Violation;
 use super::client::{Ask, Reply, Verb};
+use super::fault::DiskFault;
 use super::network::Place;
 use crate::effect::Event;
 use crate::id::NodeId;
@@ -114,6 +115,8 @@ pub enum What {
         /// Bytes of a torn tail that it has cut off.
         torn: u64,
     },
+    /// Something happened to a node's disk, or the node does something about it.
+    Disk(NodeId, DiskNote),
     /// A node is a member no more, and has stopped.
     Left(NodeId),
     /// A node stopped handling anything.
@@ -132,6 +135,19 @@ pub enum What {
     Clock(NodeId, i64),
     /// A promise was broken.
     Violated(Violation),
+}
+
+/// What happens with a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskNote {
+    /// It is not as it was.
+    Suffers(DiskFault),
+    /// Its node could not write its log, and takes no writes from now on.
+    GivenUp,
+    /// Its node has written what it could not write before, and takes writes again.
+    WritesAgain,
+    /// Its node has started, found its log damaged, and thrown it away.
+    Discarded,
 }
 
 /// Why a message did not arrive.
@@ -224,6 +240,15 @@ impl fmt::Display for What {
             What::Recovered { node, records, torn: 0 } => write!(f, "{node} read {records} records from its log"),
             What::Recovered { node, records, torn } => {
                 write!(f, "{node} read {records} records from its log and cut off {torn} bytes that were torn")
+            }
+            What::Disk(node, DiskNote::Suffers(fault)) => write!(f, "disk {node} {}", fault.name()),
+            What::Disk(node, note) => {
+                let what = match note {
+                    DiskNote::WritesAgain => "has written its log again, and takes writes",
+                    DiskNote::Discarded => "found its log damaged, and begins with nothing",
+                    DiskNote::GivenUp | DiskNote::Suffers(_) => "cannot write its log, and takes no writes",
+                };
+                write!(f, "{node} {what}")
             }
             What::Paused(node) => write!(f, "{node} paused"),
             What::Resumed(node) => write!(f, "{node} resumed"),

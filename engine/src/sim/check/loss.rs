@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Checks, Promise, held};
-use crate::id::{NodeId, Version};
+use crate::id::{Lsn, NodeId, Version};
 use crate::node::Node;
 use crate::request::Key;
 use crate::sim::client::Ask;
@@ -163,8 +163,19 @@ impl Checks {
     }
 
     /// What a node had synced is not what it wrote, though nothing has changed its disk.
-    pub(in crate::sim) fn damaged(&mut self, node: NodeId, byte: u64, at: Instant) {
-        self.broken(Promise::NoLoss, at, format!("{node} finds its log damaged at byte {byte}"));
+    pub(in crate::sim) fn damaged(&mut self, node: NodeId, record: Lsn, at: Instant) {
+        self.broken(Promise::NoLoss, at, format!("{node} finds its log damaged at record {}", record.0));
+    }
+
+    /// A node takes in a record that is not what was written under its number.
+    pub(in crate::sim) fn misread(&mut self, node: NodeId, record: Lsn, at: Instant) {
+        self.broken(Promise::NoInvention, at, format!("{node} reads another record {} than it wrote", record.0));
+    }
+
+    /// What a node had synced is missing, though nothing has changed its disk.
+    pub(in crate::sim) fn shortened(&mut self, node: NodeId, (next, solid): (Lsn, Lsn), at: Instant) {
+        let what = format!("{node} finds its log up to record {}, and had synced all below {}", next.0, solid.0);
+        self.broken(Promise::NoLoss, at, what);
     }
 }
 

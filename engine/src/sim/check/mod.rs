@@ -540,7 +540,9 @@ impl Checks {
             (Reply::Outcome(Err(Failure::Indeterminate { .. })), _) => Mark::Indeterminate,
             (Reply::Outcome(Err(Failure::Unavailable { .. })), _) => Mark::Unavailable,
             (Reply::Outcome(Err(Failure::Timeout)), _) => Mark::TimedOut,
+            (Reply::Outcome(Err(Failure::Busy { limit: "MAX_LOG_BYTES" })), _) => Mark::LogFull,
             (Reply::Outcome(Err(Failure::Busy { .. })), _) => Mark::Busy,
+            (Reply::Outcome(Err(Failure::ReadOnly)), _) => Mark::RefusedReadOnly,
             _ => return,
         };
         self.marks.note(mark);

@@ -5,7 +5,7 @@
 //! c1 incr k      c1 incr k -5 write=all           c1 touch k ttl=5s               c1 touch k ttl=none
 //! join           join weight=2 zone=b             n1 leave        n1 leave force    n1 drain       n1 weight 2
 //! n1 crash       n1 restart       pause n1         resume n1      rolling 2s
-//! n1 wipe        n1 forget k
+//! n1 wipe        n1 forget k      disk n1 fails   (or full, slow, lies, rots, misdirects, unreadable, heals)
 //! n1 clock +200ms      n1 drift +500ppm      n1 strobe +50ms 200ms      n1 strobe off
 //! cut n1 n2      cut n1>n2        isolate n1       sides n1 n2    heal       heal n1 n2
 //! clog n1 n2     clog n1>n2       clog n1          unclog         unclog n1  swizzle 3s
@@ -18,7 +18,8 @@
 //! A node that crashes loses its memory and keeps the map, one that is wiped loses both; one that is paused handles
 //! nothing, while its clocks run on and its inputs queue up. A link that is cut loses what is sent; one that is clogged
 //! holds it up. `sides` cuts the nodes named from all others, `swizzle` clogs half of the nodes one after the other and
-//! unclogs them in another order, `rolling` restarts every node in turn. `faults` gives each kind of fault a mean time
+//! unclogs them in another order, `rolling` restarts every node in turn. `disk` says what becomes of the disk of a node
+//! that writes a log. `faults` gives each kind of fault a mean time
 //! between two of it; `core` ends them and mends these nodes and the links between them for good, `peace` mends
 //! everything, and `verdict` says that all must have ended.
 
@@ -37,7 +38,7 @@ pub(super) use self::options::{A_DAY, A_MILLISECOND, duration, number};
 use self::options::{level, span, time_to_live, write_level};
 pub use self::print::Span;
 use super::client::Verb;
-use super::fault::Faults;
+use super::fault::{DiskFault, Faults};
 use super::network::{Link, Network};
 use super::workload::Workload;
 use crate::id::NodeId;
@@ -45,6 +46,7 @@ use crate::limits;
 use crate::request::{Condition, Key, ReadLevel, WriteLevel};
 
 /// One command.
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and most of those that chance gives are small")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// A client asks; its usual node when none is named.
@@ -80,6 +82,8 @@ pub enum Command {
     Resume(NodeId),
     /// Every node in turn crashes, is down for that long, and starts again.
     Rolling(Duration),
+    /// That happens to a node's disk; nothing where nodes write no log.
+    Disk(NodeId, DiskFault),
     /// A node's wall clock is that far from the truth, in milliseconds, and goes right from there.
     Clock(NodeId, i64),
     /// A node's wall clock gains so much in a million, up to the edge of the skew.
@@ -135,6 +139,7 @@ impl Command {
             | Command::Weigh(node, _)
             | Command::Pause(node)
             | Command::Resume(node)
+            | Command::Disk(node, _)
             | Command::Clock(node, _)
             | Command::Drift(node, _)
             | Command::Strobe(node, _)
@@ -187,6 +192,7 @@ pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command,
         "clog" => Ok(Command::Clog(clogged(rest, nodes)?)),
         "unclog" if rest.is_empty() => Ok(Command::UnclogAll),
         "unclog" => Ok(Command::Unclog(clogged(rest, nodes)?)),
+        "disk" => disk(rest, nodes),
         "sides" => some_nodes("sides", rest, nodes).map(Command::Sides),
         "core" => some_nodes("core", rest, nodes).map(Command::Core),
         "peace" if rest.is_empty() => Ok(Command::Peace),
@@ -208,7 +214,7 @@ pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command,
 const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, c1 incr k, c1 touch k ttl=5s, n1 crash, n1 wipe, \
      n1 restart, n1 forget k, join, n1 leave, n1 leave force, \
      n1 drain, n1 weight 2, n1 clock +200ms, n1 drift +500ppm, \
-     n1 strobe +50ms 200ms, pause n1, resume n1, rolling 2s, cut n1 n2, cut n1>n2, isolate n1, sides n1 n2, heal, \
+     n1 strobe +50ms 200ms, pause n1, resume n1, disk n1 fails, rolling 2s, cut n1 n2, cut n1>n2, isolate n1, sides n1 n2, heal, \
      clog n1 n2, clog n1, unclog, swizzle 3s, network loss=5%, workload rate=100, workload off, faults crash=10s, \
      faults off, core n1 n2, peace, verdict";
 
@@ -225,6 +231,15 @@ fn join(rest: &[&str]) -> Result<Command, CommandError> {
         }
     }
     Ok(Command::Join(weight, zone))
+}
+
+/// `disk n1 fails`.
+fn disk(rest: &[&str], nodes: u16) -> Result<Command, CommandError> {
+    let accepted = "disk n1 fails, full, slow, lies, rots, misdirects, unreadable, heals";
+    let [name, fault] = rest else { return Err(wrong("disk names a node and what becomes of its disk", accepted)) };
+    let named = DiskFault::ALL.into_iter().find(|known| known.name() == *fault);
+    let fault = named.ok_or_else(|| wrong(&format!("a disk cannot do {fault:?}"), accepted))?;
+    Ok(Command::Disk(node(name, nodes)?, fault))
 }
 
 fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {

@@ -79,7 +79,8 @@ pub(super) fn faults_option(mut faults: Faults, option: &&str) -> Result<Faults,
     }
     let Some(fault) = Fault::ALL.into_iter().find(|fault| fault.name() == name) else {
         let accepted = "crash, restart, pause, resume, rolling, cut, isolate, sides, heal, clog, swizzle, clock, \
-             drift, strobe, partial, churn, forget, wipe, each with a mean time as in crash=10s; crash-writing=1%; off";
+             drift, strobe, partial, churn, forget, wipe, disk, damage, each with a mean time as in crash=10s; \
+             crash-writing=1%; off";
         return Err(wrong(&format!("there is no fault {name:?}"), accepted));
     };
     Ok(faults.with(fault, Some(duration(name, value, A_MILLISECOND..=A_DAY)?)))

@@ -29,6 +29,13 @@ fn lines_are_commands_or_say_why_not() {
     check("n1 crash", Ok(Command::Crash(n1)));
     check("n1 restart", Ok(Command::Restart(n1)));
     check("n1 wipe", Ok(Command::Wipe(n1)));
+    for fault in DiskFault::ALL {
+        check(&format!("disk n2 {}", fault.name()), Ok(Command::Disk(n2, fault)));
+        assert_eq!(Command::Disk(n2, fault).to_string(), format!("disk n2 {}", fault.name()));
+    }
+    check("disk n2 explodes", Err("a disk cannot do \"explodes\""));
+    check("disk n9 fails", Err("n9"));
+    check("disk n2", Err("disk names a node"));
     check("n1 leave", Ok(Command::Leave(n1, false)));
     check("n1 leave force", Ok(Command::Leave(n1, true)));
     check("n1 forget k", Ok(Command::Forget(n1, key())));

@@ -14,8 +14,12 @@ use crate::sim::command::Command;
 use crate::sim::fault::Fault;
 
 /// Faults of the nodes themselves, by the names of their dice, with their shares of the runs and their mean times.
-const FAULTS: [(&str, Fault, u32, u64, u64); 2] =
-    [("forget", Fault::Forget, 200_000, 20, 3_000), ("wipe", Fault::Wipe, 150_000, 10_000, 60_000)];
+const FAULTS: [(&str, Fault, u32, u64, u64); 4] = [
+    ("forget", Fault::Forget, 200_000, 20, 3_000),
+    ("wipe", Fault::Wipe, 150_000, 10_000, 60_000),
+    ("disk faults", Fault::Disk, 600_000, 2_000, 20_000),
+    ("disk damage", Fault::Damage, 500_000, 3_000, 30_000),
+];
 
 /// Switches some of them on.
 pub(super) fn buggify(plan: &mut Plan) {
@@ -70,9 +74,16 @@ pub(super) fn buggify(plan: &mut Plan) {
             _ => Fsync::Never,
         });
     }
+    // Of many bytes that wait none is ever turned away: a disk of the swarm is fast enough.
+    let bounded = switched_on("log bytes", 300_000).filter(|_| config.fsync.is_some());
+    if let Some(mut rng) = bounded {
+        config.log_bytes = rng.between(500, 20_000) as usize;
+    }
+    let has_disks = config.fsync.is_some();
     config.alone = switched_on("alone", 300_000).is_some();
     for (name, fault, share, least, most) in FAULTS {
-        if let Some(mut rng) = switched_on(name, share) {
+        let of_disks = matches!(fault, Fault::Disk | Fault::Damage);
+        if let Some(mut rng) = switched_on(name, share).filter(|_| has_disks || !of_disks) {
             let mean = ms(&mut rng, least, most);
             let acts = plan.acts.iter_mut().map(|(_, act)| act);
             for act in acts {

@@ -14,7 +14,7 @@ use crate::request::Key;
 use crate::rng::Rng;
 use crate::shard::Shard;
 use crate::sim::command::Command;
-use crate::sim::fault::{Dice, Fault, Faults};
+use crate::sim::fault::{Dice, DiskFault, Fault, Faults};
 use crate::sim::mark::Mark;
 use crate::sim::network::Link;
 use crate::time::Instant;
@@ -61,6 +61,15 @@ impl World {
             Fault::Crash => self.strike(Command::Crash(a)),
             Fault::Restart => self.strike(Command::Restart(a)),
             Fault::Wipe => self.strike(Command::Wipe(a)),
+            Fault::Disk => {
+                let fault = *dice.rng.pick(&DiskFault::TROUBLES).expect("there are some");
+                self.strike(Command::Disk(a, fault));
+                self.later(span, Command::Disk(a, DiskFault::Heals));
+            }
+            Fault::Damage => {
+                let fault = *dice.rng.pick(&DiskFault::DAMAGES).expect("there are some");
+                self.strike(Command::Disk(a, fault));
+            }
             Fault::Pause => self.strike(Command::Pause(a)),
             Fault::Resume => self.strike(Command::Resume(a)),
             Fault::Rolling => self.plan_rolling(span.min(ROLLING_DOWN)),

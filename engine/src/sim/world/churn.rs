@@ -193,6 +193,7 @@ impl World {
             inbox: Vec::new(),
             disk: self.config.fsync.map(|_| Disk::new(member.id)),
             held: Vec::new(),
+            refusing: false,
         });
         self.size += 1;
         self.marks.note(Mark::Joined);

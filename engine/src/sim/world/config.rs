@@ -48,6 +48,8 @@ pub struct WorldConfig {
     pub alone: bool,
     /// Nodes write a log, and sync it so; `None`: what they know is lost when they go down.
     pub fsync: Option<Fsync>,
+    /// Bytes that may wait for a node's disk: while there are more, it takes no writes.
+    pub log_bytes: usize,
     /// Zones that the nodes are in, one after the other; 0 for none.
     pub zones: u16,
     /// Events that the trace keeps; 0 for none.
@@ -81,6 +83,7 @@ impl Default for WorldConfig {
             move_rate: None,
             alone: false,
             fsync: None,
+            log_bytes: limits::MAX_LOG_BYTES,
             zones: 0,
             trace: 10_000,
         }

@@ -163,6 +163,9 @@ impl World {
                 (true, Ordering::Equal) => {}
             }
         }
+        if self.is_overfull(index(to), &message) {
+            return self.marks.note(Mark::Overfull);
+        }
         self.handle(index(to), Input::Peer { from, epoch, message });
     }
 

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::logging::Was;
 use super::machine::Arrived;
 use super::{Due, World, index};
 use crate::id::NodeId;
@@ -13,6 +14,8 @@ use crate::shard::ShardConfig;
 use crate::sim::client::{Reply, Source};
 use crate::sim::clock::WallClock;
 use crate::sim::command::{self, Command, CommandError};
+use crate::sim::disk::Disk;
+use crate::sim::fault::DiskFault;
 use crate::sim::mark::Mark;
 use crate::sim::network::{Cargo, Link, Network, Place};
 use crate::sim::trace::What;
@@ -49,6 +52,7 @@ impl World {
             Command::Forget(node, key) => {
                 self.act(index(node), false, |node, time, out| node.evict(time, &key, out));
             }
+            Command::Disk(node, fault) => self.suffer(node, fault),
             Command::Clock(node, offset_ms) => {
                 self.with_clock(node, Mark::ClockStepped, |clock, _| clock.step(offset_ms));
             }
@@ -112,6 +116,7 @@ impl World {
         let clogged: Vec<_> = self.air.links.all_clogged().filter(within).collect();
         clogged.into_iter().for_each(|way| self.unclog(way));
         for node in nodes {
+            self.suffer(*node, DiskFault::Heals);
             self.resume(index(*node));
             self.start(index(*node));
         }
@@ -161,8 +166,10 @@ impl World {
             return;
         }
         let id = machine.id;
-        let Some(map) = self.map_for(id) else {
-            // It finds nobody who knows of it: somebody starts it again later.
+        // A log that cannot be begun is none: the server does not start either.
+        let takes_log = machine.disk.as_ref().is_none_or(Disk::takes_segments);
+        let Some(map) = self.map_for(id).filter(|_| takes_log) else {
+            // Or it finds nobody who knows of it: somebody starts it again later.
             self.queue(self.now + RETRY_START, Due::Start(index as u16));
             return;
         };
@@ -186,15 +193,17 @@ impl World {
         if let Some(rate) = self.config.move_rate {
             node.limit_moves(rate, self.now);
         }
+        let was = machine.disk.as_ref().map(Was::of);
         let recovered = machine.disk.as_mut().map(|disk| disk.open(time.unix, self.disks.u64()));
+        machine.refusing = false;
         machine.node = Some(node);
         machine.wake = Instant::NEVER;
         let me = machine.id;
         self.checks.started(me, map, self.now);
         self.mark(b's', me, 0);
         self.trace.push(self.now, What::Started(me));
-        if let Some(recovered) = recovered {
-            self.recover(index, recovered);
+        if let Some((was, recovered)) = was.zip(recovered) {
+            self.recover(index, was, recovered);
         }
         self.schedule(index);
     }

@@ -1,41 +1,79 @@
 //! What a machine does with its disk: writes what its node hands to the log, syncs it, holds back what waits for that,
-//! and hands the node what is left when it starts again.
+//! and hands the node what is left when it starts again. Where the disk takes nothing, its node turns writes away until
+//! another segment has taken what could not be written: as the server does, `native/src/wal/`.
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Due, World};
 use crate::effect::{Effect, Outbox};
+use crate::error::Failure;
+use crate::id::{Epoch, Lsn, NodeId};
+use crate::message::Message;
 use crate::record::Fsync;
 use crate::request::Answer;
 use crate::sim::client::Reply;
 use crate::sim::disk::{Disk, Recovered, Versions};
+use crate::sim::fault::DiskFault;
 use crate::sim::mark::Mark;
-use crate::sim::trace::What;
+use crate::sim::trace::{DiskNote, What};
 use crate::time::Time;
 
 /// Between two syncs, where they come by time.
 const EVERY: Duration = Duration::from_secs(1);
 /// How long a sync takes, in microseconds: a good disk, and a busy one.
 const SYNC: (u64, u64) = (200, 20_000);
+/// The same of a disk that is slow.
+const SLOW: (u64, u64) = (100_000, 3_000_000);
+
+/// How far a disk was when its machine started, and whether a fault has changed it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Was {
+    solid: Lsn,
+    tampered: bool,
+}
+
+impl Was {
+    pub(super) fn of(disk: &Disk) -> Was {
+        Was { solid: disk.solid_below(), tampered: disk.is_tampered() }
+    }
+}
 
 impl World {
     /// Writes down what the node has handed to the log.
     pub(super) fn write_down(&mut self, index: usize, out: &mut Outbox) {
-        let machine = &mut self.machines[index];
-        let Some(disk) = &mut machine.disk else { return };
+        let Some(disk) = &mut self.machines[index].disk else { return };
         let before = disk.next_lsn();
-        out.records.drain(..).for_each(|record| disk.append(&record));
-        if before == disk.next_lsn() {
+        let mut taken = true;
+        out.records.drain(..).for_each(|record| taken &= disk.append(&record));
+        if before == disk.next_lsn() || disk.is_given_up() {
             return;
         }
+        if !taken {
+            return self.give_up_writing(index);
+        }
+        let (waiting, first) = (disk.waiting(), before == disk.synced_below());
+        let bound = self.config.log_bytes;
+        if waiting > bound {
+            self.refuse(index, Some(Failure::Busy { limit: "MAX_LOG_BYTES" }));
+        }
+        let machine = &self.machines[index];
         let due = Due::Sync { machine: index as u16, boots: machine.boots };
         match self.config.fsync {
             Some(Fsync::Always) => self.begin_sync(index),
+            // What is kept for a sync that fails is bounded.
+            _ if waiting > bound / 2 => self.begin_sync(index),
             // The first record behind what was synced starts the clock.
-            Some(Fsync::EverySecond) if before == disk.synced_below() => self.queue(self.now + EVERY, due),
+            Some(Fsync::EverySecond) if first => self.queue(self.now + EVERY, due),
             Some(Fsync::EverySecond | Fsync::Never) | None => {}
         }
+    }
+
+    /// Has the node so much to write down that it takes in no changes that others have decided? They repeat them.
+    pub(super) fn is_overfull(&self, index: usize, message: &Message) -> bool {
+        let waiting = || self.machines[index].disk.as_ref().map_or(0, Disk::waiting);
+        matches!(message, Message::Replicate { .. } | Message::Fetched { .. } | Message::Listed { .. })
+            && waiting() > self.config.log_bytes.saturating_mul(2)
     }
 
     /// Must the effect wait for the disk?
@@ -73,11 +111,20 @@ impl World {
 
     fn begin_sync(&mut self, index: usize) {
         let machine = &mut self.machines[index];
-        if machine.disk.as_mut().is_some_and(Disk::begin_sync) {
-            let (least, most) = SYNC;
-            let span = Duration::from_micros(self.disks.between(least, most).min(self.disks.between(least, most)));
-            let due = Due::Synced { machine: index as u16, boots: self.machines[index].boots };
-            self.queue(self.now + span, due);
+        let Some(disk) = &mut machine.disk else { return };
+        match disk.begin_sync() {
+            None => {}
+            Some(false) => self.give_up_writing(index),
+            Some(true) => {
+                let slow = disk.is_slow();
+                let (least, most) = if slow { SLOW } else { SYNC };
+                let span = Duration::from_micros(self.disks.between(least, most).min(self.disks.between(least, most)));
+                let due = Due::Synced { machine: index as u16, boots: machine.boots };
+                if slow {
+                    self.marks.note(Mark::SlowSync);
+                }
+                self.queue(self.now + span, due);
+            }
         }
     }
 
@@ -88,7 +135,15 @@ impl World {
             return;
         }
         let Some(disk) = &mut machine.disk else { return };
-        disk.end_sync();
+        if disk.is_given_up() {
+            return;
+        }
+        if !disk.end_sync() {
+            return self.give_up_writing(index);
+        }
+        if machine.refusing && disk.waiting() <= self.config.log_bytes {
+            self.refuse(index, None);
+        }
         self.marks.note(Mark::Synced);
         if !self.machines[index].paused {
             self.release_synced(index);
@@ -98,14 +153,96 @@ impl World {
         }
     }
 
-    /// Performs what waits for the disk no longer.
+    /// Performs what waits for the disk no longer, or waits for it in vain: whoever asked is told that the outcome is
+    /// unknown, and nobody is told that anything is kept here.
     pub(super) fn release_synced(&mut self, index: usize) {
         let held = core::mem::take(&mut self.machines[index].held);
         let (wait, go): (Vec<_>, Vec<_>) = held.into_iter().partition(|(_, effect)| self.waits(index, effect));
-        self.machines[index].held = wait;
         for (epoch, effect) in go {
             self.perform(index, epoch, effect);
         }
+        wait.into_iter().for_each(|(epoch, effect)| self.hold(index, epoch, effect));
+    }
+
+    /// Keeps an effect until the disk is as far.
+    pub(super) fn hold(&mut self, index: usize, epoch: Epoch, effect: Effect) {
+        let machine = &mut self.machines[index];
+        let disk = machine.disk.as_ref();
+        let (given_up, slow) = disk.map_or((false, false), |disk| (disk.is_given_up(), disk.is_slow()));
+        match effect {
+            effect if !given_up => {
+                let client = if let Effect::Reply { client, .. } = &effect { Some(client.0) } else { None };
+                machine.held.push((epoch, effect));
+                // It does not wait for a disk for ever.
+                client.filter(|_| slow).into_iter().for_each(|id| self.will_give_up(id));
+            }
+            Effect::Reply { client, by, .. } => {
+                let outcome = Err(Failure::Indeterminate { copies: 0 });
+                self.perform(index, epoch, Effect::Reply { client, outcome, by, after: None });
+            }
+            // It would have confirmed something. Whoever waits for it asks again.
+            Effect::Send { .. } => self.marks.note(Mark::Unconfirmed),
+            Effect::Publish(_) => {}
+        }
+    }
+
+    /// Something could not be written or synced: the node turns writes away, and tries again before long.
+    fn give_up_writing(&mut self, index: usize) {
+        let machine = &mut self.machines[index];
+        let Some(disk) = &mut machine.disk else { return };
+        disk.give_up(&mut self.disks);
+        let (me, due) = (machine.id, Due::WriteAgain { machine: index as u16, boots: machine.boots });
+        self.refuse(index, Some(Failure::ReadOnly));
+        self.marks.note(Mark::ReadOnly);
+        self.trace.push(self.now, What::Disk(me, DiskNote::GivenUp));
+        self.queue(self.now + EVERY, due);
+        if !self.machines[index].paused {
+            self.release_synced(index);
+        }
+    }
+
+    /// The disk may take again what it did not.
+    pub(super) fn write_again(&mut self, index: usize, boots: u32) {
+        let machine = &mut self.machines[index];
+        if machine.boots != boots || machine.node.is_none() {
+            return;
+        }
+        let (me, unix) = (machine.id, machine.clock.read(self.now));
+        let Some(disk) = &mut machine.disk else { return };
+        if machine.paused || !disk.write_again(unix, self.disks.u64()) {
+            return self.queue(self.now + EVERY, Due::WriteAgain { machine: index as u16, boots });
+        }
+        self.refuse(index, None);
+        self.marks.note(Mark::WroteAgain);
+        self.trace.push(self.now, What::Disk(me, DiskNote::WritesAgain));
+        self.release_synced(index);
+    }
+
+    fn refuse(&mut self, index: usize, failure: Option<Failure>) {
+        let machine = &mut self.machines[index];
+        machine.refusing = failure.is_some();
+        if let Some(node) = &mut machine.node {
+            node.refuse_writes(failure);
+        }
+    }
+
+    /// Something happens to a node's disk, where it has one.
+    pub(super) fn suffer(&mut self, node: NodeId, fault: DiskFault) {
+        let machine = &mut self.machines[super::index(node)];
+        let Some(disk) = &mut machine.disk else { return };
+        if !disk.suffer(fault, &mut self.damages) {
+            return;
+        }
+        // What a disk had when its machine went down is known: it has less now.
+        if self.config.checks && machine.node.is_none() && DiskFault::DAMAGES.contains(&fault) {
+            let left = disk.versions();
+            self.checks.crashed_leaving(node, self.now, &left);
+        }
+        self.marks.note(if fault == DiskFault::Heals { Mark::DiskHealed } else { Mark::DiskFailed });
+        if fault == DiskFault::Lies {
+            self.marks.note(Mark::DiskLied);
+        }
+        self.trace.push(self.now, What::Disk(node, DiskNote::Suffers(fault)));
     }
 
     /// The machine goes down: returns what its log leaves.
@@ -127,15 +264,24 @@ impl World {
     }
 
     /// A node that has just started takes in what its log has left.
-    pub(super) fn recover(&mut self, index: usize, recovered: Recovered) {
-        let Recovered { records, torn, damaged } = recovered;
+    pub(super) fn recover(&mut self, index: usize, was: Was, recovered: Recovered) {
+        let Recovered { records, next, torn, damaged, wrong } = recovered;
         let machine = &mut self.machines[index];
         let me = machine.id;
         if torn > 0 {
             self.marks.note(Mark::Torn);
         }
-        if let Some(at) = damaged {
-            self.checks.damaged(me, at, self.now);
+        if let Some(wrong) = wrong {
+            self.checks.misread(me, wrong, self.now);
+        }
+        match damaged {
+            Some(at) if !was.tampered => self.checks.damaged(me, at, self.now),
+            Some(_) => {
+                self.marks.note(Mark::DamageNoticed);
+                self.trace.push(self.now, What::Disk(me, DiskNote::Discarded));
+            }
+            None if next < was.solid && !was.tampered => self.checks.shortened(me, (next, was.solid), self.now),
+            None => {}
         }
         let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
         let Some(node) = &mut machine.node else { return };

@@ -49,6 +49,8 @@ pub struct Machine {
     pub(super) disk: Option<Disk>,
     /// What waits for its log, each with the epoch of the map that it was made under.
     pub(super) held: Vec<(Epoch, Effect)>,
+    /// Its node turns writes away, for its disk's sake.
+    pub(super) refusing: bool,
 }
 
 /// What waits in a socket.
@@ -166,7 +168,7 @@ impl World {
             out.effects.iter().any(|effect| matches!(effect, Effect::Send { message: Message::Replicate { .. }, .. }));
         for effect in out.effects.drain(..) {
             match self.waits(index, &effect) {
-                true => self.machines[index].held.push((epoch, effect)),
+                true => self.hold(index, epoch, effect),
                 false => self.perform(index, epoch, effect),
             }
         }

@@ -64,6 +64,8 @@ pub struct World {
     lateness: Rng,
     /// How long a sync takes, and what a crash leaves of what was not synced.
     disks: Rng,
+    /// Where disks rot.
+    damages: Rng,
     open: BTreeMap<u64, Open>,
     operations: u64,
     load: Option<Load>,
@@ -138,6 +140,7 @@ enum Due {
     Start(u16),
     Sync { machine: u16, boots: u32 },
     Synced { machine: u16, boots: u32 },
+    WriteAgain { machine: u16, boots: u32 },
 }
 
 impl World {
@@ -167,6 +170,7 @@ impl World {
             inbox: Vec::new(),
             disk: config.fsync.map(|_| Disk::new(NodeId(id))),
             held: Vec::new(),
+            refusing: false,
         });
         let watching = config.checks || config.trace > 0;
         let mut world = World {
@@ -182,6 +186,7 @@ impl World {
             air: Air::new(config.network, config.seed),
             lateness: Rng::new(config.seed, "late"),
             disks: Rng::new(config.seed, "disk"),
+            damages: Rng::new(config.seed, "disk damage"),
             open: BTreeMap::new(),
             operations: 0,
             load: None,
@@ -235,6 +240,7 @@ impl World {
             Due::Start(index) => self.start(usize::from(index)),
             Due::Sync { machine, boots } => self.sync_due(usize::from(machine), boots),
             Due::Synced { machine, boots } => self.synced(usize::from(machine), boots),
+            Due::WriteAgain { machine, boots } => self.write_again(usize::from(machine), boots),
         }
         self.report();
         true
