@@ -35,11 +35,19 @@ pub enum Mutant {
     IgnoreEpoch,
     /// What was written down is acknowledged before it is on disk.
     AcknowledgeUnsynced,
+    /// What an answer says is applied before it is logged, and the answer waits for the log as it was then.
+    ApplyBeforeLog,
+    /// An entry that is read from the log lives on from there for as long as it had to live when it was written.
+    RelativeTtl,
+    /// A record of the log that is damaged is passed over, and the ones behind it are read.
+    SkipBadRecords,
+    /// A segment of the log is begun without its folder being synced: after a crash there may be no such file.
+    NoDirectorySync,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 13] = [
+    pub const ALL: [Mutant; 17] = [
         Mutant::AcknowledgeEarly,
         Mutant::ReuseVersions,
         Mutant::ForgetFloors,
@@ -53,6 +61,10 @@ impl Mutant {
         Mutant::DropWhileMoving,
         Mutant::IgnoreEpoch,
         Mutant::AcknowledgeUnsynced,
+        Mutant::ApplyBeforeLog,
+        Mutant::RelativeTtl,
+        Mutant::SkipBadRecords,
+        Mutant::NoDirectorySync,
     ];
 }
 

@@ -16,6 +16,15 @@ use crate::request::{Entry, Key, Outcome};
 use crate::store::Cause;
 use crate::time::{Time, UnixMs};
 
+/// The record that must be on disk before it is said that this one is kept: itself.
+pub(super) fn waits_for(record: Lsn) -> Option<Lsn> {
+    match () {
+        () if mutant::on(Mutant::AcknowledgeUnsynced) => None,
+        () if mutant::on(Mutant::ApplyBeforeLog) => Some(Lsn(record.0 - 1)),
+        () => Some(record),
+    }
+}
+
 impl Shard {
     /// Hands a record to the log.
     pub(super) fn log(&mut self, out: &mut Outbox, record: impl FnOnce() -> Record) {
@@ -56,7 +65,7 @@ impl Shard {
         out: &mut Outbox,
     ) {
         // What did not happen, or may have, need not be on disk.
-        let after = after.filter(|_| outcome.is_ok() && !mutant::on(Mutant::AcknowledgeUnsynced));
+        let after = after.filter(|_| outcome.is_ok()).and_then(waits_for);
         out.effects.push(match asker {
             Asker::Client(client) => Effect::Reply { client, outcome, by, after },
             Asker::Peer(id) => {
@@ -79,7 +88,14 @@ impl Shard {
                 // Not above the floor of its slot: an entry that was fetched may be older than what its slot has seen
                 // go, and whether it was believed was decided then.
                 if self.known(now, key, at, out).present.is_none_or(|present| present < entry.version) {
-                    self.keep_again(now, key, at, entry, out);
+                    match entry.deadline.filter(|_| mutant::on(Mutant::RelativeTtl)) {
+                        Some(deadline) => {
+                            let left = deadline.since(entry.version.unix());
+                            let entry = Entry { deadline: time.unix.checked_add(left), ..entry.clone() };
+                            self.keep_again(now, key, at, &entry, out);
+                        }
+                        None => self.keep_again(now, key, at, entry, out),
+                    }
                 }
             }
             Record::Remove { key, version } => {

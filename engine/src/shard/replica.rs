@@ -1,11 +1,11 @@
 //! What a replica does with changes that a primary sends, and with questions about what it holds.
 
 use super::Shard;
+use super::journal;
 use super::local::{Place, Put};
 use crate::effect::{Effect, Event, Outbox};
 use crate::id::{NodeId, RequestId, Version};
 use crate::message::{Change, Message, Verdict, Wanted};
-use crate::mutant::{self, Mutant};
 use crate::request::{Entry, Holding, Key};
 use crate::store::{EntryRef, Store};
 use crate::time::{Time, UnixMs};
@@ -25,7 +25,7 @@ impl Shard {
         self.sources.decided(from, key.slot(), version);
         let verdict = self.apply(time.unix, key, change, out);
         // It says that the change is kept here, and so waits until it is; a repeated one for whatever was last.
-        let after = self.logged.filter(|_| verdict == Verdict::Applied && !mutant::on(Mutant::AcknowledgeUnsynced));
+        let after = self.logged.filter(|_| verdict == Verdict::Applied).and_then(journal::waits_for);
         let message = Message::Replicated { id, slot: key.slot(), version, verdict };
         out.effects.push(Effect::Send { to: from, message, after });
     }

@@ -15,6 +15,7 @@ pub use self::versions::Versions;
 use crate::codec::peer::ClusterTag;
 use crate::codec::wal::{self, HEAD, seal};
 use crate::id::{Lsn, NodeId, Version};
+use crate::mutant::{self, Mutant};
 use crate::record::Record;
 use crate::request::Key;
 use crate::rng::Rng;
@@ -60,6 +61,8 @@ pub struct Disk {
 struct Segment {
     first: Lsn,
     bytes: Vec<u8>,
+    /// Its folder was synced since it got its name.
+    named: bool,
 }
 
 /// How a disk takes nothing.
@@ -128,7 +131,7 @@ impl Disk {
         (self.salt, self.given_up, self.syncing) = (salt, false, None);
         self.synced = (bytes.len(), self.next);
         self.solid = self.synced;
-        self.segments.push(Segment { first, bytes });
+        self.segments.push(Segment { first, bytes, named: !mutant::on(Mutant::NoDirectorySync) });
         self.kept.clear();
         self.last();
     }
@@ -220,7 +223,7 @@ impl Disk {
         true
     }
 
-    /// Something could not be written or synced. What was not synced is lost to this segment, whatever the system shows,
+    /// Something could not be written or synced. What was not synced is lost to this segment, whatever is shown of it,
     /// and nothing is written to it any more; the node has it still, for another one.
     pub(super) fn give_up(&mut self, rng: &mut Rng) {
         (self.given_up, self.syncing) = (true, None);
@@ -253,6 +256,8 @@ impl Disk {
         self.syncing = None;
         self.tampered |= self.solid.0 < self.synced.0;
         self.lose_from(self.solid.0, rng);
+        self.segments.retain(|segment| segment.named || rng.chance(500_000));
+        self.segments.iter_mut().for_each(|segment| segment.named = true);
     }
 
     fn lose_from(&mut self, synced: usize, rng: &mut Rng) {

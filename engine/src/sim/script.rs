@@ -166,8 +166,8 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "timeout" => config.timeout = duration(name, value, Duration::from_millis(1)..=limits::MAX_TIMEOUT)?,
         _ => {
             let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, move-rate, zones, asks, \
-                fsync, log-bytes, late, late-pages, retry, retry-most, heartbeat, suspect, batch, pending, pending-bytes, \
-                pending-for-peer, repeating, answered, answer-memory, reconcile-pause";
+                fsync, log-bytes, late, late-pages, retry, retry-most, heartbeat, suspect, batch, pending, \
+                pending-bytes, pending-for-peer, repeating, answered, answer-memory, reconcile-pause";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
         }
     }

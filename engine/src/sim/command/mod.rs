@@ -214,7 +214,8 @@ pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command,
 const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, c1 incr k, c1 touch k ttl=5s, n1 crash, n1 wipe, \
      n1 restart, n1 forget k, join, n1 leave, n1 leave force, \
      n1 drain, n1 weight 2, n1 clock +200ms, n1 drift +500ppm, \
-     n1 strobe +50ms 200ms, pause n1, resume n1, disk n1 fails, rolling 2s, cut n1 n2, cut n1>n2, isolate n1, sides n1 n2, heal, \
+     n1 strobe +50ms 200ms, pause n1, resume n1, disk n1 fails, rolling 2s, cut n1 n2, \
+     cut n1>n2, isolate n1, sides n1 n2, heal, \
      clog n1 n2, clog n1, unclog, swizzle 3s, network loss=5%, workload rate=100, workload off, faults crash=10s, \
      faults off, core n1 n2, peace, verdict";
 
@@ -236,7 +237,9 @@ fn join(rest: &[&str]) -> Result<Command, CommandError> {
 /// `disk n1 fails`.
 fn disk(rest: &[&str], nodes: u16) -> Result<Command, CommandError> {
     let accepted = "disk n1 fails, full, slow, lies, rots, misdirects, unreadable, heals";
-    let [name, fault] = rest else { return Err(wrong("disk names a node and what becomes of its disk", accepted)) };
+    let [name, fault] = rest else {
+        return Err(wrong("disk names a node and what becomes of its disk", accepted));
+    };
     let named = DiskFault::ALL.into_iter().find(|known| known.name() == *fault);
     let fault = named.ok_or_else(|| wrong(&format!("a disk cannot do {fault:?}"), accepted))?;
     Ok(Command::Disk(node(name, nodes)?, fault))

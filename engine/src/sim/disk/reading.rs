@@ -20,7 +20,7 @@ pub struct Recovered {
     pub torn: u64,
     /// What had been synced is not as it was, from that record on, or cannot be read: it is refused, all of it.
     pub damaged: Option<Lsn>,
-    /// A record that was taken in, and is not the one that was written under its number.
+    /// A record that was taken in, and is not the one that was written under its number, or follows a gap.
     pub wrong: Option<Lsn>,
 }
 
@@ -53,10 +53,10 @@ impl Disk {
         while follows.is_none_or(|follows| scan.next_lsn() < follows) {
             let Some((begins, number, record)) = scan.next() else { break };
             let said = digest(&bytes[begins as usize + HEAD..scan.at() as usize]);
-            if self.truth.get(number.0 as usize - 1) != Some(&said) && recovered.wrong.is_none() {
-                recovered.wrong = Some(number);
-            }
+            let right = self.truth.get(number.0 as usize - 1) == Some(&said) && number == recovered.next;
+            recovered.wrong = recovered.wrong.or(Some(number).filter(|_| !right));
             recovered.records.push(record);
+            recovered.next = Lsn(number.0 + 1);
         }
         recovered.next = scan.next_lsn();
         // What stands behind the number that the next one begins with could not be synced once, and was written again.
