@@ -5,6 +5,8 @@
 //! so that what is read back is held to that.
 
 mod reading;
+#[cfg(test)]
+mod tests;
 mod versions;
 
 use alloc::collections::VecDeque;

@@ -1,0 +1,152 @@
+//! A log that is cut off at any byte, or changed at any byte, gives a state that was there, or is refused.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::cluster::Heartbeat;
+use crate::codec::wal::HEADER;
+use crate::effect::Outbox;
+use crate::node::{Node, NodeConfig};
+use crate::shard::{Retry, ShardConfig};
+use crate::sim::Script;
+use crate::store::Limits;
+use crate::time::{Instant, Time};
+use crate::view::{Map, Member};
+
+/// What a node holds: for each key its version, its value and its deadline.
+type State = BTreeMap<Bytes, (Version, Bytes, Option<UnixMs>)>;
+
+/// Every kind of record, long ones and short ones, a segment whose end was written again, and a restart.
+const RECORDED: &str = "cluster nodes=2 replicas=2 seed=11 fsync=always
+    c1 set a 1
+    c2 set b 2 ttl=1h
+    c3 incr n 5
+    settle
+    c1 touch b ttl=2h
+    c2 del a
+    c3 incr n -7
+    settle
+    disk n1 fails
+    c1 set long 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789
+    c2 set a 3
+    settle
+    disk n1 heals
+    run 2s
+    c1 set c 4
+    c1 set a 5
+    settle
+    n1 crash
+    run 3s
+    c2 set d 6
+    c2 del c
+    settle
+    n1 restart
+    run 3s
+    c3 set e 7
+    c3 incr n
+    settle";
+
+fn recorded() -> Disk {
+    let world = Script::parse(RECORDED).and_then(|script| script.run()).expect("it runs");
+    assert_eq!(world.violations(), []);
+    let disk = world.machines()[0].disk().expect("it has disks").clone();
+    assert!(disk.segments.len() >= 2, "{} segments", disk.segments.len());
+    disk
+}
+
+/// What a node holds that has read these records.
+fn read_by_a_node(records: &[Record]) -> State {
+    let shard = ShardConfig {
+        me: NodeId(1),
+        limits: Limits { entries: Some(100), bytes: None },
+        seed: 1,
+        hash_seed: (1, 2),
+        retry: Retry::default(),
+        clock_skew: core::time::Duration::from_millis(100),
+    };
+    let config = NodeConfig { shard, stripes: 1, heartbeat: Heartbeat::default(), recorded: true };
+    let map = Map::first([1, 2].map(|id| Member::new(NodeId(id), alloc::format!("n{id}"))).into(), 2, 8);
+    let time = Time { instant: Instant(0), unix: UnixMs(0) };
+    let mut node = Node::new(&config, Arc::new(map), time);
+    let mut out = Outbox::new();
+    records.iter().for_each(|record| node.recover(time, record, &mut out));
+    let held = node.shards()[0].store().by_recency();
+    let copied = |key: &[u8]| Bytes::copy_from_slice(key);
+    held.map(|(key, entry)| (copied(key), (entry.version, copied(entry.value), entry.deadline))).collect()
+}
+
+/// What was there after each record, the first being nothing: worked out from what the records mean, and no more.
+fn history(records: &[Record]) -> Vec<State> {
+    let mut state = State::new();
+    let mut states = [state.clone()].to_vec();
+    for record in records {
+        match record {
+            Record::Put { key, entry } => {
+                let value = (entry.version, entry.value.bytes.clone(), entry.deadline);
+                state.insert(Bytes::copy_from_slice(key.as_bytes()), value);
+            }
+            Record::Remove { key, .. } | Record::Forget { key, .. } => {
+                state.remove(key.as_bytes());
+            }
+            Record::Touch { key, from, version, deadline } => {
+                if let Some(held) = state.get_mut(key.as_bytes()).filter(|held| held.0 == *from) {
+                    (held.0, held.2) = (*version, *deadline);
+                }
+            }
+            Record::Floor { .. } | Record::Synced { .. } => {}
+        }
+        states.push(state.clone());
+    }
+    states
+}
+
+#[test]
+fn a_log_cut_off_at_any_byte_gives_a_state_that_was_there() {
+    let whole = recorded();
+    let all = whole.clone().read();
+    assert_eq!((all.damaged, all.wrong, all.torn), (None, None, 0));
+    let states = history(&all.records);
+    assert!(states.len() > 20 && states.last().is_some_and(|last| last.len() >= 4), "{states:?}");
+    let mut reached = 0;
+    for at in 0..whole.segments.len() {
+        // A segment has its name only when its header is on disk.
+        for length in HEADER..=whole.segments[at].bytes.len() {
+            let mut disk = whole.clone();
+            disk.segments.truncate(at + 1);
+            disk.segments[at].bytes.truncate(length);
+            let read = disk.read();
+            assert_eq!((read.damaged, read.wrong), (None, None), "segment {at}, byte {length}");
+            assert_eq!(read.records[..], all.records[..read.records.len()], "segment {at}, byte {length}");
+            if read.records.len() != reached || length == HEADER {
+                reached = read.records.len();
+                assert_eq!(read_by_a_node(&read.records), states[reached], "segment {at}, byte {length}");
+            }
+        }
+    }
+    assert_eq!(reached + 1, states.len());
+}
+
+#[test]
+fn a_log_changed_at_any_byte_is_refused_or_ends_there() {
+    let whole = recorded();
+    let all = whole.clone().read();
+    let (mut refused, mut shorter) = (0, 0);
+    for at in 0..whole.segments.len() {
+        for byte in 0..whole.segments[at].bytes.len() {
+            let mut disk = whole.clone();
+            disk.segments[at].bytes[byte] ^= 1 << (byte % 8);
+            let read = disk.read();
+            assert_eq!(read.wrong, None, "segment {at}, byte {byte}");
+            assert_eq!(read.records[..], all.records[..read.records.len()], "segment {at}, byte {byte}");
+            match read.damaged {
+                Some(_) => refused += 1,
+                // In the last sync, or behind what was written again.
+                None => shorter += 1,
+            }
+        }
+    }
+    assert!(refused > 4 * shorter && shorter > 0, "{refused} refused, {shorter} not");
+}
