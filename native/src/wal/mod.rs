@@ -23,7 +23,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use vitrine_engine::codec::wal::put_open_record;
 use vitrine_engine::effect::{Effect, Outbox};
 use vitrine_engine::error::Failure;
@@ -211,26 +211,31 @@ impl Log {
         dropped
     }
 
-    /// Ends the segment that is being written, once all so far is on disk: what is in it can be dropped then when it
-    /// is in a snapshot.
+    /// Ends the segment that is being written, with all so far on disk, and begins the next: what is in it can be
+    /// dropped then when it is in a snapshot.
     pub fn end_segment(&self) -> io::Result<()> {
-        self.queue.lock().ask_for_segment();
-        self.wait_for_disk()
+        let mut queue = self.queue.lock();
+        let wish = queue.ask_for_segment();
+        self.wait_until(&mut queue, |queue| queue.has_ended_segment(wish))
     }
 
     fn wait_for_disk(&self) -> io::Result<()> {
         let mut queue = self.queue.lock();
         let target = queue.next();
         queue.ask_for_sync();
+        self.wait_until(&mut queue, |queue| queue.synced() >= target)
+    }
+
+    fn wait_until(&self, queue: &mut MutexGuard<'_, Queue>, is_so: impl Fn(&Queue) -> bool) -> io::Result<()> {
         self.filled.notify_one();
-        while queue.synced() < target {
+        while !is_so(queue) {
             if let Some(trouble) = self.trouble() {
                 return Err(io::Error::other(trouble.to_string()));
             }
             if queue.has_ended() {
                 return Err(io::Error::other("the log has ended"));
             }
-            self.moved.wait(&mut queue);
+            self.moved.wait(queue);
         }
         Ok(())
     }
@@ -313,6 +318,12 @@ impl Log {
         let released = queue.note_synced(below);
         self.moved.notify_all();
         released
+    }
+
+    /// For the thread: the segment that was to end has ended.
+    fn note_segment_ended(&self) {
+        self.queue.lock().note_segment_ended();
+        self.moved.notify_all();
     }
 
     /// For the thread: nothing can be written for now. What waited, as it is to be told.

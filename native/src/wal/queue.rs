@@ -24,7 +24,10 @@ pub struct Queue {
     waiting: Vec<Held>,
     flying: Vec<Held>,
     asked_sync: bool,
-    asked_segment: bool,
+    /// How often the end of a segment was asked for, how many of these the thread knows of, and how many it has done.
+    asked_segments: u64,
+    known_segments: u64,
+    ended_segments: u64,
     ending: bool,
     ended: bool,
     /// The thread sleeps.
@@ -76,7 +79,9 @@ impl Queue {
             waiting: Vec::new(),
             flying: Vec::new(),
             asked_sync: false,
-            asked_segment: false,
+            asked_segments: 0,
+            known_segments: 0,
+            ended_segments: 0,
             ending: false,
             ended: false,
             idle: false,
@@ -139,9 +144,20 @@ impl Queue {
         self.asked_sync = true;
     }
 
-    /// And the segment is to end.
-    pub fn ask_for_segment(&mut self) {
-        self.asked_segment = true;
+    /// And the segment is to end. The number of that wish.
+    pub fn ask_for_segment(&mut self) -> u64 {
+        self.asked_segments += 1;
+        self.asked_segments
+    }
+
+    /// Has the segment ended of which that was asked?
+    pub fn has_ended_segment(&self, wish: u64) -> bool {
+        self.ended_segments >= wish
+    }
+
+    /// Another segment has begun, or the one there is has no records yet.
+    pub fn note_segment_ended(&mut self) {
+        self.ended_segments = self.known_segments;
     }
 
     /// Nothing comes any more.
@@ -164,9 +180,10 @@ impl Queue {
         let asked = Asked {
             records: !self.records.is_empty(),
             sync: std::mem::take(&mut self.asked_sync),
-            segment: std::mem::take(&mut self.asked_segment),
+            segment: self.asked_segments > self.known_segments,
             end: self.ending,
         };
+        self.known_segments = self.asked_segments;
         (asked != Asked::default()).then_some(asked)
     }
 

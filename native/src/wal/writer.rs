@@ -168,6 +168,7 @@ impl Writer {
             segment.end().map_err(trouble("ending", &path))?;
             self.segment = Some(self.begin_segment(self.next)?);
         }
+        self.log.note_segment_ended();
         Ok(())
     }
 
@@ -229,6 +230,7 @@ impl Writer {
         segment.sync().map_err(trouble("syncing", &path))?;
         (self.segment, self.next) = (Some(segment), next);
         self.log.note_well();
+        self.log.note_segment_ended();
         self.let_go();
         Ok(())
     }
