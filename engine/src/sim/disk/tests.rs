@@ -1,4 +1,5 @@
-//! A log that is cut off at any byte, or changed at any byte, gives a state that was there, or is refused.
+//! A log that is cut off at any byte, or changed at any byte, gives a state that was there, or is refused; so does a
+//! snapshot with any part of the log behind it.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -7,6 +8,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::cluster::Heartbeat;
+use crate::codec::snapshot::{self, Decoder, Encoder, Step};
 use crate::codec::wal::HEADER;
 use crate::effect::Outbox;
 use crate::node::{Node, NodeConfig};
@@ -57,8 +59,8 @@ fn recorded() -> Disk {
     disk
 }
 
-/// What a node holds that has read these records.
-fn read_by_a_node(records: &[Record]) -> State {
+/// A node that has yet to read its log.
+fn node() -> Node {
     let shard = ShardConfig {
         me: NodeId(1),
         limits: Limits { entries: Some(100), bytes: None },
@@ -69,13 +71,59 @@ fn read_by_a_node(records: &[Record]) -> State {
     };
     let config = NodeConfig { shard, stripes: 1, heartbeat: Heartbeat::default(), recorded: true };
     let map = Map::first([1, 2].map(|id| Member::new(NodeId(id), alloc::format!("n{id}"))).into(), 2, 8);
-    let time = Time { instant: Instant(0), unix: UnixMs(0) };
-    let mut node = Node::new(&config, Arc::new(map), time);
-    let mut out = Outbox::new();
-    records.iter().for_each(|record| node.recover(time, record, &mut out));
+    Node::new(&config, Arc::new(map), TIME)
+}
+
+const TIME: Time = Time { instant: Instant(0), unix: UnixMs(0) };
+
+fn held_by(node: &Node) -> State {
     let held = node.shards()[0].store().by_recency();
     let copied = |key: &[u8]| Bytes::copy_from_slice(key);
     held.map(|(key, entry)| (copied(key), (entry.version, copied(entry.value), entry.deadline))).collect()
+}
+
+/// What a node holds that has read these records.
+fn read_by_a_node<'a>(records: impl IntoIterator<Item = &'a Record>) -> State {
+    let (mut node, mut out) = (node(), Outbox::new());
+    records.into_iter().for_each(|record| node.recover(TIME, record, &mut out));
+    held_by(&node)
+}
+
+/// A snapshot that is begun when so many records are written, and walked a place at a time between those that follow.
+fn snapshot(records: &[Record], begun: usize) -> Vec<u8> {
+    let (mut node, mut out, mut bytes) = (node(), Outbox::new(), Vec::new());
+    let first = Lsn(begun as u64 + 1);
+    let header = snapshot::Header { cluster: CLUSTER, node: NodeId(1), first, begun: UnixMs(0), salt: 7 };
+    let mut encoder = Encoder::new(&header, &mut bytes);
+    let mut cursor = Some(0);
+    let mut written = 0;
+    while written < begun || cursor.is_some() {
+        if let Some(record) = records.get(written) {
+            node.recover(TIME, record, &mut out);
+            written += 1;
+        }
+        if written > begun || written == records.len() {
+            cursor = cursor.and_then(|cursor| node.shards()[0].walk(cursor, 1, &mut encoder));
+            encoder.end_block(&mut bytes);
+        }
+    }
+    encoder.finish(Lsn(written as u64 + 1), UnixMs(0), &mut bytes);
+    bytes
+}
+
+/// What is in a snapshot and how far its log has to reach, if it is whole.
+fn read_snapshot(bytes: &[u8]) -> Option<(Vec<Record>, Lsn)> {
+    let mut decoder = Decoder::new(&bytes[..bytes.len().min(snapshot::HEADER)]).ok()?;
+    let (mut rest, mut records) = (&bytes[snapshot::HEADER..], Vec::new());
+    loop {
+        let (part, behind) = rest.split_at(decoder.wants().min(rest.len()));
+        rest = behind;
+        match decoder.feed(part).ok()? {
+            Step::More => {}
+            Step::Block(block) => records.extend(block),
+            Step::End(footer) => return rest.is_empty().then_some((records, footer.until)),
+        }
+    }
 }
 
 /// What was there after each record, the first being nothing: worked out from what the records mean, and no more.
@@ -149,4 +197,26 @@ fn a_log_changed_at_any_byte_is_refused_or_ends_there() {
         }
     }
     assert!(refused > 4 * shorter && shorter > 0, "{refused} refused, {shorter} not");
+}
+
+#[test]
+fn a_snapshot_and_any_part_of_its_log_give_a_state_that_was_there() {
+    let all = recorded().read().records;
+    let states = history(&all);
+    let (mut apart, mut read) = (0, 0);
+    for begun in 0..=all.len() {
+        let bytes = snapshot(&all, begun);
+        for length in 0..bytes.len() {
+            assert_eq!(read_snapshot(&bytes[..length]), None, "begun at {begun}, cut off at byte {length}");
+        }
+        let (kept, until) = read_snapshot(&bytes).expect("it is whole");
+        // Without its log it is no state at all: things are in it that never were together.
+        apart += u32::from(!states.contains(&read_by_a_node(&kept)));
+        for end in until.0 as usize - 1..=all.len() {
+            let state = read_by_a_node(kept.iter().chain(&all[begun..end]));
+            assert_eq!(state, states[end], "begun at {begun}, the log ends behind record {end}");
+            read += 1;
+        }
+    }
+    assert!(apart > 0 && read > 100, "{apart} of {read}");
 }
