@@ -173,6 +173,11 @@ impl Disk {
         self.slow
     }
 
+    /// Does it take everything, and in time?
+    pub(super) fn is_well(&self) -> bool {
+        self.failing.is_none() && !self.slow && !self.given_up
+    }
+
     /// Can a segment be begun?
     pub(super) fn takes_segments(&self) -> bool {
         self.failing.is_none()

@@ -283,7 +283,14 @@ impl World {
             self.checks.stuck(self.now, format!("{} requests have no end: {:?}", self.open.len(), open.ask));
         }
         self.judge_maps();
-        for machine in self.machines.iter().filter(|machine| self.core.contains(&machine.id)) {
+        // Who is up outside of the core and cannot write down what it is sent confirms none of it: its peers repeat it
+        // for as long as they believe in it, though whoever asked for it has been told.
+        let confirms = |machine: &Machine| machine.node.is_none() || machine.disk.as_ref().is_none_or(Disk::is_well);
+        let is_core = |machine: &&Machine| self.core.contains(&machine.id);
+        if !self.machines.iter().filter(|machine| !is_core(machine)).all(confirms) {
+            return self.report();
+        }
+        for machine in self.machines.iter().filter(is_core) {
             let in_flight: u32 = machine.node.iter().flat_map(Node::shards).map(|shard| shard.in_flight()).sum();
             if in_flight > 0 {
                 self.checks.stuck(self.now, format!("{} still has {in_flight} requests in flight", machine.id));
