@@ -148,8 +148,16 @@ impl World {
         if !self.machines[index].paused {
             self.release_synced(index);
         }
-        if self.config.fsync == Some(Fsync::Always) {
-            self.begin_sync(index);
+        let Some(disk) = &self.machines[index].disk else { return };
+        let (waiting, rest) = (disk.waiting(), disk.next_lsn() != disk.synced_below());
+        match self.config.fsync {
+            Some(Fsync::Always) => self.begin_sync(index),
+            // Where too much waits for another write to be taken, none comes that would ask for a sync.
+            _ if waiting > self.config.log_bytes / 2 => self.begin_sync(index),
+            Some(Fsync::EverySecond) if rest => {
+                self.queue(self.now + EVERY, Due::Sync { machine: index as u16, boots })
+            }
+            Some(Fsync::EverySecond | Fsync::Never) | None => {}
         }
     }
 
