@@ -35,6 +35,9 @@ impl Shard {
         let lanes = asked.and(self.lanes);
         // What is written here while the asker is believed dead does not reach it: no page would be the last word.
         let Some(slot) = asked.first().filter(|_| view.is_alive(from) && !lanes.is_empty()) else { return };
+        if !gained {
+            self.sources.tells(lanes, since, self.seen.unix);
+        }
         let shared = |slot: Slot| {
             let replicas = view.replicas(slot);
             let both = lanes.contains(slot) && replicas.contains(&from) && replicas.contains(&view.me);

@@ -32,6 +32,9 @@ pub(super) struct Sources {
     pub(super) unsure: Lanes,
     /// What left the store in an unsure lane and is newer than this may be unknown to the one who was away.
     above: Version,
+    /// Lanes in which somebody is being told what it missed, until when at least, and since which version it has missed
+    /// anything.
+    telling: (Lanes, UnixMs, Version),
     /// For slots that this node gains, what new owners have decided while the old ones were away, who know nothing of
     /// it when they come back.
     decided: Floors,
@@ -77,8 +80,8 @@ pub(super) const RECENT: Duration = Duration::from_secs(10);
 impl Sources {
     pub(super) fn new(lanes: Lanes) -> Sources {
         let (doubt, unsure, above) = (lanes, lanes, Version::ZERO);
-        let decided = Floors::new();
-        Sources { lanes, list: Vec::new(), view: None, doubt, gaps: Lanes::NONE, unsure, above, decided }
+        let (telling, decided) = ((Lanes::NONE, UnixMs(0), Version::ZERO), Floors::new());
+        Sources { lanes, list: Vec::new(), view: None, doubt, gaps: Lanes::NONE, unsure, above, telling, decided }
     }
 
     /// May this node not answer alone for that slot?
@@ -201,7 +204,23 @@ impl Sources {
     /// May somebody not know of a version of that slot which leaves the store now?
     #[inline]
     pub(super) fn may_be_news(&self, slot: Slot, version: Version, now: UnixMs) -> bool {
-        version.unix() > now - RECENT || (version > self.above && self.unsure.contains(slot))
+        version.unix() > now - RECENT
+            || (version > self.above && self.unsure.contains(slot))
+            || self.is_telling(slot, version, now)
+    }
+
+    /// May somebody have been told of that version, and ask for it, and find that it has gone?
+    fn is_telling(&self, slot: Slot, version: Version, now: UnixMs) -> bool {
+        let (lanes, until, since) = self.telling;
+        now < until && version > since && lanes.contains(slot)
+    }
+
+    /// Somebody asks what it missed in those lanes since that version. It asks for each key, and for the next page, for
+    /// a while after that.
+    pub(super) fn tells(&mut self, lanes: Lanes, since: Version, now: UnixMs) {
+        let (told, until, before) = self.telling;
+        let told = if now < until { (told, before) } else { (Lanes::NONE, since) };
+        self.telling = (Lanes(told.0.0 | lanes.0), UnixMs(now.0 + RECENT.as_millis() as u64), told.1.min(since));
     }
 
     /// The lowest version that a floor of that member must exceed to say something about an entry of this node; `None`
@@ -223,6 +242,7 @@ impl Sources {
                 (source.since, source.above).hash(state);
             }
         }
+        self.telling.hash(state);
     }
 
     /// Does this node come to keep slots that it did not keep by the view before?

@@ -502,3 +502,20 @@ fn who_decides_no_longer_does_not_replace_what_came_after_it() {
     assert_eq!([N1, N2, N3].map(|node| trio.held(node, &key)), [Some(&b"after"[..]); 3]);
     check_quiet(&trio);
 }
+
+#[test]
+fn what_is_evicted_after_it_was_listed_is_not_served_in_its_older_form() {
+    let (mut trio, key, since) = away(WriteLevel::Live);
+    // Old enough that its going is news to nobody who was there all the time.
+    trio.wait(20_000);
+    trio.carry_all();
+    meet(&mut trio, since);
+    // n3 is told of the key; then the others have no room for it any more.
+    trio.carry(|_, to, message| !(is(message, "fetch") && to != N3));
+    for node in [N1, N2] {
+        trio.at(node, |shard, time, _, out| shard.evict(time, &key, out));
+    }
+    carry_all_and_wait(&mut trio);
+    check_quiet(&trio);
+    assert_eq!([N1, N2, N3].map(|node| trio.held(node, &key)), [None; 3]);
+}

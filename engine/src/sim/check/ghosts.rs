@@ -158,9 +158,16 @@ impl Past {
     }
 
     /// Something of that version is there or was read, long after all trouble: is there anything later that was decided
-    /// before that moment, and is known to somebody?
-    pub(super) fn older(&self, key: &Key, version: Version, before: Instant) -> Option<String> {
-        let later = |decided: &&Decided| decided.at < before && decided.version > version;
+    /// before that moment, and is known to somebody who can say so?
+    pub(super) fn older(
+        &self,
+        key: &Key,
+        version: Version,
+        before: Instant,
+        can_tell: impl Fn(NodeId) -> bool,
+    ) -> Option<String> {
+        let knows = |decided: &Decided| decided.holders.iter().any(|(holder, _)| can_tell(*holder));
+        let later = |decided: &&Decided| decided.at < before && decided.version > version && knows(decided);
         let later = self.decided.iter().rev().find(later)?;
         let (decided, holders) = (later.version, later.holders.iter().map(|(holder, _)| holder).collect::<Vec<_>>());
         Some(format!("{key:?} at {version} came back: {holders:?} know of {decided}, which was acknowledged"))

@@ -286,7 +286,7 @@ impl Checks {
                     wrong.extend(other.map(|what| (Promise::Ttl, what)));
                 }
                 if *level == ReadLevel::Primary {
-                    let ghost = ledger.past.older(&ask.key, entry.version, asked);
+                    let ghost = ledger.past.older(&ask.key, entry.version, asked, |_| true);
                     wrong.extend(ghost.map(|what| (Promise::NoGhosts, what)));
                 }
             }
@@ -504,8 +504,10 @@ impl Checks {
                     format!("{key:?} holds {content:?}, and no order of what was told ends so"),
                 ));
             }
+            // Whom nobody reaches, or who is no member any more and has not heard of it, tells nobody.
+            let asked = |id| core.contains(&id) && newest.is_some_and(|view| view.map.member(id).is_some());
             for version in replicas.iter().filter_map(|(_, node)| held(node, key)) {
-                let ghost = ledger.past.older(key, version, at);
+                let ghost = ledger.past.older(key, version, at, asked);
                 broken.extend(ghost.map(|what| (Promise::NoGhosts, what)));
             }
         }

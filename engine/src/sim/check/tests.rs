@@ -238,7 +238,9 @@ fn p3_and_p4_replicas_agree_after_a_heal_and_on_nothing_that_is_out_of_date() {
     };
     check(|checks| known(checks, &[]), &[Promise::NoLoss, Promise::NoGhosts]);
     check(|checks| known(checks, &[(n2, &freed)]), &[Promise::NoLoss]);
-    check(|checks| known(checks, &[(NodeId(3), &taken), (n2, &freed)]), &[Promise::NoLoss, Promise::NoGhosts]);
+    check(|checks| known(checks, &[(n1, &taken), (n2, &freed)]), &[Promise::NoLoss, Promise::NoGhosts]);
+    // Who is no member, or is not reached, cannot be asked.
+    check(|checks| known(checks, &[(NodeId(3), &taken), (n2, &freed)]), &[Promise::NoLoss]);
     // And so do reads, once all has been calm for long enough.
     let calm = 10 + BOUND.as_millis() as u64;
     let read = |checks: &mut Checks, ms| operation(checks, &get(7), ms, &found("v", first.stamp), ms, &[]);
