@@ -122,6 +122,8 @@ impl Shard {
 
     fn drop_unvouched(&mut self, now: UnixMs, key: &Key, at: Place, version: Version, out: &mut Outbox) {
         self.floors.raise(at.slot, version);
+        // Who comes back with something older hears of it here, and may not reach whoever knew better.
+        self.gone.raise(at.slot, version);
         self.store.remove(now, at.hash, key.as_bytes());
         self.log(out, || Record::Forget { key: key.clone(), version });
         self.counters.unvouched += 1;

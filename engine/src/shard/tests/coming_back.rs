@@ -519,3 +519,33 @@ fn what_is_evicted_after_it_was_listed_is_not_served_in_its_older_form() {
     check_quiet(&trio);
     assert_eq!([N1, N2, N3].map(|node| trio.held(node, &key)), [None; 3]);
 }
+
+/// A node believes in these, and may have missed what each wrote after that version.
+fn sees(trio: &mut Trio, node: NodeId, alive: &[NodeId], since: Version) {
+    let view = &mut trio.views[usize::from(node.0) - 1];
+    let pull = |other| {
+        let Pull { round, losses, boot, .. } = view.pull(other).unwrap();
+        Pull { round: round + 1, losses: losses + 1, since, boot }
+    };
+    *view = view.with(|other| alive.contains(&other), pull);
+    trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+}
+
+#[test]
+fn what_nobody_vouched_for_is_news_to_who_has_something_older() {
+    let (mut trio, key, since) = away(WriteLevel::Live);
+    // n2 deletes alone what n1 has too.
+    [N1, N2].into_iter().for_each(|node| sees(&mut trio, node, &[node], since));
+    trio.done(N2, &key, delete()).unwrap();
+    // n1 hears of it by an answer about the key, and of no page of what has gone; and drops what it has.
+    [N1, N2].into_iter().for_each(|node| sees(&mut trio, node, &[N1, N2], since));
+    let read = trio.ask(N1, &key, get(ReadLevel::Primary));
+    trio.carry(|_, _, message| is(message, "fetch") || is(message, "fetched"));
+    assert_eq!((value(trio.reply(read).unwrap()), trio.held(N1, &key)), (None, None));
+    // n3 comes back with what was before that, while n2 is away.
+    assert_eq!(trio.held(N3, &key), Some(&b"old"[..]));
+    sees(&mut trio, N2, &[N2], since);
+    [N1, N3].into_iter().for_each(|node| sees(&mut trio, node, &[N1, N3], since));
+    carry_all_and_wait(&mut trio);
+    assert_eq!(trio.held(N3, &key), None);
+}
