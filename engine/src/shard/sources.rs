@@ -219,8 +219,8 @@ impl Sources {
     /// a while after that.
     pub(super) fn tells(&mut self, lanes: Lanes, since: Version, now: UnixMs) {
         let (told, until, before) = self.telling;
-        let told = if now < until { (told, before) } else { (Lanes::NONE, since) };
-        self.telling = (Lanes(told.0.0 | lanes.0), UnixMs(now.0 + RECENT.as_millis() as u64), told.1.min(since));
+        let (told, before) = if now < until { (told, before) } else { (Lanes::NONE, since) };
+        self.telling = (told.or(lanes), UnixMs(now.0 + RECENT.as_millis() as u64), before.min(since));
     }
 
     /// The lowest version that a floor of that member must exceed to say something about an entry of this node; `None`

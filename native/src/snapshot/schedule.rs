@@ -12,7 +12,6 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use super::{Of, TakeError, Taken, drop_below, take};
-use crate::clock::{Clock as _, SystemClock};
 use crate::load::Stopwatch;
 use crate::shards::Shards;
 use crate::wal;
@@ -92,7 +91,6 @@ impl Schedule {
             shards,
             since: Stopwatch::start(),
             appended: 0,
-            // The mark that a start leaves there is no change.
             written: 0,
             read: config.read.0,
             size: config.read.1,
@@ -221,7 +219,7 @@ impl Taker {
             Ok(taken) => {
                 self.retry = None;
                 counts.taken.fetch_add(1, Ordering::Relaxed);
-                counts.last_at.store(SystemClock::start().now().unix.0, Ordering::Relaxed);
+                counts.last_at.store(self.shards.now().unix.0, Ordering::Relaxed);
                 counts.last_micros.store(taken.took.as_micros() as u64, Ordering::Relaxed);
                 counts.last_bytes.store(taken.bytes, Ordering::Relaxed);
                 counts.last_entries.store(taken.footer.entries, Ordering::Relaxed);
