@@ -15,6 +15,7 @@ pub mod hash;
 pub mod id;
 pub mod mutant;
 pub mod rng;
+pub mod sorted;
 pub mod time;
 // rank 1
 pub mod error;

@@ -7,20 +7,20 @@
 //! another way. So what is forgotten leaves its number behind: a coordinator counts upwards, and whatever is not above
 //! the highest number that was forgotten comes too late.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use core::hash::{Hash, Hasher};
 
 use crate::id::{NodeId, RequestId};
 use crate::limits;
 use crate::request::Outcome;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Instant;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answered {
-    answers: BTreeMap<RequestId, (Instant, Option<Outcome>)>,
-    by_age: BTreeSet<(Instant, RequestId)>,
+    answers: SortedMap<RequestId, (Instant, Option<Outcome>)>,
+    by_age: SortedSet<(Instant, RequestId)>,
     /// For each count of a coordinator the highest number that was forgotten, and when.
-    forgotten: BTreeMap<(NodeId, u64), (u64, Instant)>,
+    forgotten: SortedMap<(NodeId, u64), (u64, Instant)>,
 }
 
 /// Every stripe of a node begins to count at a random number when it starts: numbers that differ above these bits are

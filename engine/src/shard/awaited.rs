@@ -7,20 +7,20 @@
 //! keeps its place in a line, and takes turns with those that are repeated: one message that is never answered holds up
 //! no other.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::{Pending, Shard, Work};
 use crate::effect::Outbox;
 use crate::id::{NodeId, Slot};
 use crate::limits::{MAX_PENDING_FOR_PEER, MAX_REPEATING};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Instant, Time};
 use crate::view::View;
 
 /// The peers that somebody waits for.
 #[derive(Clone, Debug)]
 pub(super) struct Awaited {
-    peers: BTreeMap<NodeId, Peer>,
+    peers: SortedMap<NodeId, Peer>,
     /// Peers with room for another repetition since somebody looked.
     freed: Vec<NodeId>,
     /// Requests that may wait for one peer, and of them those that may be repeated at a time.
@@ -33,10 +33,10 @@ struct Peer {
     /// Pending requests that wait for it.
     waiting: usize,
     /// Those of them whose messages are being repeated.
-    repeating: BTreeSet<u64>,
+    repeating: SortedSet<u64>,
     /// Those that are due to be repeated and have to wait for others, by turn and by name.
-    line: BTreeSet<(u64, u64)>,
-    turns: BTreeMap<u64, u64>,
+    line: SortedSet<(u64, u64)>,
+    turns: SortedMap<u64, u64>,
     /// Of the last one in the line.
     turn: u64,
 }
@@ -44,7 +44,7 @@ struct Peer {
 impl Default for Awaited {
     fn default() -> Awaited {
         Awaited {
-            peers: BTreeMap::new(),
+            peers: SortedMap::new(),
             freed: Vec::new(),
             most_waiting: MAX_PENDING_FOR_PEER,
             most_repeating: MAX_REPEATING,
@@ -65,7 +65,7 @@ impl Awaited {
 
     /// One more request waits for that peer.
     pub(super) fn begin(&mut self, peer: NodeId) {
-        self.peers.entry(peer).or_default().waiting += 1;
+        self.peers.get_or_default(peer).waiting += 1;
     }
 
     /// A request waits for that peer no longer.
@@ -83,7 +83,7 @@ impl Awaited {
     /// A request has had no answer from that peer: may its message be repeated now? If not, it has a place in the line.
     pub(super) fn may_repeat(&mut self, peer: NodeId, serial: u64) -> bool {
         let most = self.most_repeating;
-        let state = self.peers.entry(peer).or_default();
+        let state = self.peers.get_or_default(peer);
         if state.line.is_empty() && (state.repeating.contains(&serial) || state.repeating.len() < most) {
             state.repeating.insert(serial);
             return true;

@@ -8,7 +8,6 @@
 //! here, and a write may have been acknowledged in between, which the later one must not miss. A read that is sent
 //! after all who share it have begun says what was there at some moment of each of them, as if each had asked.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use core::mem;
 
 use super::{Pending, Shard, Work};
@@ -17,15 +16,16 @@ use crate::error::Failure;
 use crate::id::NodeId;
 use crate::mutant::{self, Mutant};
 use crate::request::{Key, Operation, Outcome, ReadLevel, Request};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Time;
 use crate::view::View;
 
 /// The reads that are under way, and who waits for them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flights {
-    flights: BTreeMap<Route, Flight>,
+    flights: SortedMap<Route, Flight>,
     /// Those whose leader is gone since somebody looked.
-    landed: BTreeSet<Route>,
+    landed: SortedSet<Route>,
 }
 
 type Route = (ReadLevel, Key);
@@ -35,9 +35,9 @@ struct Flight {
     /// The one that was sent.
     leader: u64,
     /// Those that had begun when it was sent, and share its answer.
-    aboard: BTreeSet<u64>,
+    aboard: SortedSet<u64>,
     /// Those that began later: they share the next one.
-    next: BTreeSet<u64>,
+    next: SortedSet<u64>,
 }
 
 impl Shard {
@@ -54,7 +54,7 @@ impl Shard {
                 true
             }
             None => {
-                let flight = Flight { leader: serial, aboard: BTreeSet::new(), next: BTreeSet::new() };
+                let flight = Flight { leader: serial, aboard: SortedSet::new(), next: SortedSet::new() };
                 self.flights.flights.insert(route, flight);
                 false
             }

@@ -32,7 +32,6 @@ mod vouch;
 mod walk;
 mod write;
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -46,6 +45,7 @@ use crate::message::Message;
 use crate::mutant::{self, Mutant};
 use crate::request::{Key, Operation, ReadLevel, Request};
 use crate::rng::Rng;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::store::{Limits, Store};
 use crate::time::{Instant, Time, UnixMs};
 use crate::view::View;
@@ -80,12 +80,12 @@ pub struct Shard {
     rng: Rng,
     /// The name of the next request; it starts at random so that no boot repeats another's.
     serial: u64,
-    pending: BTreeMap<u64, Pending>,
+    pending: SortedMap<u64, Pending>,
     pending_bytes: usize,
     awaited: Awaited,
     flights: Flights,
     /// When each pending request is next looked at.
-    timers: BTreeSet<(Instant, u64)>,
+    timers: SortedSet<(Instant, u64)>,
     answered: Answered,
     /// Where the search for entries goes on that this node keeps no longer.
     purging: Option<u64>,
@@ -98,7 +98,7 @@ pub struct Shard {
     /// What may be fetched of slots that this node gains.
     budget: Budget,
     /// Keys of such slots that are being fetched: every old owner lists them, and they are fetched once.
-    filling: BTreeSet<Key>,
+    filling: SortedSet<Key>,
     /// The number of its last record in the log.
     logged: Option<Lsn>,
     /// Why writes are turned away, where the body says so.
@@ -215,11 +215,11 @@ impl Shard {
             counters: Counters::default(),
             serial: rng.u64() >> 1,
             rng,
-            pending: BTreeMap::new(),
+            pending: SortedMap::new(),
             pending_bytes: 0,
             awaited: Awaited::default(),
             flights: Flights::default(),
-            timers: BTreeSet::new(),
+            timers: SortedSet::new(),
             answered: Answered::default(),
             purging: None,
             seen: now,
@@ -227,7 +227,7 @@ impl Shard {
             tuning: Tuning::default(),
             pulls_running: 0,
             budget: Budget::new(share(limits::DEFAULT_MOVE_RATE, lanes), now.instant),
-            filling: BTreeSet::new(),
+            filling: SortedSet::new(),
             logged: None,
             refusing: None,
         }

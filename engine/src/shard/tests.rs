@@ -1,6 +1,6 @@
 //! Shards of three nodes, their messages carried by hand.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -1,6 +1,5 @@
 //! The imagined network: every message takes its own time, and may be lost, repeated or overtaken on the way.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -8,6 +7,7 @@ use super::client::{Ask, Reply};
 use crate::id::{Epoch, NodeId};
 use crate::message::Message;
 use crate::rng::Rng;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Instant;
 
 /// How messages between nodes travel.
@@ -76,8 +76,8 @@ pub enum Cargo {
 /// Which links are cut and which are clogged, each way by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    cut: BTreeSet<Link>,
-    clogged: BTreeSet<Link>,
+    cut: SortedSet<Link>,
+    clogged: SortedSet<Link>,
 }
 
 /// From one node to another.
@@ -88,9 +88,9 @@ pub type Link = (NodeId, NodeId);
 pub(super) struct Air {
     pub(super) network: Network,
     pub(super) links: Links,
-    pub(super) flights: BTreeMap<u64, Flight>,
+    pub(super) flights: SortedMap<u64, Flight>,
     /// Messages under way on each link, while that matters: where links have a capacity, or are clogged.
-    under_way: BTreeMap<Link, u32>,
+    under_way: SortedMap<Link, u32>,
     rng: Rng,
     next: u64,
 }
@@ -168,7 +168,7 @@ impl Flight {
 impl Air {
     pub(super) fn new(network: Network, seed: u64) -> Air {
         let rng = Rng::new(seed, "network");
-        let (flights, under_way) = (BTreeMap::new(), BTreeMap::new());
+        let (flights, under_way) = (SortedMap::new(), SortedMap::new());
         Air { network, links: Links::default(), flights, under_way, rng, next: 0 }
     }
 
@@ -221,7 +221,7 @@ impl Air {
         let (Place::Node(from), Place::Node(to)) = (from, to) else { return true };
         let held = if self.links.is_clogged(from, to) { Some(HELD) } else { None };
         let Some(capacity) = [self.network.capacity, held].into_iter().flatten().min() else { return true };
-        let under_way = self.under_way.entry((from, to)).or_default();
+        let under_way = self.under_way.get_or_default((from, to));
         if *under_way >= capacity {
             return false;
         }

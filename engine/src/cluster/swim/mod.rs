@@ -14,7 +14,6 @@ mod record;
 mod tests;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::convert::Infallible;
@@ -33,6 +32,7 @@ use crate::id::NodeId;
 use crate::limits::MAX_GOSSIP;
 use crate::message::Message;
 use crate::rng::Rng;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Instant, UnixMs};
 
 /// One node's part in the protocol.
@@ -43,14 +43,14 @@ pub(super) struct Swim {
     /// In the simulator, what it was told.
     record: Option<Record>,
     /// The members, this node left out.
-    members: BTreeSet<NodeId>,
+    members: SortedSet<NodeId>,
     /// What is known of each node.
-    known: BTreeMap<NodeId, Known>,
+    known: SortedMap<NodeId, Known>,
     /// The life of this node.
     life: u64,
     /// How many members there are, this node included.
     size: u16,
-    timers: BTreeSet<Due>,
+    timers: SortedSet<Due>,
     serial: u64,
     /// Packets that were none.
     garbled: u64,
@@ -116,11 +116,11 @@ impl Swim {
             birth,
             foca: None,
             record: None,
-            members: BTreeSet::new(),
-            known: BTreeMap::new(),
+            members: SortedSet::new(),
+            known: SortedMap::new(),
             life,
             size: birth.size,
-            timers: BTreeSet::new(),
+            timers: SortedSet::new(),
             serial: 0,
             garbled: 0,
         }
@@ -128,7 +128,7 @@ impl Swim {
 
     /// Takes in who is a member now: those who are new are believed alive, those who have left are heard no more.
     pub(super) fn set_members(&mut self, members: &[NodeId], now: Instant, out: &mut Outbox) -> Vec<News> {
-        let members: BTreeSet<NodeId> = members.iter().copied().filter(|id| *id != self.birth.me).collect();
+        let members: SortedSet<NodeId> = members.iter().copied().filter(|id| *id != self.birth.me).collect();
         let mut news = Vec::new();
         self.tell(Told::Size(members.len() as u16 + 1), now, out, &mut news);
         for gone in self.members.difference(&members).copied().collect::<Vec<_>>() {
@@ -275,7 +275,7 @@ impl Swim {
     fn begin_anew(&mut self, now: Instant) {
         let seed = self.birth.seed.wrapping_add(1);
         self.birth = Birth { life: self.life, seed, size: self.size, ..self.birth };
-        (self.foca, self.timers) = (None, BTreeSet::new());
+        (self.foca, self.timers) = (None, SortedSet::new());
         if let Some(record) = &mut self.record {
             record.clear();
         }

@@ -3,12 +3,12 @@
 //! P5 is promised while nobody is suspected, P3 and P4 within a side and once a heal has been reconciled. Trouble is a
 //! node that is down or suspected, and it lasts until [`BOUND`] after the last of it.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::id::NodeId;
 use crate::map::Map;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Instant;
 
 /// Replicas that were away are reconciled when they come back, so that what is promised after a heal is checked. With
@@ -22,13 +22,13 @@ pub(super) const BOUND: Duration = Duration::from_secs(8);
 #[derive(Clone, Debug)]
 pub(super) struct Calm {
     /// Who suspects whom.
-    suspicions: BTreeSet<(NodeId, NodeId)>,
-    down: BTreeSet<NodeId>,
+    suspicions: SortedSet<(NodeId, NodeId)>,
+    down: SortedSet<NodeId>,
     /// When one began to believe in another once more, and when nodes started last.
-    heard: BTreeMap<(NodeId, NodeId), Instant>,
-    started: BTreeMap<NodeId, Instant>,
+    heard: SortedMap<(NodeId, NodeId), Instant>,
+    started: SortedMap<NodeId, Instant>,
     /// By which map each goes.
-    maps: BTreeMap<NodeId, Arc<Map>>,
+    maps: SortedMap<NodeId, Arc<Map>>,
     /// The last trouble, or the end of it.
     last: Option<Instant>,
     calm: bool,
@@ -42,11 +42,11 @@ impl Calm {
     /// Calm from the beginning.
     pub(super) fn new() -> Calm {
         Calm {
-            suspicions: BTreeSet::new(),
-            down: BTreeSet::new(),
-            heard: BTreeMap::new(),
-            started: BTreeMap::new(),
-            maps: BTreeMap::new(),
+            suspicions: SortedSet::new(),
+            down: SortedSet::new(),
+            heard: SortedMap::new(),
+            started: SortedMap::new(),
+            maps: SortedMap::new(),
             last: None,
             calm: true,
             began: Instant(0),

@@ -5,20 +5,20 @@
 //! began. And by versions: what was decided and acknowledged at some version, and is still known to a node that has not
 //! crashed since, must not be followed by anything older once the replicas are reconciled.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{NodeId, Version};
 use crate::request::{Key, ReadLevel, WriteLevel};
+use crate::sorted::SortedMap;
 use crate::time::Instant;
 
 /// What has ended on one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Past {
     /// For each value by its hash, how many of its writes are under way or of unknown outcome, and when the last ended.
-    ended: BTreeMap<u64, (u32, Instant)>,
+    ended: SortedMap<u64, (u32, Instant)>,
     /// How many increments are under way, and until when one that has ended may have made any number.
     adding: u32,
     may_add: Instant,
@@ -46,7 +46,7 @@ const DECIDED: usize = 4;
 impl Past {
     /// A write of that value begins.
     pub(super) fn begun(&mut self, value: u64) {
-        self.ended.entry(value).or_default().0 += 1;
+        self.ended.get_or_default(value).0 += 1;
     }
 
     /// A write of that value has ended: what it may do it has done.
@@ -65,7 +65,7 @@ impl Past {
     pub(super) fn added(&mut self, value: Option<u64>, at: Instant) {
         self.adding = self.adding.saturating_sub(1);
         if let Some(value) = value {
-            self.ended.entry(value).or_default().1 = at;
+            self.ended.get_or_default(value).1 = at;
         }
     }
 

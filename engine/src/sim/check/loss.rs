@@ -2,7 +2,6 @@
 //! explained (every node that had it crashed; it was evicted, expired, deleted or replaced; or its slot
 //! has moved to a node that had no room for it), or the run fails.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,6 +13,7 @@ use crate::node::Node;
 use crate::request::Key;
 use crate::sim::client::Ask;
 use crate::sim::mark::Mark;
+use crate::sorted::SortedMap;
 use crate::time::Instant;
 
 /// The copies of one key.
@@ -26,11 +26,11 @@ pub(super) struct Copies {
     /// Who has crashed with it on disk.
     on_disk: Vec<NodeId>,
     /// For each node, the highest version that it has removed, evicted, expired or replaced.
-    gone: BTreeMap<NodeId, Version>,
+    gone: SortedMap<NodeId, Version>,
     /// For each of [`Gone::ALL`], the highest version that went for it.
     gone_for: [Version; Gone::ALL.len()],
     /// For each node, the highest version that it has freed because others keep the slot.
-    moved: BTreeMap<NodeId, Version>,
+    moved: SortedMap<NodeId, Version>,
     /// The highest version that a node did not take in for want of room.
     left_out: Version,
     /// When a node crashed last that had the acknowledged version.
@@ -67,7 +67,7 @@ impl Copies {
     pub(super) fn removed(&mut self, node: NodeId, version: Version, why: Gone) {
         let highest = &mut self.gone_for[why as usize];
         *highest = (*highest).max(version);
-        let gone = self.gone.entry(node).or_default();
+        let gone = self.gone.get_or_default(node);
         *gone = (*gone).max(version);
     }
 
@@ -81,7 +81,7 @@ impl Copies {
     /// A node has freed the key, which others keep now: the change of the map was over at that moment. The last one
     /// that had it is still asked for it, unless one that keeps it had crashed so shortly before that nobody knew.
     pub(super) fn moved(&mut self, node: NodeId, version: Version, over: Instant, unnoticed: Duration) {
-        let moved = self.moved.entry(node).or_default();
+        let moved = self.moved.get_or_default(node);
         *moved = (*moved).max(version);
         if self.holders.len() > 1 || self.fell.is_some_and(|fell| fell + unnoticed >= over) {
             self.holders.retain(|holder| *holder != node);
@@ -100,7 +100,7 @@ impl Copies {
 
     /// The highest version that node has had and let go.
     pub(super) fn had(&self, node: NodeId) -> Version {
-        let of = |versions: &BTreeMap<NodeId, Version>| versions.get(&node).copied().unwrap_or(Version::ZERO);
+        let of = |versions: &SortedMap<NodeId, Version>| versions.get(&node).copied().unwrap_or(Version::ZERO);
         of(&self.gone).max(of(&self.moved))
     }
 
@@ -209,7 +209,7 @@ pub(super) const UNNOTICED: Duration = Duration::from_secs(2);
 
 /// When nodes crashed last.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Crashes(BTreeMap<NodeId, Instant>);
+pub(super) struct Crashes(SortedMap<NodeId, Instant>);
 
 impl Crashes {
     pub(super) fn note(&mut self, node: NodeId, at: Instant) {

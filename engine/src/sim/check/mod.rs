@@ -20,7 +20,6 @@ mod tests;
 mod truth;
 mod written;
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -49,6 +48,7 @@ use crate::id::{Epoch, NodeId, Version};
 use crate::map::{Map, Phase};
 use crate::node::Node;
 use crate::request::{Answer, Condition, Key, ReadLevel};
+use crate::sorted::SortedMap;
 use crate::store::{Cause, EntryRef};
 use crate::time::{Instant, UnixMs};
 use crate::view::View;
@@ -99,7 +99,7 @@ pub struct Checks {
     reconciles: bool,
     calm: Calm,
     crashes: Crashes,
-    keys: BTreeMap<Key, Ledger>,
+    keys: SortedMap<Key, Ledger>,
     /// The first violations, in order; more are not kept.
     violations: Vec<Violation>,
     marks: Marks,
@@ -142,7 +142,7 @@ impl Checks {
             reconciles: RECONCILES,
             calm: Calm::new(),
             crashes: Crashes::default(),
-            keys: BTreeMap::new(),
+            keys: SortedMap::new(),
             violations: Vec::new(),
             marks: Marks::default(),
             settled: (Epoch::default(), Instant(0)),
@@ -179,7 +179,7 @@ impl Checks {
         if matches!(ask.verb, Verb::Set { .. } | Verb::Increment { .. }) {
             self.remembered += 1;
         }
-        let ledger = self.keys.entry(ask.key.clone()).or_default();
+        let ledger = self.keys.get_or_default(ask.key.clone());
         if !matches!(ask.verb, Verb::Get(_)) {
             ledger.deadline.asked(&ask.verb);
         }
@@ -456,7 +456,7 @@ impl Checks {
     pub(super) fn crashed_leaving(&mut self, node: NodeId, at: Instant, durable: &Versions) {
         self.calm.crashed(node, at);
         self.crashes.note(node, at);
-        for (key, ledger) in &mut self.keys {
+        for (key, ledger) in self.keys.iter_mut() {
             ledger.copies.crashed(node, at, durable.get(key));
             ledger.past.crashed(node);
         }

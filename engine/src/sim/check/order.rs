@@ -7,10 +7,10 @@
 //! forgotten what a replica still has, so that a miss says nothing; only what was deleted or replaced must not come
 //! back.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::Content;
+use crate::sorted::SortedSet;
 use crate::time::Instant;
 
 /// A key as its clients see it.
@@ -64,7 +64,7 @@ pub(super) struct Register {
     /// How many of them have no answer.
     open: u32,
     /// What the key can be, with each set of the `Perhaps` before that have come true.
-    states: BTreeSet<(State, u64)>,
+    states: SortedSet<(State, u64)>,
     /// Writes whose outcome is unknown: what they do, and when it can come true no longer.
     perhaps: Vec<(Later, Instant)>,
     /// Too much overlapped: nothing is known until nothing is under way again.
@@ -229,7 +229,7 @@ impl Register {
         }
         // States: the key, the unknown outcomes that have come true, and of the operations under way those that are
         // done.
-        let mut configurations: BTreeSet<(State, u64, u64)> =
+        let mut configurations: SortedSet<(State, u64, u64)> =
             self.states.iter().map(|(state, set)| (*state, *set, 0)).collect();
         let mut by_answer: Vec<usize> = (0..sure.len()).collect();
         by_answer.sort_by_key(|index| sure[*index].1);
@@ -273,15 +273,15 @@ type Sure = (Instant, Instant, Did);
 
 /// Every configuration in which the operation of that slot is done, its bit cleared. `None` when there are too many.
 fn step(
-    from: &BTreeSet<(State, u64, u64)>,
+    from: &SortedSet<(State, u64, u64)>,
     slot: usize,
     slots: &[Option<usize>],
     sure: &[Sure],
     perhaps: &[Later],
-) -> Option<BTreeSet<(State, u64, u64)>> {
+) -> Option<SortedSet<(State, u64, u64)>> {
     let mut seen = from.clone();
     let mut left: Vec<(State, u64, u64)> = from.iter().copied().collect();
-    let mut done = BTreeSet::new();
+    let mut done = SortedSet::new();
     while let Some((state, set, bits)) = left.pop() {
         if bits >> slot & 1 == 1 {
             done.insert((state, set, bits & !(1 << slot)));

@@ -1,11 +1,11 @@
 //! Where slots are: the map says, and who is alive only decides whose turn it is as primary.
 
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 
 use crate::id::{Epoch, NodeId, Slot};
 use crate::map::Phase;
+use crate::sorted::SortedSet;
 use crate::view::{Member, View};
 
 /// What has moved between the first view of a map and a later one, of the same node or of another.
@@ -30,7 +30,7 @@ pub(super) fn apart((from, theirs): (NodeId, Epoch), (to, mine): (NodeId, Epoch)
 /// A slot whose copies are in fewer zones than there could be, where nothing moves.
 pub(super) fn crowded(view: &View) -> Option<String> {
     let zones = |nodes: &mut dyn Iterator<Item = &Member>| {
-        nodes.map(|member| member.zone.as_str()).collect::<BTreeSet<&str>>().len()
+        nodes.map(|member| member.zone.as_str()).collect::<SortedSet<&str>>().len()
     };
     if view.map.phase != Phase::Steady {
         return None;

@@ -1,6 +1,6 @@
 //! P1 and P6: what was written to a key, and until when it may be served.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
@@ -10,15 +10,16 @@ use crate::id::Version;
 use crate::request::{Entry, Key};
 use crate::sim::client::{Ask, Verb};
 use crate::sim::clock::truth;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Instant, UnixMs};
 
 /// The values of one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Written {
     /// A hash of each, and the true moment after which it must not be served.
-    values: BTreeMap<u64, Option<UnixMs>>,
+    values: SortedMap<u64, Option<UnixMs>>,
     /// The latest of these moments.
-    deadlines: BTreeSet<UnixMs>,
+    deadlines: SortedSet<UnixMs>,
     /// The values of versions that were read lately.
     versions: VecDeque<(Version, Content)>,
     /// Until when what is there may be served at most since its deadline was moved: `None` inside is for ever.
@@ -42,7 +43,7 @@ impl Written {
             }
         }
         let known = match &ask.verb {
-            Verb::Set { value, .. } => self.values.entry(hash(value)).or_insert(until),
+            Verb::Set { value, .. } => self.values.get_or_insert_with(hash(value), || until),
             _ => self.touched.get_or_insert(until),
         };
         *known = later(*known, until);
@@ -96,7 +97,7 @@ impl Written {
     /// Does some value expire, by one clock or another, between these moments?
     pub(super) fn expires_between(&self, from: UnixMs, to: UnixMs, skew: Duration) -> bool {
         let latest = to.checked_add(skew * 2).unwrap_or(to);
-        self.deadlines.range(from..=latest).next().is_some()
+        self.deadlines.first_within(from..=latest).is_some()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Members that come and go: what a person asks the cluster for, again and again until it is so.
 
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -16,6 +15,7 @@ use crate::sim::clock::WallClock;
 use crate::sim::disk::Disk;
 use crate::sim::mark::Mark;
 use crate::sim::trace::What;
+use crate::sorted::SortedSet;
 use crate::time::{Instant, Time};
 
 /// Between two times that somebody asks.
@@ -187,7 +187,7 @@ impl World {
             wiped: false,
             wake: Instant::NEVER,
             late: Duration::ZERO,
-            asked: BTreeSet::new(),
+            asked: SortedSet::new(),
             paused: false,
             left: false,
             inbox: Vec::new(),

@@ -1,6 +1,5 @@
 //! A node of the world on its machine: how it is woken, what it is handed, and what it asks for.
 
-use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -17,6 +16,7 @@ use crate::sim::disk::Disk;
 use crate::sim::mark::Mark;
 use crate::sim::network::{Cargo, Place};
 use crate::sim::trace::What;
+use crate::sorted::SortedSet;
 use crate::store::Cause;
 use crate::time::{Instant, Time, UnixMs};
 
@@ -38,7 +38,7 @@ pub struct Machine {
     /// By how much it will be woken too late.
     pub(super) late: Duration,
     /// Operations that it has taken and not answered.
-    pub(super) asked: BTreeSet<u64>,
+    pub(super) asked: SortedSet<u64>,
     /// It is stopped in its tracks: it handles nothing, and its clocks run on.
     pub(super) paused: bool,
     /// It was a member, and is none any more.
@@ -140,7 +140,7 @@ impl World {
             && believes
             && let Some(node) = &self.machines[index].node
         {
-            let first = self.placements.entry(node.view().map.edition()).or_insert_with(|| Arc::clone(node.view()));
+            let first = self.placements.get_or_insert_with(node.view().map.edition(), || Arc::clone(node.view()));
             self.checks.believes(first, node.view(), self.now);
         }
         for event in out.events.drain(..) {

@@ -13,7 +13,7 @@ mod view;
 pub use config::WorldConfig;
 pub use machine::Machine;
 
-use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use alloc::collections::{BinaryHeap, VecDeque};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -40,6 +40,7 @@ use crate::map::{Edition, Wish};
 use crate::node::{Input, Node};
 use crate::rng::Rng;
 use crate::shard::Counters;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Instant;
 use crate::view::{Map, Member, View};
 
@@ -48,7 +49,7 @@ use crate::view::{Map, Member, View};
 pub struct World {
     config: WorldConfig,
     /// How slots are placed by each edition of the map, as the first node saw it that held it.
-    placements: BTreeMap<Edition, Arc<View>>,
+    placements: SortedMap<Edition, Arc<View>>,
     now: Instant,
     queue: BinaryHeap<Reverse<(Instant, u64, Due)>>,
     queued: u64,
@@ -66,14 +67,14 @@ pub struct World {
     disks: Rng,
     /// Where disks rot.
     damages: Rng,
-    open: BTreeMap<u64, Open>,
+    open: SortedMap<u64, Open>,
     operations: u64,
     load: Option<Load>,
     dice: Option<Dice>,
     /// Which workload and which faults are in force: what an earlier one has queued does nothing.
     round: u64,
     /// What is to be done later, under the numbers by which the queue knows it.
-    planned: BTreeMap<u64, Command>,
+    planned: SortedMap<u64, Command>,
     plans: u64,
     /// Who runs and is connected for good, once faults are over; before that everybody.
     core: Vec<NodeId>,
@@ -106,7 +107,7 @@ pub struct Seen {
 /// The requests that were passed on lately, to know one that is passed on once more.
 #[derive(Clone, Debug, Default)]
 struct Forwards {
-    known: BTreeSet<RequestId>,
+    known: SortedSet<RequestId>,
     order: VecDeque<RequestId>,
 }
 
@@ -164,7 +165,7 @@ impl World {
             wiped: false,
             wake: Instant::NEVER,
             late: Duration::ZERO,
-            asked: BTreeSet::new(),
+            asked: SortedSet::new(),
             paused: false,
             left: false,
             inbox: Vec::new(),
@@ -187,12 +188,12 @@ impl World {
             lateness: Rng::new(config.seed, "late"),
             disks: Rng::new(config.seed, "disk"),
             damages: Rng::new(config.seed, "disk damage"),
-            open: BTreeMap::new(),
+            open: SortedMap::new(),
             operations: 0,
             load: None,
             dice: None,
             round: 0,
-            planned: BTreeMap::new(),
+            planned: SortedMap::new(),
             plans: 0,
             core: (1..=config.nodes).map(NodeId).collect(),
             struck: Vec::new(),
