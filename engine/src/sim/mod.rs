@@ -14,6 +14,7 @@ mod mark;
 mod network;
 mod replay;
 mod script;
+mod shared;
 mod shrink;
 pub mod swarm;
 mod trace;

@@ -1,6 +1,7 @@
 //! What happened in a world, in words and in order: what a person reads and a script's golden file holds.
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use core::fmt;
 
 use super::check::Violation;
@@ -19,7 +20,8 @@ use crate::time::Instant;
 /// Heartbeats are left out, delivered or not: they would drown the rest. What nodes make of them is in it.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    events: VecDeque<TraceEvent>,
+    /// Clones of the world share them: an event never changes.
+    events: VecDeque<Arc<TraceEvent>>,
     capacity: usize,
     next: u64,
 }
@@ -175,14 +177,14 @@ impl Trace {
 
     /// The events that are still known, oldest first.
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &TraceEvent> + ExactSizeIterator {
-        self.events.iter()
+        self.events.iter().map(|event| &**event)
     }
 
     /// The known events with a number above `seq`, oldest first.
     pub fn since(&self, seq: u64) -> impl Iterator<Item = &TraceEvent> {
         let first = self.events.front().map_or(0, |event| event.seq);
         let skip = (seq + 1).saturating_sub(first).min(self.events.len() as u64);
-        self.events.range(skip as usize..)
+        self.events.range(skip as usize..).map(|event| &**event)
     }
 
     /// The number of the latest event; 0 before the first.
@@ -198,7 +200,7 @@ impl Trace {
         if self.events.len() == self.capacity {
             self.events.pop_front();
         }
-        self.events.push_back(TraceEvent { seq: self.next, at, what });
+        self.events.push_back(Arc::new(TraceEvent { seq: self.next, at, what }));
     }
 }
 

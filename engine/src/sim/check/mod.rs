@@ -14,6 +14,7 @@ mod memory;
 mod order;
 mod placement;
 mod progress;
+mod promise;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
 use core::time::Duration;
 
 use self::calm::Calm;
@@ -35,12 +35,14 @@ use self::did::{Content, did, is_unknown};
 use self::ghosts::Past;
 use self::loss::{Copies, Crashes, Gone, UNNOTICED};
 use self::order::{Found, LATE, Register};
+pub use self::promise::{Promise, Violation};
 pub use self::record::Record;
 use self::written::Written;
 use super::client::{Ask, Reply, Verb};
 use super::clock::truth as true_time;
 use super::disk::Versions;
 use super::mark::{Mark, Marks};
+use super::shared::Shared;
 use crate::cluster::Heartbeat;
 use crate::effect::Event;
 use crate::error::Failure;
@@ -52,40 +54,6 @@ use crate::sorted::SortedMap;
 use crate::store::{Cause, EntryRef};
 use crate::time::{Instant, UnixMs};
 use crate::view::View;
-
-/// A promise of the cache, by its name in the documentation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Promise {
-    /// P1: a read returns only what some client wrote to that key, whole.
-    NoInvention,
-    /// P2: an acknowledged write is where its answer says, and stays there until something explains its going.
-    NoLoss,
-    /// P3: what was deleted, expired or overwritten does not come back.
-    NoGhosts,
-    /// P4: replicas that have reconciled hold the same version of a key, or nothing.
-    OneTruth,
-    /// P5: reads and writes of a key through its primary have an order.
-    Order,
-    /// P6: a value is never served later than its deadline and the clock skew.
-    Ttl,
-    /// P7: accounted bytes never exceed the limit by more than one entry.
-    BoundedMemory,
-    /// P8: every request ends.
-    Progress,
-    /// Slots stay where the map puts them, whoever is alive: a blip moves no data.
-    Placement,
-}
-
-/// A promise that was broken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// Which.
-    pub promise: Promise,
-    /// When.
-    pub at: Instant,
-    /// What was seen.
-    pub what: String,
-}
 
 /// The checkers and what they remember.
 #[derive(Clone, Debug)]
@@ -99,7 +67,7 @@ pub struct Checks {
     reconciles: bool,
     calm: Calm,
     crashes: Crashes,
-    keys: SortedMap<Key, Ledger>,
+    keys: SortedMap<Key, Shared<Ledger>>,
     /// The first violations, in order; more are not kept.
     violations: Vec<Violation>,
     marks: Marks,
@@ -245,8 +213,8 @@ impl Checks {
                     held(node, &ask.key).is_some_and(|held| held >= *version) || ledger.copies.had(*id) >= *version
                 };
                 let holders: Vec<NodeId> = nodes.filter(has).map(|(id, _)| id).collect();
-                let kept = holders.iter().copied().filter(|id| !ledger.copies.has_freed(*id, *version));
-                ledger.past.decided(*version, at, kept.collect());
+                let kept = holders.iter().copied().filter(|id| !ledger.copies.has_freed(*id, *version)).collect();
+                ledger.past.decided(*version, at, kept);
                 let crashed = self.crashes.times_since(asked);
                 if let Some(what) = ledger.copies.acknowledged(&ask.key, *version, *copies, &crashed, holders) {
                     self.broken(Promise::NoLoss, at, what);
@@ -575,26 +543,4 @@ fn held(node: &Node, key: &Key) -> Option<Version> {
 
 fn hash(value: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(value)
-}
-
-impl fmt::Display for Promise {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Promise::NoInvention => "P1 no invention",
-            Promise::NoLoss => "P2 no loss",
-            Promise::NoGhosts => "P3 no ghosts",
-            Promise::OneTruth => "P4 one truth",
-            Promise::Order => "P5 order",
-            Promise::Ttl => "P6 TTL",
-            Promise::BoundedMemory => "P7 bounded memory",
-            Promise::Progress => "P8 progress",
-            Promise::Placement => "placement",
-        })
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}.{:03} ms: {}", self.promise, self.at.0 / 1_000, self.at.0 % 1_000, self.what)
-    }
 }
