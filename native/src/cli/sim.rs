@@ -3,7 +3,7 @@
 //! A seed that breaks a promise is printed with the command that repeats it, and with the smallest script that was
 //! found to break the same promise.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +35,10 @@ pub struct SimArgs {
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
+    /// Print what happened in the run of one seed, event by event: all of it, or the lines that have all of these
+    /// words, as in "k7 n2"
+    #[arg(long, value_name = "WORDS", num_args = 0..=1, default_missing_value = "", conflicts_with = "json")]
+    pub trace: Option<String>,
 }
 
 /// Failing seeds that a smaller script is looked for: a change that breaks everything must not search for hours.
@@ -47,6 +51,9 @@ pub fn run(args: &SimArgs) -> Result<(), Failed> {
     let first = args.seed.unwrap_or(own);
     let alone = args.seed.is_some() || script.is_some();
     let count = args.seeds.unwrap_or(if alone { 1 } else { 200 });
+    if let Some(words) = &args.trace {
+        return trace(script.as_ref(), first, count, words);
+    }
     let last = first.checked_add(count - 1).ok_or_else(|| Failed::Usage("--seed and --seeds pass 2^64".into()))?;
     let seeds: Vec<u64> = (first..=last).collect();
     let begun = Stopwatch::start();
@@ -102,6 +109,44 @@ fn one(script: Option<&Script>, seed: u64) -> Result<Report, String> {
     let Some(script) = script else { return Ok(swarm::run(seed)) };
     let world = script.with_seed(seed).judged().map_err(|error| error.to_string())?;
     Ok(swarm::report(seed, &world))
+}
+
+/// Runs one seed, and prints its events that have all of the words.
+fn trace(script: Option<&Script>, seed: u64, count: u64, words: &str) -> Result<(), Failed> {
+    if count != 1 {
+        return Err(Failed::Usage(format!("--trace takes one seed, and these are {count}: say which with --seed")));
+    }
+    let world = match script {
+        Some(script) => {
+            let mut script = script.with_seed(seed);
+            script.config.trace = u32::MAX;
+            script.judged().map_err(|error| Failed::Usage(error.to_string()))?
+        }
+        None => {
+            let mut plan = Plan::of(seed);
+            plan.config.trace = u32::MAX;
+            plan.run()
+        }
+    };
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let mut out = std::io::stdout().lock();
+    for event in world.trace().events() {
+        let line = event.to_string();
+        // A reader that has seen enough, such as `head`, is no failure.
+        if has_all(&line, &words) && writeln!(out, "{line}").is_err() {
+            return Ok(());
+        }
+    }
+    match world.violations() {
+        [] => Ok(()),
+        broken => Err(failed(format!("{} promises were broken", broken.len()))),
+    }
+}
+
+/// Is each of the words one of the line's, whatever stands around it?
+fn has_all(line: &str, words: &[&str]) -> bool {
+    let mut parts = line.split(|c: char| !c.is_alphanumeric() && c != '-');
+    words.iter().all(|word| parts.clone().any(|part| part == *word)) && parts.next().is_some()
 }
 
 fn scenario(path: &Path) -> Result<Script, Failed> {
@@ -179,7 +224,7 @@ mod tests {
     use super::*;
 
     fn args(scenario: Option<PathBuf>) -> SimArgs {
-        SimArgs { seeds: None, seed: Some(3), scenario, shrink: 0, json: true }
+        SimArgs { seeds: None, seed: Some(3), scenario, shrink: 0, json: true, trace: None }
     }
 
     #[test]
@@ -189,6 +234,25 @@ mod tests {
         let outcome = run_seeds(&seeds, |seed| seed * 2, |_| _ = counted.fetch_add(1, Ordering::Relaxed));
         assert_eq!(outcome, seeds.iter().map(|seed| seed * 2).collect::<Vec<_>>());
         assert_eq!(counted.into_inner(), 100);
+    }
+
+    #[test]
+    fn a_line_is_found_by_whole_words() {
+        let line = "12.5 ms  n1 stored k7 (slot 12) as primary";
+        for (words, found) in [("", true), ("k7", true), ("k7 n1", true), ("k", false), ("k7 n2", false), ("12", true)]
+        {
+            assert_eq!(has_all(line, &words.split_whitespace().collect::<Vec<_>>()), found, "{words}");
+        }
+    }
+
+    #[test]
+    fn a_trace_is_of_one_seed() {
+        let several = SimArgs { seeds: Some(2), trace: Some(String::new()), ..args(None) };
+        assert!(run(&several).is_err_and(|failed| matches!(failed, Failed::Usage(why) if why.contains("one seed"))));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.script");
+        std::fs::write(&path, "cluster nodes=2\nc1 set k v").expect("a file is written");
+        assert!(run(&SimArgs { trace: Some("k".into()), ..args(Some(path)) }).is_ok());
     }
 
     #[test]
