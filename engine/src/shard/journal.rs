@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::mutant::{self, Mutant};
 use crate::record::Record;
 use crate::request::{Entry, Key, Outcome};
-use crate::store::Cause;
+use crate::store::{Cause, Removal};
 use crate::time::{Time, UnixMs};
 
 /// The record that must be on disk before it is said that this one is kept: itself.
@@ -108,10 +108,18 @@ impl Shard {
             Record::Touch { key, from, version, deadline } => {
                 let at = self.place(key);
                 self.clock.observe(*version);
-                let entry = self.copy(now, key, at).filter(|entry| entry.version == *from);
-                if let Some(entry) = entry {
-                    let entry = Entry { version: *version, deadline: *deadline, ..entry };
-                    self.keep_again(now, key, at, &entry, out);
+                match self.copy(now, key, at) {
+                    Some(entry) if entry.version == *from => {
+                        let entry = Entry { version: *version, deadline: *deadline, ..entry };
+                        self.keep_again(now, key, at, &entry, out);
+                    }
+                    // What it changed had no room while the log was read, in which nobody reads: it has gone under its
+                    // later version too, or an older copy elsewhere would be taken for the latest.
+                    None if self.floors.floor(at.slot) >= *from => {
+                        let removal = Removal { key: key.as_bytes(), version: *version, cause: Cause::Entries };
+                        noted!(self, now, Some(out)).left(&removal);
+                    }
+                    _ => {}
                 }
             }
             Record::Forget { key, version } => {

@@ -65,13 +65,19 @@ pub(super) struct Noted<'a> {
 }
 
 impl Noted<'_> {
+    /// An entry has left the store.
     pub(super) fn removal(&mut self, removal: &Removal<'_>) {
+        self.counters.removal(removal.cause);
+        self.left(removal);
+    }
+
+    /// A version has gone from here, whether the store still had it or not.
+    pub(super) fn left(&mut self, removal: &Removal<'_>) {
         let slot = crate::hash::slot(removal.key);
         self.floors.raise(slot, removal.version);
         if self.sources.may_be_news(slot, removal.version, self.now) {
             self.gone.raise(slot, removal.version);
         }
-        self.counters.removal(removal.cause);
         if let Some(out) = &mut self.out {
             out.event(|| Event::Dropped {
                 key: Key::new(Bytes::copy_from_slice(removal.key)).expect("a stored key has a key's length"),

@@ -5,8 +5,10 @@ use alloc::vec;
 use super::*;
 use crate::codec::peer::ClusterTag;
 use crate::codec::wal::{self, Header, Scan};
+use crate::effect::Event;
 use crate::id::Lsn;
 use crate::record::Record;
+use crate::store::Cause;
 
 /// Lets a node act whose log goes on with that number: what it asks for, and what it writes down.
 pub(super) fn logged(
@@ -192,6 +194,39 @@ fn what_is_read_back_keeps_its_floors_and_expires_when_it_should() {
     assert_eq!(shard.gone.floor(gone.slot()), version(9));
     assert!(shard.latest() >= version(12), "versions go on above what was read");
     assert_eq!(out.records, [], "what was read is not written again");
+}
+
+/// What was read often stayed while the node served, and is the first to go while its log is read, in which nobody
+/// reads: the touch that comes later in the log finds nothing.
+#[test]
+fn what_has_no_room_while_the_log_is_read_goes_under_its_latest_version() {
+    let limits = Limits { entries: Some(1), bytes: None };
+    let trio = Trio::new(limits);
+    let mut shard = shard(N1, limits, trio.now);
+    let mut out = Outbox::watching();
+    let version = |stamp| Version { stamp, node: N2 };
+    let (read, other) = (Key::new("read").unwrap(), Key::new("other").unwrap());
+    let put = |key: &Key, stamp| {
+        let value = Value { bytes: Bytes::from_static(b"v"), media: Bytes::new() };
+        Record::Put { key: key.clone(), entry: Entry { value, version: version(stamp), deadline: None } }
+    };
+    let touch =
+        |from, to| Record::Touch { key: read.clone(), from: version(from), version: version(to), deadline: None };
+    for record in [put(&read, 5), put(&other, 6), touch(5, 7), touch(7, 8)] {
+        shard.recover(trio.now, &record, &mut out);
+    }
+    assert_eq!(contents(&shard).keys().collect::<Vec<_>>(), [other.as_bytes()]);
+    assert_eq!(shard.floors.floor(read.slot()), version(8));
+    let told = out.events.iter().filter_map(|event| match event {
+        Event::Dropped { key, version, cause } => Some((key.clone(), *version, *cause)),
+        _ => None,
+    });
+    let gone = |stamp| (read.clone(), version(stamp), Cause::Entries);
+    assert_eq!(told.collect::<Vec<_>>(), [gone(5), gone(7), gone(8)]);
+    assert_eq!(shard.counters().evicted_entries, 1, "one entry had no room");
+    // A touch of something that has not been here says nothing.
+    shard.recover(trio.now, &touch(9, 10), &mut out);
+    assert_eq!(shard.floors.floor(read.slot()), version(8));
 }
 
 #[test]
