@@ -7,6 +7,7 @@
 //! the torn tail of a write that nobody was told of.
 
 mod scan;
+mod start;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -22,6 +23,7 @@ use crate::record::Record;
 use crate::time::UnixMs;
 use scan::length_at;
 pub use scan::{End, Flaw, Scan};
+pub use start::{Refused, Start, Tail, droppable, outgrown};
 
 /// What a segment says of itself before its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
+use vitrine_engine::codec::wal::outgrown;
 
 use super::{Of, TakeError, Taken, drop_below, take};
 use crate::load::Stopwatch;
@@ -68,8 +69,6 @@ pub struct Running {
     thread: JoinHandle<()>,
 }
 
-/// A log that is so many times as long as the last snapshot costs more time at a start than a new one now.
-const RATIO: u64 = 2;
 /// A shorter log is read in no time.
 const LEAST: u64 = 64 << 20;
 /// After one that failed, the next that nobody asks for.
@@ -184,7 +183,7 @@ impl Taker {
         let waits = self.retry.as_ref().is_some_and(|failed| failed.elapsed() < RETRY) || self.log.trouble().is_some();
         let by_time = self.config.every.is_some_and(|every| self.since.elapsed() >= every);
         let log = self.read + self.log.counts().written.load(Ordering::Relaxed) - self.written;
-        changed && !waits && (by_time || log > LEAST.max(RATIO * self.size))
+        changed && !waits && (by_time || outgrown(log, self.size, LEAST))
     }
 
     fn take(&mut self) -> Result<Taken, TakeError> {

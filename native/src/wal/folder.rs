@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use vitrine_engine::codec::wal::droppable;
 use vitrine_engine::id::Lsn;
 
 /// A folder that no other process writes to. It is given back when this value goes, or the process.
@@ -97,12 +98,10 @@ pub fn list(folder: &Path) -> io::Result<Vec<Segment>> {
 /// went. What stands in a snapshot need not stand in the log as well.
 pub fn drop_below(folder: &Path, first: Lsn) -> io::Result<u64> {
     let all = list(folder)?;
-    let mut dropped = 0;
-    for pair in all.windows(2).take_while(|pair| pair[1].first <= first) {
-        std::fs::remove_file(&pair[0].path)?;
-        dropped += 1;
-    }
-    Ok(dropped)
+    let firsts: Vec<Lsn> = all.iter().map(|segment| segment.first).collect();
+    let dropped = droppable(&firsts, first);
+    all[..dropped].iter().try_for_each(|segment| std::fs::remove_file(&segment.path))?;
+    Ok(dropped as u64)
 }
 
 /// Puts the names in a folder on disk.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use vitrine_engine::codec::wal::{End, Header, Scan};
+use vitrine_engine::codec::wal::{Header, Refused, Scan, Start, Tail};
 use vitrine_engine::id::Lsn;
 use vitrine_engine::record::Record;
 
@@ -73,44 +73,38 @@ pub fn recover(folder: &Path, of: Of, each: &mut impl FnMut(Record)) -> Result<R
     let begun = Stopwatch::start();
     let segments = folder::list(folder).map_err(failed("reading the folder", folder))?;
     let mut progress = Progress { begun, said: Duration::ZERO, of: segments.len(), segments: 0, records: 0 };
-    let (mut recovered, until) = from_snapshot(folder, of, &segments, &mut |record| {
+    let mut recovered = Recovered::default();
+    let mut start = from_snapshot(folder, of, &mut recovered, &mut |record| {
         progress.note();
         each(record);
     })?;
-    let read_from = recovered.next;
     for (index, segment) in segments.iter().enumerate() {
-        let next = segments.get(index + 1);
-        if next.is_some_and(|next| next.first <= read_from) {
+        let follows = segments.get(index + 1).map(|next| next.first);
+        if start.passes(follows) {
             continue;
         }
-        let mut one = Reading::open(segment, of)?;
-        if recovered.next < one.first() {
-            return Err(gap(segment, recovered.next, one.first()));
-        }
-        let before = one.next_lsn();
-        while one.next_lsn() < next.map_or(Lsn(u64::MAX), |next| next.first) {
-            let Some((number, record)) = one.next() else { break };
-            // What a snapshot holds already was read with it.
-            if number >= read_from {
+        start.begins(segment.first).map_err(refused(&segment.path))?;
+        let mut scan = opened(segment, of)?;
+        while scan.next_lsn() < follows.unwrap_or(Lsn(u64::MAX)) {
+            let Some((_, number, record)) = scan.next() else { break };
+            if start.takes(number) {
                 progress.note();
                 each(record);
                 recovered.records += 1;
             }
         }
-        debug_assert!(one.next_lsn() >= before);
-        let end = one.end(next)?;
-        recovered.next = recovered.next.max(end.next);
+        let tail = start.ends(&scan, follows).map_err(refused(&segment.path))?;
+        if tail.is_last {
+            cut(&segment.path, &tail, scan.next_lsn()).map_err(failed("cutting", &segment.path))?;
+        }
         recovered.segments += 1;
-        recovered.bytes += end.at;
-        recovered.torn += end.torn;
+        recovered.bytes += tail.at;
+        recovered.torn += tail.torn;
         progress.segments += 1;
     }
-    if let (Some((path, _)), true) = (&recovered.snapshot, recovered.next < until) {
-        let what = format!("its log has to reach number {}, and ends before {}", until.0, recovered.next.0);
-        return Err(RecoverError::Damaged { path: path.clone(), at: 0, what });
-    }
+    let of_all = recovered.snapshot.as_ref().map_or(folder, |(path, _)| path);
+    recovered.next = start.end().map_err(refused(of_all))?;
     remove_unfinished(folder).map_err(failed("removing what was left unfinished", folder))?;
-    recovered.next = recovered.next.max(Lsn(1));
     recovered.took = begun.elapsed();
     Ok(recovered)
 }
@@ -126,25 +120,18 @@ pub fn discard(folder: &Path) -> io::Result<()> {
     folder::sync(folder)
 }
 
-/// Begins with the newest snapshot that is whole, if there is one: where the log is read on from, and how far it has to
-/// reach.
+/// Begins with the newest snapshot that is whole, if there is one.
 fn from_snapshot(
     folder: &Path,
     of: Of,
-    segments: &[Segment],
+    recovered: &mut Recovered,
     each: &mut impl FnMut(Record),
-) -> Result<(Recovered, Lsn), RecoverError> {
+) -> Result<Start, RecoverError> {
     let mut passed = |path: &Path, error: &snapshot::ReadError| {
         tracing::warn!(path = %path.display(), %error, "a snapshot is not whole, and is passed over");
     };
     let newest = snapshot::newest(folder, &mut passed).map_err(failed("reading the snapshots", folder))?;
-    let Some(whole) = newest else {
-        // Whatever stood before the first segment is nowhere else.
-        return match segments.first() {
-            Some(first) if first.first > Lsn(1) => Err(gap(first, Lsn(1), first.first)),
-            _ => Ok((Recovered { next: Lsn(1), ..Recovered::default() }, Lsn(1))),
-        };
-    };
+    let Some(whole) = newest else { return Ok(Start::with(None)) };
     let header = &whole.header;
     if (header.cluster, header.node) != (of.cluster, of.node) {
         return Err(foreign(&whole.path, header.cluster == of.cluster, header.node.0));
@@ -155,99 +142,33 @@ fn from_snapshot(
         each(record);
     });
     read.map_err(|error| RecoverError::Damaged { path: whole.path.clone(), at: 0, what: error.to_string() })?;
-    let first = header.first;
-    Ok((Recovered { next: first, snapshot: Some((whole.path, records)), ..Recovered::default() }, whole.footer.until))
+    let start = Start::with(Some((header.first, whole.footer.until)));
+    recovered.snapshot = Some((whole.path, records));
+    Ok(start)
 }
 
-/// One segment as it is read.
-struct Reading<'a> {
-    segment: &'a Segment,
-    scan: Scan,
-}
-
-/// Where a segment ends.
-struct Ended {
-    at: u64,
-    next: Lsn,
-    torn: u64,
-}
-
-impl<'a> Reading<'a> {
-    fn open(segment: &'a Segment, of: Of) -> Result<Reading<'a>, RecoverError> {
-        let bytes = std::fs::read(&segment.path).map_err(failed("reading", &segment.path))?;
-        let damaged = |what: String| RecoverError::Damaged { path: segment.path.clone(), at: 0, what };
-        let scan = Scan::new(Bytes::from(bytes)).map_err(|error| damaged(error.to_string()))?;
-        let Header { cluster, node, first, .. } = *scan.header();
-        if (cluster, node) != (of.cluster, of.node) {
-            return Err(foreign(&segment.path, cluster == of.cluster, node.0));
-        }
-        if first != segment.first {
-            return Err(damaged(format!("it begins with number {}, and its name says {}", first.0, segment.first.0)));
-        }
-        Ok(Reading { segment, scan })
+fn opened(segment: &Segment, of: Of) -> Result<Scan, RecoverError> {
+    let bytes = std::fs::read(&segment.path).map_err(failed("reading", &segment.path))?;
+    let damaged = |what: String| RecoverError::Damaged { path: segment.path.clone(), at: 0, what };
+    let scan = Scan::new(Bytes::from(bytes)).map_err(|error| damaged(error.to_string()))?;
+    let Header { cluster, node, first, .. } = *scan.header();
+    if (cluster, node) != (of.cluster, of.node) {
+        return Err(foreign(&segment.path, cluster == of.cluster, node.0));
     }
-
-    fn first(&self) -> Lsn {
-        self.scan.header().first
+    if first != segment.first {
+        return Err(damaged(format!("it begins with number {}, and its name says {}", first.0, segment.first.0)));
     }
-
-    fn next_lsn(&self) -> Lsn {
-        self.scan.next_lsn()
-    }
-
-    fn next(&mut self) -> Option<(Lsn, Record)> {
-        self.scan.next().map(|(_, number, record)| (number, record))
-    }
-
-    /// How it ends. What stands behind the number that the next segment begins with could not be synced once, and was
-    /// written again there.
-    fn end(&self, next: Option<&Segment>) -> Result<Ended, RecoverError> {
-        let path = &self.segment.path;
-        let ended = |at: u64, torn: u64| Ended { at, next: self.next_lsn(), torn };
-        if next.is_some_and(|next| next.first <= self.next_lsn()) {
-            return Ok(ended(self.scan.at(), 0));
-        }
-        let damaged = |at: u64, what: String| RecoverError::Damaged { path: path.clone(), at, what };
-        match (self.scan.end(), next) {
-            (Some(End::Damaged { at, flaw, .. }), _) => {
-                Err(damaged(at, format!("record {}: {flaw}", self.next_lsn().0)))
-            }
-            (Some(End::Torn { at, flaw, .. }), Some(next)) => {
-                let what = format!(
-                    "record {}: {flaw}; it had been synced before {} was begun",
-                    self.next_lsn().0,
-                    next.path.display()
-                );
-                Err(damaged(at, what))
-            }
-            (Some(End::Whole { at }), Some(next)) => {
-                let what = format!(
-                    "it ends before number {}, and {} begins with {}",
-                    self.next_lsn().0,
-                    next.path.display(),
-                    next.first.0
-                );
-                Err(damaged(at, what))
-            }
-            (Some(End::Torn { at, flaw, bytes }), None) => {
-                tracing::warn!(path = %path.display(), at, bytes, %flaw, record = self.next_lsn().0,
-                    "the log ends with what was never synced: it is cut off there");
-                cut(path, at).map_err(failed("cutting", path))?;
-                Ok(ended(at, bytes))
-            }
-            (Some(End::Whole { at }), None) => {
-                cut(path, at).map_err(failed("cutting", path))?;
-                Ok(ended(at, 0))
-            }
-            (None, _) => Ok(ended(self.scan.at(), 0)),
-        }
-    }
+    Ok(scan)
 }
 
 /// What was read of the file may be in the system's memory only: the next segment says that all of it is on disk.
-fn cut(path: &Path, at: u64) -> io::Result<()> {
+fn cut(path: &Path, tail: &Tail, next: Lsn) -> io::Result<()> {
+    if let Tail { cut: Some(flaw), at, torn, .. } = tail {
+        tracing::warn!(path = %path.display(), at, bytes = torn, %flaw, record = next.0,
+            "the log ends with what was never synced: it is cut off there");
+    }
     let file = OpenOptions::new().write(true).open(path)?;
-    file.set_len(at)?;
+    file.set_len(tail.at)?;
     file.sync_all()?;
     match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
@@ -295,14 +216,14 @@ fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Recover
     move |source| RecoverError::Io { doing, path, source }
 }
 
-fn gap(segment: &Segment, expected: Lsn, found: Lsn) -> RecoverError {
-    let what = match expected.0 {
-        ..=1 => format!("the log begins here with number {}, and no whole snapshot holds what was before", found.0),
-        expected => {
-            format!("the log goes on here with number {}, and what is before it ends with {}", found.0, expected - 1)
-        }
-    };
-    RecoverError::Damaged { path: segment.path.clone(), at: 0, what }
+fn refused(path: &Path) -> impl FnOnce(Refused) -> RecoverError {
+    move |refused| {
+        let at = match refused {
+            Refused::Damaged { at, .. } | Refused::Short { at, .. } => at,
+            Refused::Gap { .. } | Refused::Behind { .. } => 0,
+        };
+        RecoverError::Damaged { path: path.to_owned(), at, what: refused.to_string() }
+    }
 }
 
 fn foreign(path: &Path, same_cluster: bool, node: u16) -> RecoverError {
