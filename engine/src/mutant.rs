@@ -41,13 +41,16 @@ pub enum Mutant {
     RelativeTtl,
     /// A record of the log that is damaged is passed over, and the ones behind it are read.
     SkipBadRecords,
-    /// A segment of the log is begun without its folder being synced: after a crash there may be no such file.
+    /// A segment of the log is begun, or a snapshot gets its name, without its folder being synced: after a crash there
+    /// may be no such file.
     NoDirectorySync,
+    /// The log before a snapshot is dropped once that is written, and before it is on disk.
+    DropLogEarly,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 17] = [
+    pub const ALL: [Mutant; 18] = [
         Mutant::AcknowledgeEarly,
         Mutant::ReuseVersions,
         Mutant::ForgetFloors,
@@ -65,6 +68,7 @@ impl Mutant {
         Mutant::RelativeTtl,
         Mutant::SkipBadRecords,
         Mutant::NoDirectorySync,
+        Mutant::DropLogEarly,
     ];
 }
 

@@ -69,6 +69,8 @@ pub struct Kept<'a> {
 #[derive(Clone, Debug)]
 pub struct Encoder {
     salt: u64,
+    /// How blocks are packed, if they are.
+    pack: Option<Pack>,
     raw: Vec<u8>,
     packed: Vec<u8>,
     count: u32,
@@ -80,6 +82,11 @@ pub struct Encoder {
 impl Encoder {
     /// Begins a snapshot.
     pub fn new(header: &Header, out: &mut Vec<u8>) -> Encoder {
+        Encoder { pack: Some(packed), ..Encoder::plain(header, out) }
+    }
+
+    /// Begins one whose blocks all stay as they are: a page need not be sent what would pack them.
+    pub fn plain(header: &Header, out: &mut Vec<u8>) -> Encoder {
         let start = out.len();
         out.put(MAGIC);
         FORMAT.put(out);
@@ -90,7 +97,7 @@ impl Encoder {
         header.salt.put(out);
         CRC.checksum(&out[start..]).put(out);
         let (raw, packed) = (Vec::new(), Vec::new());
-        Encoder { salt: header.salt, raw, packed, count: 0, blocks: 0, entries: 0, floors: 0 }
+        Encoder { salt: header.salt, pack: None, raw, packed, count: 0, blocks: 0, entries: 0, floors: 0 }
     }
 
     /// Takes an entry in.
@@ -126,9 +133,7 @@ impl Encoder {
             return;
         }
         let (raw, mut packed) = (core::mem::take(&mut self.raw), core::mem::take(&mut self.packed));
-        packed.resize(lz4_flex::block::get_maximum_output_size(raw.len()), 0);
-        // The room is the most that it can take, so it does not fail; if it did, the bytes stay as they are.
-        let length = lz4_flex::block::compress_into(&raw, &mut packed).unwrap_or(usize::MAX);
+        let length = self.pack.map_or(usize::MAX, |pack| pack(&raw, &mut packed));
         let (tag, stored) = if length < raw.len() { (PACKED, &packed[..length]) } else { (PLAIN, &raw[..]) };
         let count = core::mem::take(&mut self.count);
         self.put_block(tag, count, raw.len(), stored, out);
@@ -169,6 +174,15 @@ impl Encoder {
         checksum(self.salt, blocks, &out[start..], &[]).put(out);
         Footer { blocks, entries, floors, until, ended }
     }
+}
+
+/// Packs into a buffer that it makes long enough, and says how much it took.
+type Pack = fn(&[u8], &mut Vec<u8>) -> usize;
+
+fn packed(raw: &[u8], packed: &mut Vec<u8>) -> usize {
+    packed.resize(lz4_flex::block::get_maximum_output_size(raw.len()), 0);
+    // The room is the most that it can take, so it does not fail; if it did, the bytes stay as they are.
+    lz4_flex::block::compress_into(raw, packed).unwrap_or(usize::MAX)
 }
 
 /// The bytes of a [`Record::Put`], without a copy of the value in between.

@@ -1,18 +1,25 @@
-//! An imagined disk with the log of one node: what was synced stays, and of the rest a crash leaves what it likes.
+//! An imagined disk with the log and the snapshots of one node: what was synced stays, and of the rest a crash leaves
+//! what it likes.
 //!
 //! It fails as real ones do ([`DiskFault`]): it takes nothing more, its syncs fail and lose what they should have
 //! synced, it says that something is synced and it is not, and what was synced changes. It remembers what was written,
 //! so that what is read back is held to that.
 
 mod reading;
+mod saving;
 #[cfg(test)]
 mod tests;
+mod truth;
 mod versions;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 pub use self::reading::Recovered;
+use self::saving::Saved;
+pub(super) use self::saving::Saves;
+use self::saving::Saving;
+use self::truth::Truth;
 pub use self::versions::Versions;
 use crate::codec::peer::ClusterTag;
 use crate::codec::wal::{self, HEAD, seal};
@@ -30,6 +37,14 @@ pub struct Disk {
     node: NodeId,
     /// The segments; the last is written to, unless it was given up.
     segments: Vec<Segment>,
+    /// Snapshots, the oldest first: those that have their names.
+    snapshots: Vec<Saved>,
+    /// One that is being taken.
+    saving: Option<Saving>,
+    /// The last segment is to end as soon as all that was written to it is on disk.
+    turns: bool,
+    /// Files that were removed since the folder was synced: a crash may bring them back.
+    gone: (Vec<Segment>, Vec<Saved>),
     /// The last segment is not written to any more: something of it could not be written or synced.
     given_up: bool,
     salt: u64,
@@ -50,8 +65,7 @@ pub struct Disk {
     unreadable: bool,
     /// Something was synced and is not there as it was, by a fault.
     tampered: bool,
-    /// What each record said that was ever written, by its number.
-    truth: Vec<u64>,
+    truth: Truth,
     /// For each key, the highest version that a crash leaves word of.
     lasting: Versions,
     /// What else has been written, with the numbers.
@@ -82,6 +96,10 @@ impl Disk {
         Disk {
             node,
             segments: Vec::new(),
+            snapshots: Vec::new(),
+            saving: None,
+            turns: false,
+            gone: Default::default(),
             given_up: false,
             salt: 0,
             next: Lsn(1),
@@ -94,7 +112,7 @@ impl Disk {
             lies: false,
             unreadable: false,
             tampered: false,
-            truth: Vec::new(),
+            truth: Truth::new(),
             lasting: Versions::default(),
             written: VecDeque::new(),
         }
@@ -110,7 +128,11 @@ impl Disk {
             recovered.next = Lsn(1);
         }
         self.next = recovered.next;
-        self.truth.truncate(self.next.0 as usize - 1);
+        self.truth.cut(self.next);
+        recovered.differs = self.truth.differs(&recovered.versions());
+        if let (Some(whole), Some(last)) = (recovered.whole, self.segments.last_mut()) {
+            last.bytes.truncate(whole as usize);
+        }
         self.kept.clear();
         self.written = recovered.records.iter().filter_map(|record| about(Lsn(0), record)).collect();
         self.synced.1 = self.next;
@@ -135,6 +157,8 @@ impl Disk {
         self.solid = self.synced;
         self.segments.push(Segment { first, bytes, named: !mutant::on(Mutant::NoDirectorySync) });
         self.kept.clear();
+        self.turns = false;
+        self.sync_folder();
         self.last();
     }
 
@@ -194,7 +218,7 @@ impl Disk {
     pub(super) fn append(&mut self, record: &Record) -> bool {
         let start = self.kept.len();
         wal::put_record(self.salt, self.next, record, &mut self.kept);
-        self.truth.push(digest(&self.kept[start + HEAD..]));
+        self.truth.push(digest(&self.kept[start + HEAD..]), record);
         self.written.extend(about(self.next, record));
         self.next = Lsn(self.next.0 + 1);
         let taken = !self.given_up && self.failing != Some(Failing::Writes);
@@ -265,20 +289,12 @@ impl Disk {
         self.lose_from(self.solid.0, rng);
         self.segments.retain(|segment| segment.named || rng.chance(500_000));
         self.segments.iter_mut().for_each(|segment| segment.named = true);
+        self.crash_folder(rng);
     }
 
     fn lose_from(&mut self, synced: usize, rng: &mut Rng) {
-        let Some(Segment { bytes, .. }) = self.segments.last_mut() else { return };
-        let length = bytes.len();
-        match rng.below(3) {
-            0 => bytes.truncate(synced),
-            1 => bytes.truncate(rng.between(synced.min(length) as u64, length as u64) as usize),
-            // The size is there, and pages between are not.
-            _ => bytes[synced.min(length)..].chunks_mut(PAGE).for_each(|page| {
-                if rng.chance(500_000) {
-                    page.fill(0);
-                }
-            }),
+        if let Some(Segment { bytes, .. }) = self.segments.last_mut() {
+            lose(bytes, synced, rng);
         }
     }
 
@@ -289,58 +305,79 @@ impl Disk {
             DiskFault::Full => self.failing = Some(Failing::Writes),
             DiskFault::Slow => self.slow = true,
             DiskFault::Lies => self.lies = true,
-            DiskFault::Unreadable => (self.unreadable, self.tampered) = (true, true),
+            DiskFault::Unreadable => {
+                self.tampered = true;
+                // All of it, or the newest snapshot, where there is one.
+                match self.snapshots.last_mut().filter(|_| rng.chance(500_000)) {
+                    Some(saved) => saved.unreadable = true,
+                    None => self.unreadable = true,
+                }
+            }
             DiskFault::Rots => return self.rot(rng),
             DiskFault::Misdirects => return self.misdirect(rng),
             // What has changed stays so.
-            DiskFault::Heals => (self.failing, self.slow, self.lies, self.unreadable) = (None, false, false, false),
+            DiskFault::Heals => {
+                (self.failing, self.slow, self.lies, self.unreadable) = (None, false, false, false);
+                self.snapshots.iter_mut().for_each(|saved| saved.unreadable = false);
+            }
         }
         true
     }
 
     /// A bit is not what was written.
     fn rot(&mut self, rng: &mut Rng) -> bool {
-        let Some((segment, at)) = self.some_byte(rng) else { return false };
-        self.segments[segment].bytes[at] ^= 1 << rng.below(8);
+        let Some([byte, ..]) = self.some_byte(rng) else { return false };
+        *byte ^= 1 << rng.below(8);
         self.tampered = true;
         true
     }
 
     /// The last block that was written stands in another place, over what was there, and not in its own.
     fn misdirect(&mut self, rng: &mut Rng) -> bool {
-        let (Some((segment, at)), Some(last)) = (self.some_byte(rng), self.segments.last_mut()) else { return false };
+        let Some(last) = self.segments.last_mut() else { return false };
         let begins = last.bytes.len().saturating_sub(PAGE) / PAGE * PAGE;
         let block = last.bytes[begins..].to_vec();
         last.bytes[begins..].fill(0);
-        let over = &mut self.segments[segment].bytes[at..];
+        let Some(over) = self.some_byte(rng) else { return false };
         let length = over.len().min(block.len());
         over[..length].copy_from_slice(&block[..length]);
         self.tampered = true;
         true
     }
 
-    fn some_byte(&self, rng: &mut Rng) -> Option<(usize, usize)> {
-        let segment = rng.below((self.segments.len() as u64).max(1)) as usize;
-        let length = self.segments.get(segment)?.bytes.len() as u64;
-        Some((segment, rng.below(length.max(1)) as usize)).filter(|_| length > 0)
+    /// A byte of a segment or of a snapshot.
+    fn some_byte(&mut self, rng: &mut Rng) -> Option<&mut [u8]> {
+        let files = self.segments.iter_mut().map(|segment| &mut segment.bytes);
+        let mut files: Vec<_> = files.chain(self.snapshots.iter_mut().map(|saved| &mut saved.bytes)).collect();
+        let file = rng.below((files.len() as u64).max(1)) as usize;
+        let bytes = files.get_mut(file)?;
+        let at = rng.below((bytes.len() as u64).max(1)) as usize;
+        Some(&mut files.swap_remove(file)[at..]).filter(|rest| !rest.is_empty())
     }
 
-    /// For each key that the log leaves an entry of, its version.
+    /// A version of a key is not kept any more, for want of room or time: the log does not say so.
+    pub(super) fn dropped(&mut self, key: &Key, version: Version) {
+        self.truth.dropped(key, version);
+    }
+
+    /// For each key that the disk leaves an entry of, its version.
     pub(super) fn versions(&self) -> Versions {
-        let mut versions = Versions::default();
-        for record in self.clone().read().records {
-            match record {
-                Record::Put { key, entry } => *versions.of(&key) = entry.version,
-                Record::Remove { key, .. } | Record::Forget { key, .. } => *versions.of(&key) = Version::ZERO,
-                Record::Touch { key, from, version, .. } => {
-                    if versions.get(&key) == from {
-                        *versions.of(&key) = version;
-                    }
-                }
-                Record::Floor { .. } | Record::Synced { .. } => {}
+        self.read().versions()
+    }
+}
+
+/// Of each page from there on is left what was there before, or what was written.
+fn lose(bytes: &mut Vec<u8>, synced: usize, rng: &mut Rng) {
+    let length = bytes.len();
+    match rng.below(3) {
+        0 => bytes.truncate(synced),
+        1 => bytes.truncate(rng.between(synced.min(length) as u64, length as u64) as usize),
+        // The size is there, and pages between are not.
+        _ => bytes[synced.min(length)..].chunks_mut(PAGE).for_each(|page| {
+            if rng.chance(500_000) {
+                page.fill(0);
             }
-        }
-        versions
+        }),
     }
 }
 

@@ -61,6 +61,8 @@ pub enum Fault {
     Disk,
     /// What a node's disk has is not what was written, or cannot be read: see [`DiskFault::DAMAGES`].
     Damage,
+    /// A node takes a snapshot: no fault, but what others fall into.
+    Save,
 }
 
 /// What happens to a disk.
@@ -120,7 +122,7 @@ impl DiskFault {
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Fault; 20] = [
+    pub const ALL: [Fault; 21] = [
         Fault::Crash,
         Fault::Restart,
         Fault::Pause,
@@ -141,6 +143,7 @@ impl Fault {
         Fault::Wipe,
         Fault::Disk,
         Fault::Damage,
+        Fault::Save,
     ];
 
     /// Its name in scripts.
@@ -166,6 +169,7 @@ impl Fault {
             Fault::Wipe => "wipe",
             Fault::Disk => "disk",
             Fault::Damage => "damage",
+            Fault::Save => "save",
         }
     }
 }

@@ -157,11 +157,21 @@ pub enum Mark {
     DiskLied,
     /// A node that started found that its log is damaged.
     DamageNoticed,
+    /// A node took a snapshot.
+    Saved,
+    /// A snapshot came to nothing, because the disk did not take it.
+    SaveFailed,
+    /// A node that started began with a snapshot.
+    StartedFromSnapshot,
+    /// A node crashed when its snapshot had its name, and the log before it was not dropped.
+    CrashedNaming,
+    /// A node that started found its newest snapshot damaged.
+    SnapshotPassed,
 }
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 77] = [
+    pub const ALL: [Mark; 82] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -239,6 +249,11 @@ impl Mark {
         Mark::Overfull,
         Mark::DiskLied,
         Mark::DamageNoticed,
+        Mark::Saved,
+        Mark::SaveFailed,
+        Mark::StartedFromSnapshot,
+        Mark::CrashedNaming,
+        Mark::SnapshotPassed,
     ];
 
     /// What it says, in words.
@@ -321,6 +336,11 @@ impl Mark {
             Mark::Overfull => "a change was turned away for a disk",
             Mark::DiskLied => "a disk lied about a sync",
             Mark::DamageNoticed => "a node noticed a damaged log",
+            Mark::Saved => "a node took a snapshot",
+            Mark::SaveFailed => "a snapshot came to nothing",
+            Mark::StartedFromSnapshot => "a node began with a snapshot",
+            Mark::CrashedNaming => "a node crashed with a snapshot just named",
+            Mark::SnapshotPassed => "a node noticed a damaged snapshot",
         }
     }
 }

@@ -143,6 +143,8 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
             };
         }
         "log-bytes" => config.log_bytes = number(name, value, 1, limits::MAX_LOG_BYTES as u64)? as usize,
+        "save-above" => config.save_above = Some(number(name, value, 1, u64::MAX)?),
+        "save-step" => config.save_step = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
         "late" => config.late = duration(name, value, Duration::ZERO..=A_MINUTE)?,
         "late-pages" => config.late_pages = duration(name, value, Duration::ZERO..=A_MINUTE)?,
         "retry" => config.retry.first = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
@@ -166,8 +168,8 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "timeout" => config.timeout = duration(name, value, Duration::from_millis(1)..=limits::MAX_TIMEOUT)?,
         _ => {
             let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, move-rate, zones, asks, \
-                fsync, log-bytes, late, late-pages, retry, retry-most, heartbeat, suspect, batch, pending, \
-                pending-bytes, pending-for-peer, repeating, answered, answer-memory, reconcile-pause";
+                fsync, log-bytes, save-above, save-step, late, late-pages, retry, retry-most, heartbeat, suspect, \
+                batch, pending, pending-bytes, pending-for-peer, repeating, answered, answer-memory, reconcile-pause";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
         }
     }
@@ -202,6 +204,9 @@ impl fmt::Display for WorldConfig {
         if self.log_bytes < limits::MAX_LOG_BYTES {
             write!(f, " log-bytes={}", self.log_bytes)?;
         }
+        if let Some(above) = self.save_above {
+            write!(f, " save-above={above}")?;
+        }
         if self.alone {
             f.write_str(" asks=off")?;
         }
@@ -209,6 +214,7 @@ impl fmt::Display for WorldConfig {
         let usual = WorldConfig::default();
         let (tuning, most) = (&self.tuning, &usual.tuning);
         let spans = [
+            ("save-step", self.save_step, usual.save_step),
             ("late", self.late, usual.late),
             ("late-pages", self.late_pages, usual.late_pages),
             ("retry", self.retry.first, usual.retry.first),

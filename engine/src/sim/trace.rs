@@ -112,7 +112,9 @@ pub enum What {
     Recovered {
         /// The node.
         node: NodeId,
-        /// Records that it has read.
+        /// Records that it has read in a snapshot, where it began with one.
+        snapshot: Option<u64>,
+        /// Records that it has read in its log.
         records: u64,
         /// Bytes of a torn tail that it has cut off.
         torn: u64,
@@ -150,6 +152,16 @@ pub enum DiskNote {
     WritesAgain,
     /// Its node has started, found its log damaged, and thrown it away.
     Discarded,
+    /// Its node begins a snapshot.
+    Saves,
+    /// The snapshot is written and synced, and has its name.
+    SnapshotNamed,
+    /// The name is on disk as well, and the log before it is dropped.
+    LogDropped,
+    /// The snapshot came to nothing.
+    SaveFailed,
+    /// Its node has started, and its newest snapshot is damaged.
+    PassedOver,
 }
 
 /// Why a message did not arrive.
@@ -239,15 +251,24 @@ impl fmt::Display for What {
             What::Denied { by, refusal } => write!(f, "{by} refuses: {refusal}"),
             What::Left(node) => write!(f, "{node} has left"),
             What::Started(node) => write!(f, "{node} started"),
-            What::Recovered { node, records, torn: 0 } => write!(f, "{node} read {records} records from its log"),
-            What::Recovered { node, records, torn } => {
-                write!(f, "{node} read {records} records from its log and cut off {torn} bytes that were torn")
+            What::Recovered { node, snapshot, records, torn } => {
+                write!(f, "{node} read ")?;
+                if let Some(snapshot) = snapshot {
+                    write!(f, "{snapshot} records from its snapshot and ")?;
+                }
+                write!(f, "{records} records from its log")?;
+                if *torn > 0 { write!(f, " and cut off {torn} bytes that were torn") } else { Ok(()) }
             }
             What::Disk(node, DiskNote::Suffers(fault)) => write!(f, "disk {node} {}", fault.name()),
             What::Disk(node, note) => {
                 let what = match note {
                     DiskNote::WritesAgain => "has written its log again, and takes writes",
                     DiskNote::Discarded => "found its log damaged, and begins with nothing",
+                    DiskNote::Saves => "begins a snapshot",
+                    DiskNote::SnapshotNamed => "has a snapshot under its name",
+                    DiskNote::LogDropped => "has dropped the log before its snapshot",
+                    DiskNote::PassedOver => "found its newest snapshot damaged",
+                    DiskNote::SaveFailed => "could not take a snapshot",
                     DiskNote::GivenUp | DiskNote::Suffers(_) => "cannot write its log, and takes no writes",
                 };
                 write!(f, "{node} {what}")

@@ -16,6 +16,8 @@ use crate::record::Record;
 #[derive(Clone, Debug)]
 pub struct Decoder {
     header: Header,
+    /// How what was packed is unpacked.
+    unpack: fn(&[u8], u32) -> Option<Vec<u8>>,
     /// The byte where the next part begins.
     at: u64,
     blocks: u64,
@@ -104,8 +106,21 @@ enum Next {
 impl Decoder {
     /// Begins with the first [`HEADER`] bytes of a file, or all that it has.
     pub fn new(bytes: &[u8]) -> Result<Decoder, SnapshotError> {
+        Ok(Decoder { unpack, ..Decoder::plain(bytes)? })
+    }
+
+    /// The same for what [`Encoder::plain`] has written.
+    pub fn plain(bytes: &[u8]) -> Result<Decoder, SnapshotError> {
         let header = header(bytes).map_err(|flaw| SnapshotError { at: 0, flaw })?;
-        Ok(Decoder { header, at: HEADER as u64, blocks: 0, entries: 0, floors: 0, next: Next::Head })
+        Ok(Decoder {
+            header,
+            unpack: |_, _| None,
+            at: HEADER as u64,
+            blocks: 0,
+            entries: 0,
+            floors: 0,
+            next: Next::Head,
+        })
     }
 
     /// What the snapshot says of itself.
@@ -150,7 +165,7 @@ impl Decoder {
                 if checksum(self.header.salt, self.blocks, &head, bytes) != sum {
                     return Err(Flaw::Checksum);
                 }
-                let records = records(&unpacked(tag, raw, bytes)?, count)?;
+                let records = records(&self.unpacked(tag, raw, bytes)?, count)?;
                 let entries = records.iter().filter(|record| matches!(record, Record::Put { .. })).count() as u64;
                 self.entries += entries;
                 self.floors += records.len() as u64 - entries;
@@ -166,6 +181,13 @@ impl Decoder {
                 Ok(Step::End(footer))
             }
             Next::Nothing => Ok(Step::More),
+        }
+    }
+
+    fn unpacked(&self, tag: u8, raw: u32, stored: &[u8]) -> Result<Bytes, Flaw> {
+        match tag {
+            PLAIN => Ok(Bytes::copy_from_slice(stored)),
+            _ => (self.unpack)(stored, raw).map(Bytes::from).ok_or(Flaw::Packed),
         }
     }
 
@@ -232,15 +254,10 @@ fn head_of(head: [u8; HEAD]) -> Result<Next, Flaw> {
     Ok(Next::Body { tag, count, raw, stored, sum, head })
 }
 
-fn unpacked(tag: u8, raw: u32, stored: &[u8]) -> Result<Bytes, Flaw> {
-    if tag == PLAIN {
-        return Ok(Bytes::copy_from_slice(stored));
-    }
+fn unpack(stored: &[u8], raw: u32) -> Option<Vec<u8>> {
     let mut bytes = vec![0; raw as usize];
-    match lz4_flex::block::decompress_into(stored, &mut bytes) {
-        Ok(length) if length == bytes.len() => Ok(bytes.into()),
-        _ => Err(Flaw::Packed),
-    }
+    let length = lz4_flex::block::decompress_into(stored, &mut bytes).ok()?;
+    (length == bytes.len()).then_some(bytes)
 }
 
 fn records(bytes: &Bytes, count: u32) -> Result<Vec<Record>, Flaw> {

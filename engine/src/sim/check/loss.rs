@@ -172,6 +172,12 @@ impl Checks {
         self.broken(Promise::NoInvention, at, format!("{node} reads another record {} than it wrote", record.0));
     }
 
+    /// What a node reads of a key is neither what its log has said of it since the beginning, nor nothing after it was
+    /// evicted or had expired.
+    pub(in crate::sim) fn differs(&mut self, node: NodeId, key: &Key, at: Instant) {
+        self.broken(Promise::NoLoss, at, format!("{node} reads something else of {key:?} than its log has ever said"));
+    }
+
     /// What a node had synced is missing, though nothing has changed its disk.
     pub(in crate::sim) fn shortened(&mut self, node: NodeId, (next, solid): (Lsn, Lsn), at: Instant) {
         let what = format!("{node} finds its log up to record {}, and had synced all below {}", next.0, solid.0);

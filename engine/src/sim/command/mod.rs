@@ -5,7 +5,8 @@
 //! c1 incr k      c1 incr k -5 write=all           c1 touch k ttl=5s               c1 touch k ttl=none
 //! join           join weight=2 zone=b             n1 leave        n1 leave force    n1 drain       n1 weight 2
 //! n1 crash       n1 restart       pause n1         resume n1      rolling 2s
-//! n1 wipe        n1 forget k      disk n1 fails   (or full, slow, lies, rots, misdirects, unreadable, heals)
+//! n1 wipe        n1 forget k      n1 save
+//! disk n1 fails  (or full, slow, lies, rots, misdirects, unreadable, heals)
 //! n1 clock +200ms      n1 drift +500ppm      n1 strobe +50ms 200ms      n1 strobe off
 //! cut n1 n2      cut n1>n2        isolate n1       sides n1 n2    heal       heal n1 n2
 //! clog n1 n2     clog n1>n2       clog n1          unclog         unclog n1  swizzle 3s
@@ -68,6 +69,8 @@ pub enum Command {
     Wipe(NodeId),
     /// A node forgets a key, as if there were no room for it.
     Forget(NodeId, Key),
+    /// A node takes a snapshot, where nodes write a log.
+    Save(NodeId),
     /// Another machine is to be a member, with that share of the slots, and in that zone: where it is empty, in the one
     /// whose turn it is.
     Join(u32, String),
@@ -135,6 +138,7 @@ impl Command {
             | Command::Restart(node)
             | Command::Wipe(node)
             | Command::Forget(node, _)
+            | Command::Save(node)
             | Command::Leave(node, _)
             | Command::Weigh(node, _)
             | Command::Pause(node)
@@ -212,7 +216,7 @@ pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command,
 }
 
 const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, c1 incr k, c1 touch k ttl=5s, n1 crash, n1 wipe, \
-     n1 restart, n1 forget k, join, n1 leave, n1 leave force, \
+     n1 restart, n1 forget k, n1 save, join, n1 leave, n1 leave force, \
      n1 drain, n1 weight 2, n1 clock +200ms, n1 drift +500ppm, \
      n1 strobe +50ms 200ms, pause n1, resume n1, disk n1 fails, rolling 2s, cut n1 n2, \
      cut n1>n2, isolate n1, sides n1 n2, heal, \
@@ -250,6 +254,7 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
         ["crash"] => Ok(Command::Crash(node)),
         ["restart"] => Ok(Command::Restart(node)),
         ["wipe"] => Ok(Command::Wipe(node)),
+        ["save"] => Ok(Command::Save(node)),
         ["forget", key] => {
             let key = Key::new(key.as_bytes().to_vec()).map_err(|error| CommandError(error.to_string()))?;
             Ok(Command::Forget(node, key))
@@ -273,8 +278,8 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
             Ok(Command::Strobe(node, Some((signed("strobe", by)?, every))))
         }
         _ => {
-            let accepted = "n1 crash, n1 wipe, n1 restart, n1 forget k, n1 leave, n1 leave force, n1 drain, \
-                n1 weight 2, n1 clock +200ms, n1 drift +500ppm, n1 strobe +50ms 200ms";
+            let accepted = "n1 crash, n1 wipe, n1 restart, n1 forget k, n1 save, n1 leave, n1 leave force, \
+                n1 drain, n1 weight 2, n1 clock +200ms, n1 drift +500ppm, n1 strobe +50ms 200ms";
             Err(wrong(&format!("a node cannot {:?}", rest.join(" ")), accepted))
         }
     }

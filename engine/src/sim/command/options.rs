@@ -79,7 +79,7 @@ pub(super) fn faults_option(mut faults: Faults, option: &&str) -> Result<Faults,
     }
     let Some(fault) = Fault::ALL.into_iter().find(|fault| fault.name() == name) else {
         let accepted = "crash, restart, pause, resume, rolling, cut, isolate, sides, heal, clog, swizzle, clock, \
-             drift, strobe, partial, churn, forget, wipe, disk, damage, each with a mean time as in crash=10s; \
+             drift, strobe, partial, churn, forget, wipe, disk, damage, save, each with a mean time as in crash=10s; \
              crash-writing=1%; off";
         return Err(wrong(&format!("there is no fault {name:?}"), accepted));
     };

@@ -68,6 +68,7 @@ impl fmt::Display for Command {
             Command::Weigh(node, weight) => write!(f, "{node} weight {weight}"),
             Command::Pause(node) => write!(f, "pause {node}"),
             Command::Resume(node) => write!(f, "resume {node}"),
+            Command::Save(node) => write!(f, "{node} save"),
             Command::Disk(node, fault) => write!(f, "disk {node} {}", fault.name()),
             Command::Rolling(down) => write!(f, "rolling {}", Span(*down)),
             Command::Clock(node, offset) => write!(f, "{node} clock {offset:+}ms"),

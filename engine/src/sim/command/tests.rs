@@ -38,6 +38,7 @@ fn lines_are_commands_or_say_why_not() {
     check("disk n2", Err("disk names a node"));
     check("n1 leave", Ok(Command::Leave(n1, false)));
     check("n1 leave force", Ok(Command::Leave(n1, true)));
+    check("n1 save", Ok(Command::Save(n1)));
     check("n1 forget k", Ok(Command::Forget(n1, key())));
     check("pause n2", Ok(Command::Pause(n2)));
     check("resume n1", Ok(Command::Resume(n1)));
@@ -150,6 +151,7 @@ fn what_is_printed_is_read_back() {
          value=64 big=0% retries=0 clients=6 write=live read=primary counters=30%",
         "n1 crash",
         "n3 restart",
+        "n2 save",
         "pause n1",
         "resume n1",
         "rolling 1500us",

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::cluster::Heartbeat;
-use crate::codec::snapshot::{self, Decoder, Encoder, Step};
+use crate::codec::snapshot::{self, Encoder};
 use crate::codec::wal::HEADER;
 use crate::effect::Outbox;
 use crate::node::{Node, NodeConfig};
@@ -94,7 +94,7 @@ fn snapshot(records: &[Record], begun: usize) -> Vec<u8> {
     let (mut node, mut out, mut bytes) = (node(), Outbox::new(), Vec::new());
     let first = Lsn(begun as u64 + 1);
     let header = snapshot::Header { cluster: CLUSTER, node: NodeId(1), first, begun: UnixMs(0), salt: 7 };
-    let mut encoder = Encoder::new(&header, &mut bytes);
+    let mut encoder = Encoder::plain(&header, &mut bytes);
     let mut cursor = Some(0);
     let mut written = 0;
     while written < begun || cursor.is_some() {
@@ -112,18 +112,8 @@ fn snapshot(records: &[Record], begun: usize) -> Vec<u8> {
 }
 
 /// What is in a snapshot and how far its log has to reach, if it is whole.
-fn read_snapshot(bytes: &[u8]) -> Option<(Vec<Record>, Lsn)> {
-    let mut decoder = Decoder::new(&bytes[..bytes.len().min(snapshot::HEADER)]).ok()?;
-    let (mut rest, mut records) = (&bytes[snapshot::HEADER..], Vec::new());
-    loop {
-        let (part, behind) = rest.split_at(decoder.wants().min(rest.len()));
-        rest = behind;
-        match decoder.feed(part).ok()? {
-            Step::More => {}
-            Step::Block(block) => records.extend(block),
-            Step::End(footer) => return rest.is_empty().then_some((records, footer.until)),
-        }
-    }
+fn read_snapshot(bytes: &[u8], first: usize) -> Option<(Vec<Record>, Lsn)> {
+    Saved { first: Lsn(first as u64 + 1), bytes: bytes.to_vec(), ..Saved::default() }.read()
 }
 
 /// What was there after each record, the first being nothing: worked out from what the records mean, and no more.
@@ -207,9 +197,9 @@ fn a_snapshot_and_any_part_of_its_log_give_a_state_that_was_there() {
     for begun in 0..=all.len() {
         let bytes = snapshot(&all, begun);
         for length in 0..bytes.len() {
-            assert_eq!(read_snapshot(&bytes[..length]), None, "begun at {begun}, cut off at byte {length}");
+            assert_eq!(read_snapshot(&bytes[..length], begun), None, "begun at {begun}, cut off at byte {length}");
         }
-        let (kept, until) = read_snapshot(&bytes).expect("it is whole");
+        let (kept, until) = read_snapshot(&bytes, begun).expect("it is whole");
         // Without its log it is no state at all: things are in it that never were together.
         apart += u32::from(!states.contains(&read_by_a_node(&kept)));
         for end in until.0 as usize - 1..=all.len() {
@@ -219,4 +209,70 @@ fn a_snapshot_and_any_part_of_its_log_give_a_state_that_was_there() {
         }
     }
     assert!(apart > 0 && read > 100, "{apart} of {read}");
+}
+
+/// A disk and its node while a snapshot is taken, at each step of it: a record is written between any two. The log
+/// before that is in another snapshot already, which was taken in the middle.
+fn steps(records: &[Record]) -> Vec<Disk> {
+    let (mut disk, mut node, mut out) = (Disk::new(NodeId(1)), node(), Outbox::new());
+    let (mut rng, mut steps, mut written) = (Rng::new(1, "salts"), Vec::new(), 0);
+    disk.open(UnixMs(0), rng.u64());
+    let mut write = |disk: &mut Disk, node: &mut Node| {
+        let Some(record) = records.get(written) else { return };
+        disk.append(record);
+        node.recover(TIME, record, &mut out);
+        written += 1;
+    };
+    for _ in 0..2 {
+        (0..records.len() / 3).for_each(|_| write(&mut disk, &mut node));
+        assert!(disk.begin_saving());
+        while disk.is_saving() {
+            write(&mut disk, &mut node);
+            let walk = |cursor, encoder: &mut Encoder| node.shards()[0].walk(cursor, 1, encoder);
+            if disk.save(UnixMs(0), rng.u64(), walk) == Saves::Waits {
+                disk.begin_sync();
+                steps.push(disk.clone());
+                disk.end_sync();
+                disk.turn_after_sync(UnixMs(0), || rng.u64());
+            }
+            steps.push(disk.clone());
+        }
+    }
+    steps
+}
+
+#[test]
+fn a_crash_at_any_step_of_a_snapshot_gives_a_state_that_was_there() {
+    let records: Vec<Record> =
+        recorded().read().records.into_iter().filter(|record| !matches!(record, Record::Synced { .. })).collect();
+    let steps = steps(&records);
+    let (mut began_with, mut fell_back, mut refused) = ([0, 0], 0, 0);
+    for (step, disk) in steps.iter().enumerate() {
+        for seed in 0..40 {
+            let (mut left, mut rng) = (disk.clone(), Rng::new(seed, "crash"));
+            left.crash(&mut rng);
+            let read = left.read();
+            assert_eq!((read.damaged, read.wrong, read.passed), (None, None, 0), "step {step}, seed {seed}");
+            assert!(read.next >= disk.solid_below(), "step {step}, seed {seed}");
+            let mut truth = left.truth.clone();
+            truth.cut(read.next);
+            assert_eq!(truth.differs(&read.versions()), None, "step {step}, seed {seed}");
+            began_with[usize::from(read.snapshot.is_some())] += 1;
+            // And then the newest snapshot is damaged: what is older is all there, or it is refused.
+            let Some(saved) = left.snapshots.last_mut() else { continue };
+            let at = rng.below(saved.bytes.len() as u64) as usize;
+            saved.bytes[at] ^= 1 << rng.below(8);
+            let read = left.read();
+            assert_eq!((read.wrong, read.passed > 0), (None, true), "step {step}, seed {seed}");
+            match read.damaged {
+                Some(_) => refused += 1,
+                None => {
+                    assert_eq!(truth.differs(&read.versions()), None, "step {step}, seed {seed}");
+                    fell_back += 1;
+                }
+            }
+        }
+    }
+    assert!(steps.len() > 20 && began_with.iter().all(|count| *count > 40), "{} steps, {began_with:?}", steps.len());
+    assert!(fell_back > 40 && refused > 40, "{fell_back} fell back, {refused} refused");
 }

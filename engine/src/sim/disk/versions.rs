@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::id::Version;
+use crate::record::Record;
 use crate::request::Key;
 
 /// A version for each key; [`Version::ZERO`] for those that have none. In the order of the keys: one more tree would
@@ -22,6 +23,25 @@ impl Versions {
             at
         });
         &mut self.0[at].1
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.0.iter().map(|(key, _)| key)
+    }
+
+    /// What a record makes of them, also where it is read over a snapshot that has later ones.
+    pub(super) fn apply(&mut self, record: &Record) {
+        let (key, counts, becomes) = match record {
+            Record::Put { key, entry } => (key, self.get(key) < entry.version, entry.version),
+            Record::Remove { key, version } | Record::Forget { key, version } => {
+                (key, self.get(key) <= *version, Version::ZERO)
+            }
+            Record::Touch { key, from, version, .. } => (key, self.get(key) == *from, *version),
+            Record::Floor { .. } | Record::Synced { .. } => return,
+        };
+        if counts {
+            *self.of(key) = becomes;
+        }
     }
 }
 

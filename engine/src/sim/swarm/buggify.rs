@@ -14,10 +14,11 @@ use crate::sim::command::Command;
 use crate::sim::fault::Fault;
 
 /// Faults of the nodes themselves, by the names of their dice, with their shares of the runs and their mean times.
-const FAULTS: [(&str, Fault, u32, u64, u64); 4] = [
+const FAULTS: [(&str, Fault, u32, u64, u64); 5] = [
     ("forget", Fault::Forget, 200_000, 20, 3_000),
     ("wipe", Fault::Wipe, 150_000, 10_000, 60_000),
     ("disk faults", Fault::Disk, 600_000, 2_000, 20_000),
+    ("save", Fault::Save, 500_000, 2_000, 20_000),
     ("disk damage", Fault::Damage, 500_000, 3_000, 30_000),
 ];
 
@@ -79,10 +80,17 @@ pub(super) fn buggify(plan: &mut Plan) {
     if let Some(mut rng) = bounded {
         config.log_bytes = rng.between(500, 20_000) as usize;
     }
+    if let Some(mut rng) = switched_on("snapshots", 500_000).filter(|_| config.fsync.is_some()) {
+        config.save_above = Some(rng.between(1_000, 60_000));
+    }
+    // Of a snapshot that takes seconds much of what is in it has changed when it ends.
+    if let Some(mut rng) = switched_on("snapshot steps", 500_000).filter(|_| config.fsync.is_some()) {
+        config.save_step = ms(&mut rng, 1, 300);
+    }
     let has_disks = config.fsync.is_some();
     config.alone = switched_on("alone", 300_000).is_some();
     for (name, fault, share, least, most) in FAULTS {
-        let of_disks = matches!(fault, Fault::Disk | Fault::Damage);
+        let of_disks = matches!(fault, Fault::Disk | Fault::Damage | Fault::Save);
         if let Some(mut rng) = switched_on(name, share).filter(|_| has_disks || !of_disks) {
             let mean = ms(&mut rng, least, most);
             let acts = plan.acts.iter_mut().map(|(_, act)| act);

@@ -60,6 +60,7 @@ impl World {
         match fault {
             Fault::Crash => self.strike(Command::Crash(a)),
             Fault::Restart => self.strike(Command::Restart(a)),
+            Fault::Save => self.strike(Command::Save(a)),
             Fault::Wipe => self.strike(Command::Wipe(a)),
             Fault::Disk => {
                 let fault = *dice.rng.pick(&DiskFault::TROUBLES).expect("there are some");
@@ -136,6 +137,18 @@ impl World {
         }
     }
 
+    /// A node's snapshot is written, has its name, or the log before it is gone: where nodes crash, it does so now and
+    /// then at that, and where disks are damaged, this one may be.
+    pub(super) fn strike_a_saver(&mut self, node: NodeId) {
+        let Some(dice) = &mut self.dice else { return };
+        let happens = |fault| dice.faults.every(fault).is_some();
+        if happens(Fault::Crash) && happens(Fault::Save) && dice.rng.chance(CRASHED_SAVING) {
+            let damage = dice.rng.pick(&DiskFault::DAMAGES).filter(|_| happens(Fault::Damage)).copied();
+            damage.into_iter().for_each(|fault| self.later(Duration::ZERO, Command::Disk(node, fault)));
+            self.later(Duration::ZERO, Command::Crash(node));
+        }
+    }
+
     /// Every node in turn goes down for that long and stays up for twice as long.
     pub(super) fn plan_rolling(&mut self, down: Duration) {
         for turn in 0..self.size {
@@ -193,5 +206,7 @@ impl World {
 const MOST: u16 = 12;
 /// The longest that a node is down in a rolling restart that chance begins.
 const ROLLING_DOWN: Duration = Duration::from_secs(3);
+/// How often of a million times a node crashes at such a step of a snapshot.
+const CRASHED_SAVING: u32 = 100_000;
 /// Faults remembered: a world that runs for ever forgets the later ones.
 const STRUCK: usize = 100_000;

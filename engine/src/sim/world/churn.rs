@@ -194,6 +194,7 @@ impl World {
             disk: self.config.fsync.map(|_| Disk::new(member.id)),
             held: Vec::new(),
             refusing: false,
+            saves_from: Instant(0),
         });
         self.size += 1;
         self.marks.note(Mark::Joined);

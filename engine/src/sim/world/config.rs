@@ -50,6 +50,11 @@ pub struct WorldConfig {
     pub fsync: Option<Fsync>,
     /// Bytes that may wait for a node's disk: while there are more, it takes no writes.
     pub log_bytes: usize,
+    /// Nodes take snapshots when their logs are longer than so many bytes and have outgrown the last one; `None`: only
+    /// when they are told to.
+    pub save_above: Option<u64>,
+    /// A step of a snapshot takes up to so long.
+    pub save_step: Duration,
     /// Zones that the nodes are in, one after the other; 0 for none.
     pub zones: u16,
     /// Events that the trace keeps; 0 for none.
@@ -84,6 +89,8 @@ impl Default for WorldConfig {
             alone: false,
             fsync: None,
             log_bytes: limits::MAX_LOG_BYTES,
+            save_above: None,
+            save_step: Duration::from_millis(2),
             zones: 0,
             trace: 10_000,
         }

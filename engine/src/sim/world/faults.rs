@@ -53,6 +53,7 @@ impl World {
                 self.act(index(node), false, |node, time, out| node.evict(time, &key, out));
             }
             Command::Disk(node, fault) => self.suffer(node, fault),
+            Command::Save(node) => self.save(node),
             Command::Clock(node, offset_ms) => {
                 self.with_clock(node, Mark::ClockStepped, |clock, _| clock.step(offset_ms));
             }
@@ -135,6 +136,7 @@ impl World {
         self.marks.note(Mark::Crashed);
         self.counted = self.counted.plus(node.counters());
         let (me, asked) = (machine.id, core::mem::take(&mut machine.asked));
+        self.note_saving(index);
         let durable = self.lose_unsynced(index);
         self.checks.crashed_leaving(me, self.now, &durable);
         self.mark(b'x', me, 0);
@@ -294,7 +296,7 @@ impl World {
     }
 
     /// Takes a fault into the fingerprint.
-    fn mark(&mut self, kind: u8, node: NodeId, what: u64) {
+    pub(super) fn mark(&mut self, kind: u8, node: NodeId, what: u64) {
         self.scratch.clear();
         self.scratch.extend_from_slice(&self.now.0.to_le_bytes());
         self.scratch.push(kind);

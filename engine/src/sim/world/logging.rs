@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Due, World};
-use crate::effect::{Effect, Outbox};
+use crate::effect::{Effect, Event, Outbox};
 use crate::error::Failure;
 use crate::id::{Epoch, Lsn, NodeId};
 use crate::message::Message;
@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    fn begin_sync(&mut self, index: usize) {
+    pub(super) fn begin_sync(&mut self, index: usize) {
         let machine = &mut self.machines[index];
         let Some(disk) = &mut machine.disk else { return };
         match disk.begin_sync() {
@@ -141,6 +141,7 @@ impl World {
         if !disk.end_sync() {
             return self.give_up_writing(index);
         }
+        disk.turn_after_sync(machine.clock.read(self.now), || self.saves.u64());
         if machine.refusing && disk.waiting() <= self.config.log_bytes {
             self.refuse(index, None);
         }
@@ -271,9 +272,16 @@ impl World {
         }
     }
 
+    /// What a node lets go for want of room or time its log does not say.
+    pub(super) fn note_dropped(&mut self, index: usize, event: &Event) {
+        if let (Event::Dropped { key, version, .. }, Some(disk)) = (event, &mut self.machines[index].disk) {
+            disk.dropped(key, *version);
+        }
+    }
+
     /// A node that has just started takes in what its log has left.
     pub(super) fn recover(&mut self, index: usize, was: Was, recovered: Recovered) {
-        let Recovered { records, next, torn, damaged, wrong } = recovered;
+        let Recovered { records, snapshot, passed, next, torn, damaged, wrong, differs, .. } = recovered;
         let machine = &mut self.machines[index];
         let me = machine.id;
         if torn > 0 {
@@ -281,6 +289,16 @@ impl World {
         }
         if let Some(wrong) = wrong {
             self.checks.misread(me, wrong, self.now);
+        }
+        if let Some(key) = differs {
+            self.checks.differs(me, &key, self.now);
+        }
+        if passed > 0 {
+            self.marks.note(Mark::SnapshotPassed);
+            self.trace.push(self.now, What::Disk(me, DiskNote::PassedOver));
+        }
+        if snapshot.is_some() && damaged.is_none() {
+            self.marks.note(Mark::StartedFromSnapshot);
         }
         match damaged {
             Some(at) if !was.tampered => self.checks.damaged(me, at, self.now),
@@ -301,6 +319,7 @@ impl World {
             self.marks.note(Mark::Recovered);
         }
         for event in out.events.drain(..) {
+            self.note_dropped(index, &event);
             if self.config.checks {
                 self.checks.happened(me, &event, self.now, |_| true);
             }
@@ -310,7 +329,8 @@ impl World {
         }
         self.outbox = out;
         if !records.is_empty() {
-            self.trace.push(self.now, What::Recovered { node: me, records: records.len() as u64, torn });
+            let records = records.len() as u64 - snapshot.unwrap_or(0);
+            self.trace.push(self.now, What::Recovered { node: me, snapshot, records, torn });
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct Machine {
     pub(super) held: Vec<(Epoch, Effect)>,
     /// Its node turns writes away, for its disk's sake.
     pub(super) refusing: bool,
+    /// It takes no snapshot by itself before that moment, since one has failed.
+    pub(super) saves_from: Instant,
 }
 
 /// What waits in a socket.
@@ -125,6 +127,7 @@ impl World {
         out.log_from(machine.disk.as_ref().map(Disk::next_lsn));
         act(node, time, &mut out);
         self.write_down(index, &mut out);
+        self.save_if_outgrown(index);
         let replicating = peer_writes
             && out.events.iter().any(|event| match event {
                 Event::Dropped { cause, .. } => *cause != Cause::Expired,
@@ -144,6 +147,7 @@ impl World {
             self.checks.believes(first, node.view(), self.now);
         }
         for event in out.events.drain(..) {
+            self.note_dropped(index, &event);
             if self.config.checks {
                 let machines = &self.machines;
                 let up = |node: NodeId| machines.get(super::index(node)).is_some_and(Machine::is_working);

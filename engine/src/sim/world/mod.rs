@@ -8,6 +8,7 @@ mod delivery;
 mod faults;
 mod logging;
 mod machine;
+mod saving;
 mod view;
 
 pub use config::WorldConfig;
@@ -67,6 +68,8 @@ pub struct World {
     disks: Rng,
     /// Where disks rot.
     damages: Rng,
+    /// How long the steps of snapshots take.
+    saves: Rng,
     open: SortedMap<u64, Open>,
     operations: u64,
     load: Option<Load>,
@@ -142,6 +145,7 @@ enum Due {
     Sync { machine: u16, boots: u32 },
     Synced { machine: u16, boots: u32 },
     WriteAgain { machine: u16, boots: u32 },
+    Save { machine: u16, boots: u32 },
 }
 
 impl World {
@@ -172,6 +176,7 @@ impl World {
             disk: config.fsync.map(|_| Disk::new(NodeId(id))),
             held: Vec::new(),
             refusing: false,
+            saves_from: Instant(0),
         });
         let watching = config.checks || config.trace > 0;
         let mut world = World {
@@ -188,6 +193,7 @@ impl World {
             lateness: Rng::new(config.seed, "late"),
             disks: Rng::new(config.seed, "disk"),
             damages: Rng::new(config.seed, "disk damage"),
+            saves: Rng::new(config.seed, "save"),
             open: SortedMap::new(),
             operations: 0,
             load: None,
@@ -242,6 +248,7 @@ impl World {
             Due::Sync { machine, boots } => self.sync_due(usize::from(machine), boots),
             Due::Synced { machine, boots } => self.synced(usize::from(machine), boots),
             Due::WriteAgain { machine, boots } => self.write_again(usize::from(machine), boots),
+            Due::Save { machine, boots } => self.save_due(usize::from(machine), boots),
         }
         self.report();
         true
