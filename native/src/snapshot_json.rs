@@ -150,7 +150,8 @@ struct Line<'a> {
     value: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     encoding: Option<&'static str>,
-    version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline_unix_ms: Option<u64>,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -181,7 +182,7 @@ fn write(shards: &Shards, folder: &Path, name: &str) -> io::Result<Saved> {
 fn write_entries(shards: &Shards, file: &File) -> io::Result<u64> {
     let mut out = BufWriter::with_capacity(1 << 16, file);
     let now = shards.now().unix;
-    write!(out, "{{\"format\":\"vitrine-cache\",\"version\":1,\"saved_unix_ms\":{},\"entries\":[", now.0)?;
+    out.write_all(head(now).as_bytes())?;
     let mut count = 0;
     let mut page = Vec::new();
     for stripe in 0..shards.stripes() {
@@ -192,7 +193,7 @@ fn write_entries(shards: &Shards, file: &File) -> io::Result<u64> {
                 shard.store().scan(from, budget, &mut |key, entry| {
                     if entry.deadline.is_none_or(|deadline| deadline > now) {
                         page.extend_from_slice(if count == 0 { b"\n" } else { b",\n" });
-                        print(key, &entry, &mut page);
+                        print_held(key, &entry, &mut page);
                         count += 1;
                     }
                 })
@@ -202,9 +203,38 @@ fn write_entries(shards: &Shards, file: &File) -> io::Result<u64> {
             page.clear();
         }
     }
-    out.write_all(b"\n]}\n")?;
+    out.write_all(TAIL)?;
     out.flush()?;
     Ok(count)
+}
+
+/// What stands before the entries, each of which begins with `\n` and is parted from the one before by `,`.
+pub fn head(saved: UnixMs) -> String {
+    format!("{{\"format\":\"vitrine-cache\",\"version\":1,\"saved_unix_ms\":{},\"entries\":[", saved.0)
+}
+
+/// What stands behind them.
+pub const TAIL: &[u8] = b"\n]}\n";
+
+/// Prints what a part of a stripe holds from that place on and is wanted, each entry in a line. Returns the place to go
+/// on with, or `None` at the end of the stripe.
+pub fn page(
+    shards: &Shards,
+    stripe: usize,
+    from: u64,
+    wanted: impl Fn(&[u8]) -> bool,
+    out: &mut Vec<u8>,
+) -> Option<u64> {
+    let now = shards.now().unix;
+    let look = |shard: &Shard| {
+        shard.store().scan(from, places_at_once(shard.store()), &mut |key, entry| {
+            if entry.deadline.is_none_or(|deadline| deadline > now) && wanted(key) {
+                print_held(key, &entry, out);
+                out.push(b'\n');
+            }
+        })
+    };
+    shards.look_in_turn(stripe, look).flatten()
 }
 
 /// Places of the store that are looked at under its lock at a time: about 256 KiB of entries.
@@ -213,22 +243,39 @@ fn places_at_once(store: &Store) -> u32 {
     u32::try_from((256 << 10) / mean.max(1)).unwrap_or(u32::MAX).clamp(1, 256)
 }
 
-fn print(key: &[u8], entry: &EntryRef<'_>, out: &mut Vec<u8>) {
+fn print_held(key: &[u8], entry: &EntryRef<'_>, out: &mut Vec<u8>) {
+    print(key, (entry.value, entry.media), Some(entry.version), entry.deadline, out);
+}
+
+impl Restored {
+    /// Prints it as it stands in a file.
+    pub fn print(&self, out: &mut Vec<u8>) {
+        print(self.key.as_bytes(), (&self.value.bytes, &self.value.media), self.version, self.deadline, out);
+    }
+}
+
+fn print(
+    key: &[u8],
+    (value, media): (&[u8], &[u8]),
+    version: Option<Version>,
+    deadline: Option<UnixMs>,
+    out: &mut Vec<u8>,
+) {
     let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
         Ok(text) => (text.to_owned(), None),
         Err(_) => (BASE64.encode(bytes), Some("base64")),
     };
     let (key, key_encoding) = text(key);
-    let (value, encoding) = text(entry.value);
+    let (value, encoding) = text(value);
     let line = Line {
         key: &key,
         key_encoding,
         value: &value,
         encoding,
-        version: entry.version.to_string(),
-        deadline_unix_ms: entry.deadline.map(|deadline| deadline.0),
+        version: version.map(|version| version.to_string()),
+        deadline_unix_ms: deadline.map(|deadline| deadline.0),
         // A media type is a header's value; one that is not text is not worth keeping.
-        media: std::str::from_utf8(entry.media).unwrap_or(""),
+        media: std::str::from_utf8(media).unwrap_or(""),
     };
     // Strings and numbers into memory: that does not fail.
     let _ = serde_json::to_writer(out, &line);

@@ -286,8 +286,11 @@ fn key() -> Arg {
     Arg::new("KEY").required(true).help("The key")
 }
 
-fn write() -> Arg {
-    Arg::new("write").long("write").value_name("LEVEL").help("Who must have it: one, live, quorum or all")
+pub(super) fn write() -> Arg {
+    Arg::new("write")
+        .long("write")
+        .value_name("LEVEL")
+        .help("Who must have it: one, live, quorum or all [default: live]")
 }
 
 /// The flag that says which node is asked.
@@ -326,13 +329,13 @@ fn run<E: std::fmt::Display>(
     })?
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     Ok(runtime.block_on(work))
 }
 
 /// What a server said against it: its own sentence where it gave one.
-fn refused(response: &Response) -> Failed {
+pub(super) fn refused(response: &Response) -> Failed {
     let document: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
     let said = document["detail"].as_str().or(document["message"].as_str());
     let detail = said.map_or_else(|| format!("the server answers {}", response.status), str::to_owned);

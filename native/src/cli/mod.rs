@@ -7,6 +7,8 @@ mod check;
 mod client;
 mod cluster;
 mod demo;
+mod export;
+mod import;
 pub mod replay;
 mod serve;
 pub mod sim;
@@ -59,6 +61,8 @@ fn run(matches: &ArgMatches) -> Result<(), Failed> {
         Some(("touch", matches)) => client::touch(matches),
         Some(("save", matches)) => client::save(matches),
         Some(("load", matches)) => client::load(matches),
+        Some(("export", matches)) => export::run(matches),
+        Some(("import", matches)) => import::run(matches),
         Some(("health", matches)) => client::health(matches),
         Some(("cluster", matches)) => cluster::run(matches),
         Some(("check", matches)) => check::run(matches),
@@ -91,6 +95,8 @@ fn command() -> clap::Command {
         .subcommand(client::touch_command())
         .subcommand(client::save_command())
         .subcommand(client::load_command())
+        .subcommand(export::command())
+        .subcommand(import::command())
         .subcommand(client::health_command())
         .subcommand(cluster::command())
         .subcommand(check::command())

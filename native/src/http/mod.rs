@@ -43,6 +43,7 @@ mod problem;
 pub mod query;
 mod refuse;
 mod status;
+mod transfer;
 mod ui;
 
 use fast_path::Answered;
@@ -245,6 +246,8 @@ enum Route {
     Members,
     Member,
     Plan,
+    Export,
+    Import,
     Metrics,
     Page,
     PageFolder,
@@ -268,6 +271,8 @@ static ROUTES: LazyLock<matchit::Router<Route>> = LazyLock::new(|| {
         ("/v1/cluster/members", Route::Members),
         ("/v1/cluster/members/{name}", Route::Member),
         ("/v1/cluster/plan", Route::Plan),
+        ("/v1/export", Route::Export),
+        ("/v1/import", Route::Import),
         ("/healthz", Route::Health),
         ("/readyz", Route::Ready),
         ("/metrics", Route::Metrics),
@@ -290,7 +295,7 @@ impl Route {
             Route::Change(change::Action::Touch) => Command::Touch,
             Route::Plain(plain::Action::Get) => Command::PlainGet,
             Route::Plain(plain::Action::Set) => Command::PlainSet,
-            Route::Plain(_) => Command::Snapshot,
+            Route::Plain(_) | Route::Export | Route::Import => Command::Snapshot,
             Route::Page | Route::PageFolder => Command::Page,
             _ => Command::Operations,
         }
@@ -332,6 +337,7 @@ enum Work {
     Plain(plain::Action),
     Members,
     Member(String),
+    Import,
 }
 
 struct Seen {
@@ -418,6 +424,7 @@ impl Service<Request<Incoming>> for Connection {
             },
             Route::Plain(action) => self.wait(call, Work::Plain(action), request),
             Route::Members => self.wait(call, Work::Members, request),
+            Route::Import => self.wait(call, Work::Import, request),
             Route::Member => match entries::key_bytes(segment) {
                 Ok(name) => {
                     let name = String::from_utf8_lossy(&name).into_owned();
@@ -430,6 +437,7 @@ impl Service<Request<Incoming>> for Connection {
             Route::Health => self.done(call, Ok(status::health(front))),
             Route::Ready => self.done(call, Ok(status::ready(front))),
             Route::Cluster => self.done(call, Ok(status::cluster(front))),
+            Route::Export => self.done(call, transfer::export(front, request.uri().query())),
             Route::Plan => self.done(call, members::plan(front, request.uri().query())),
             Route::Metrics => self.done(call, Ok(status::metrics(front, request.headers()))),
             Route::Page => {
@@ -463,6 +471,7 @@ impl Connection {
                 Work::Explain(key) => status::explain(&front, key).await,
                 Work::Plain(action) => plain::handle(&front, action, request, &mut by, &mut call.slot).await,
                 Work::Members => members::all(&front, request).await,
+                Work::Import => transfer::import(&front, request).await,
                 Work::Member(name) => members::one(&front, &name, request).await,
             };
             finished(&front, worker, &call, by, result)

@@ -42,8 +42,8 @@ pub struct Response {
 
 /// How long a connection may take to stand.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest body that is taken: a value, and room for what a problem or a listing says.
-const MAX_BODY: usize = limits::MAX_VALUE + (1 << 20);
+/// The largest body that is taken: a value as JSON escapes it, and room for what a problem or a listing says.
+const MAX_BODY: usize = 6 * limits::MAX_VALUE + (1 << 20);
 /// What stands in a path segment as it is; every other byte is percent-encoded.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 /// The header by which a server names the node that served a request.

@@ -11,3 +11,4 @@ mod members;
 mod one_node;
 mod support;
 mod three_nodes;
+mod transfer;
