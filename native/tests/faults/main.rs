@@ -2,6 +2,7 @@
 //! were told, read by the checkers of the simulator.
 
 mod clients;
+mod ext4;
 mod http;
 mod place;
 mod process;
@@ -17,6 +18,7 @@ use vitrine_engine::sim::{Mark, Record, Reply, Told};
 use vitrine_engine::time::Instant;
 
 use clients::{COUNT, Clients, ONCE};
+use ext4::{Ext4, SHUTDOWNS};
 use http::Connection;
 use place::Place;
 use process::Cluster;
@@ -30,6 +32,8 @@ const BETWEEN: Duration = Duration::from_millis(400);
 const SKEW: Duration = Duration::from_millis(500);
 /// Set for the process that was put into a network of its own.
 const INSIDE: &str = "FAULTS_IN_NETWORKS";
+/// Set for the process whose mounts nobody else sees, and which go with it.
+const MOUNTING: &str = "FAULTS_ON_EXT4";
 
 #[test]
 fn on_the_loopback_crashes_pauses_and_restarts_break_no_promise() {
@@ -82,10 +86,49 @@ fn in_networks_of_their_own_partitions_break_no_promise() {
         let _ = writeln!(std::io::stderr(), "skipped: no network can be made here ({obstacle})");
         return;
     }
+    let test = "in_networks_of_their_own_partitions_break_no_promise";
+    again(&["--user", "--map-root-user", "--net"], test, INSIDE);
+}
+
+/// A node syncs what it acknowledges to a file system that is shut down while it writes, in each way twice: what is on
+/// its disk then is all that the node finds, and nothing that was acknowledged is missing. Snapshots are taken as well.
+#[test]
+fn on_a_file_system_that_is_shut_down_nothing_acknowledged_is_lost() {
+    const ARGUMENTS: &[&str] = &["--fsync", "always", "--snapshot-every", "1s"];
+    if std::env::var_os(MOUNTING).is_some() {
+        let disk = Ext4::new().expect("it could be made a moment ago");
+        let mut cluster = Cluster::start_in(disk.folder(), Place::loopback(2), ARGUMENTS);
+        let clients = Clients::start(&[cluster.place.http(0)], cluster.clock);
+        for (how, what) in SHUTDOWNS.into_iter().cycle().take(2 * SHUTDOWNS.len()) {
+            std::thread::sleep(BETWEEN);
+            cluster.step(&format!("its file system is shut down, {what}"));
+            cluster.kill_after(0, || {
+                disk.shut_down(how);
+                // Under load: it is told that nothing is written any more, and tells so.
+                std::thread::sleep(BETWEEN / 4);
+            });
+            disk.mount_again();
+            cluster.restart(0);
+        }
+        cluster.rest();
+        return judge("on ext4", &cluster, clients.end(), Instant(0), 1);
+    }
+    let tried = Command::new("unshare").args(["--mount", "true"]).output();
+    let allowed = tried.is_ok_and(|output| output.status.success());
+    let obstacle = if allowed { Ext4::new().err() } else { Some("unshare --mount is not allowed".to_owned()) };
+    if let Some(obstacle) = obstacle {
+        let _ = writeln!(std::io::stderr(), "skipped: no file system can be made here ({obstacle})");
+        return;
+    }
+    let test = "on_a_file_system_that_is_shut_down_nothing_acknowledged_is_lost";
+    again(&["--mount", "--propagation", "private"], test, MOUNTING);
+}
+
+/// Runs a test of this program again, apart from the rest of the system in that way, and told so.
+fn again(apart: &[&str], test: &str, told: &str) {
     let myself = std::env::current_exe().expect("this program has a path");
     let mut inside = Command::new("unshare");
-    inside.args(["--user", "--map-root-user", "--net"]).arg(myself);
-    inside.args(["--exact", "in_networks_of_their_own_partitions_break_no_promise", "--nocapture"]).env(INSIDE, "1");
+    inside.args(apart).arg(myself).args(["--exact", test, "--nocapture"]).env(told, "1");
     let output = inside.output().expect("unshare starts");
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "{said}");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Lines};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,9 @@ pub struct Cluster {
     nodes: Vec<Option<Child>>,
     /// What every node is told besides.
     arguments: &'static [&'static str],
-    folder: tempfile::TempDir,
+    /// The folders of all, and what removes them in the end, where that is for the cluster to do.
+    folder: PathBuf,
+    _folder: Option<tempfile::TempDir>,
     troubles: Arc<Mutex<Troubles>>,
 }
 
@@ -51,6 +54,14 @@ const NOTICED: u64 = 3_000_000;
 impl Cluster {
     /// Starts a node in each place but the last, which is for one who joins, and waits until all see all.
     pub fn start(place: Place, arguments: &'static [&'static str]) -> Cluster {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut cluster = Cluster::start_in(folder.path(), place, arguments);
+        cluster._folder = Some(folder);
+        cluster
+    }
+
+    /// The same with the folders of the nodes in that one.
+    pub fn start_in(folder: &Path, place: Place, arguments: &'static [&'static str]) -> Cluster {
         let first = place.len() - 1;
         let mut cluster = Cluster {
             place,
@@ -58,7 +69,8 @@ impl Cluster {
             first,
             nodes: Vec::new(),
             arguments,
-            folder: tempfile::tempdir().expect("a folder"),
+            folder: folder.to_owned(),
+            _folder: None,
             troubles: Arc::default(),
         };
         cluster.nodes = (0..first).map(|node| Some(cluster.spawn(node))).chain([None]).collect();
@@ -69,6 +81,14 @@ impl Cluster {
     /// Ends a node at once, as a power cut would. It is down until [`Cluster::restart`].
     pub fn kill(&mut self, node: usize) {
         self.kill_at_once(&[node]);
+    }
+
+    /// Ends a node after something has been done to it.
+    pub fn kill_after(&mut self, node: usize, harm: impl FnOnce()) {
+        self.begins(node, "harmed");
+        harm();
+        self.kill(node);
+        self.ends(node, "harmed");
     }
 
     /// Ends so many nodes at one moment.
@@ -242,7 +262,7 @@ impl Cluster {
         let (name, host) = (format!("n{}", node + 1), self.place.http(node).ip().to_string());
         let mut command = self.place.command(node, env!("CARGO_BIN_EXE_vitrine"));
         command.args(["serve", "--log-format", "json", "--workers", "1", "--node", &name, "--host", &host]);
-        command.arg("--data").arg(self.folder.path().join(&name)).args(self.arguments);
+        command.arg("--data").arg(self.folder.join(&name)).args(self.arguments);
         if node < self.first {
             command.args(["--members", &members.join(",")]);
         } else {
