@@ -20,7 +20,7 @@ pub struct History {
 }
 
 /// Something that a person does to a world.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// A line of a script.
     Command(String),
@@ -33,11 +33,15 @@ struct Keyframe {
     seen: usize,
 }
 
-struct Done {
+/// An act and its moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
     /// After that many events.
-    events: u64,
-    at: Instant,
-    act: Act,
+    pub events: u64,
+    /// Its moment.
+    pub at: Instant,
+    /// What is done.
+    pub act: Act,
 }
 
 /// Keyframes at most: each is a whole cluster.
@@ -67,6 +71,18 @@ impl History {
     /// The world as it is now.
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// What has been done, in order.
+    pub fn seen(&self) -> &[Done] {
+        &self.acts[..self.seen]
+    }
+
+    /// Goes back to the beginning; all that was done is to come.
+    pub fn rewind(&mut self) {
+        if self.recording {
+            self.restore(0);
+        }
     }
 
     /// Does something now. What was to come is no more.

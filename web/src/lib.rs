@@ -6,6 +6,7 @@
 mod history;
 mod journal;
 mod picture;
+mod script;
 mod settings;
 mod traces;
 
@@ -25,6 +26,7 @@ pub struct Playground {
     settings: Settings,
     levels: settings::Levels,
     history: History,
+    source: script::Source,
     journal: Journal,
     edition: Edition,
     trace: TraceFile,
@@ -54,6 +56,7 @@ impl Playground {
             settings,
             levels: settings::Levels::default(),
             history: History::new(world),
+            source: script::Source::default(),
             journal: Journal::default(),
             edition: Edition::default(),
             trace: TraceFile::default(),
@@ -70,6 +73,7 @@ impl Playground {
         let world = World::new(settings.world(false).map_err(wrong)?);
         (self.settings, self.levels, self.replaying) = (settings, levels, 0);
         (self.history, self.journal) = (History::new(world), Journal::default());
+        self.source = script::Source::default();
         self.journal.follow(self.history.world());
         Ok(())
     }
@@ -118,6 +122,8 @@ impl Playground {
     /// # Errors
     /// When the line is not a command, with what is accepted.
     pub fn command(&mut self, line: &str) -> Result<(), Wrong> {
+        // A remark is one in a script as well.
+        let line = line.split('#').next().unwrap_or("").trim();
         self.act(Act::Command(line.into()))
     }
 
@@ -184,6 +190,7 @@ impl Playground {
         let room = u64::from(self.settings.nodes) * u64::from(self.settings.capacity);
         let history = if room <= MOST_REMEMBERED { History::new } else { History::without };
         (self.history, self.journal) = (history(world), Journal::default());
+        self.source = script::Source::default();
         Ok(())
     }
 
@@ -274,6 +281,7 @@ impl Playground {
     }
 
     fn act(&mut self, act: Act) -> Result<(), Wrong> {
+        self.finish_moment();
         let done = self.history.act(act);
         self.journal.follow(self.history.world());
         done.map_err(wrong)

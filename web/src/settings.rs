@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use vitrine_engine::cluster::Heartbeat;
+use vitrine_engine::record::Fsync;
 use vitrine_engine::request::{ReadLevel, WriteLevel};
 use vitrine_engine::sim::{Network, Shape, Workload, WorldConfig};
 use vitrine_engine::store::Limits;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub virtual_nodes: u32,
     /// Messages lost between nodes, of a thousand; 0 to 900.
     pub loss_per_mille: u32,
+    /// When nodes sync their logs: 0 is for no log, 1 before every answer, 2 once a second, 3 never.
+    pub fsync: u32,
 }
 
 /// Who must have a write, and who answers a read, of the workload.
@@ -44,11 +47,24 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { seed: 1, nodes: 3, replicas: 2, capacity: 24, virtual_nodes: 64, loss_per_mille: 0 }
+        Settings { seed: 1, nodes: 3, replicas: 2, capacity: 24, virtual_nodes: 64, loss_per_mille: 0, fsync: 0 }
     }
 }
 
 impl Settings {
+    /// Those of a world that a script has made, as far as they can be set here.
+    pub fn of(config: &WorldConfig) -> Settings {
+        Settings {
+            seed: config.seed,
+            nodes: u32::from(config.nodes),
+            replicas: u32::from(config.replicas),
+            capacity: config.limits.entries.unwrap_or(0),
+            virtual_nodes: u32::from(config.virtual_nodes),
+            loss_per_mille: config.network.loss / 1_000,
+            fsync: FSYNC.iter().position(|fsync| *fsync == config.fsync).map_or(0, |place| place as u32),
+        }
+    }
+
     /// The world to make. A long replay goes without the checks, which remember every write.
     pub fn world(&self, replay: bool) -> Result<WorldConfig, String> {
         let loss = within("lost messages of a thousand", self.loss_per_mille, 0, 900)? * 1_000;
@@ -62,7 +78,8 @@ impl Settings {
             clock_skew: Duration::from_millis(2),
             heartbeat: heartbeat(self.nodes),
             checks: !replay,
-            trace: 2_000,
+            fsync: FSYNC[within("fsync", self.fsync, 0, 3)? as usize],
+            trace: TRACE,
             ..WorldConfig::default()
         })
     }
@@ -108,7 +125,8 @@ pub fn workload(kind: &str, keys: u32, rate: u32, writes: u32, ttl: u32, levels:
         expiring: if ttl == 0 { 0 } else { 100 },
         // The value is its operation's number and nothing more: what is written is read in the log.
         value_bytes: 0,
-        ttl: Duration::from_millis(u64::from(ttl)),
+        // Without an expiry it means nothing, and a script takes none of nothing.
+        ttl: Duration::from_millis(u64::from(if ttl == 0 { 1 } else { ttl })),
         write_level: Some(levels.write),
         read_level: Some(levels.read),
         ..Workload::default()
@@ -131,6 +149,12 @@ const NETWORK: Network = Network {
     duplicate: 0,
     capacity: None,
 };
+
+/// When a log is synced, by its number in [`Settings`].
+const FSYNC: [Option<Fsync>; 4] = [None, Some(Fsync::Always), Some(Fsync::EverySecond), Some(Fsync::Never)];
+
+/// Events that the world's own trace keeps, until the journal has read them.
+pub const TRACE: u32 = 2_000;
 
 /// A dead node is missed within a few seconds of the person who watches, and many nodes do not drown in questions.
 fn heartbeat(nodes: u32) -> Heartbeat {
@@ -158,6 +182,7 @@ mod tests {
         check(Settings { replicas: 9, ..good }, Err("copies: 9 is not from 1 to 8"));
         check(Settings { capacity: 0, ..good }, Err("capacity: 0 is not from 1 to 1000000"));
         check(Settings { virtual_nodes: 513, ..good }, Err("virtual nodes: 513 is not from 1 to 512"));
+        check(Settings { fsync: 4, ..good }, Err("fsync: 4 is not from 0 to 3"));
         check(Settings { loss_per_mille: 901, ..good }, Err("lost messages of a thousand: 901 is not from 0 to 900"));
     }
 

@@ -93,6 +93,33 @@ impl Script {
         }
         Ok(world)
     }
+
+    /// Its lines behind the one that makes the world, with their numbers, without comments.
+    pub fn lines(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.lines.iter().map(|(line, text)| (*line, text.as_str()))
+    }
+}
+
+/// What a line of a script means to whoever runs it line by line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Time passes.
+    Run(Duration),
+    /// Every client is answered first, within [`limits::MAX_TIMEOUT`].
+    Settle,
+    /// It is a command for the world.
+    Command,
+}
+
+impl Step {
+    /// `run 5s`, `settle`, or anything else.
+    pub fn of(line: &str) -> Result<Step, CommandError> {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["run", span] => Ok(Step::Run(duration("run", span, Duration::ZERO..=A_DAY)?)),
+            ["settle"] => Ok(Step::Settle),
+            _ => Ok(Step::Command),
+        }
+    }
 }
 
 /// How long peace lasts before a verdict: longer than any client waits, any peer is suspected, any replica reconciles.
@@ -101,18 +128,17 @@ const PEACE: Duration = Duration::from_secs(20);
 /// The longest that a timer of a node is set to.
 const A_MINUTE: Duration = Duration::from_secs(60);
 
-/// `run 5s` lets time pass, `settle` lets every client be answered; any other line is a command for the world.
 fn perform(world: &mut World, line: &str) -> Result<(), CommandError> {
-    match line.split_whitespace().collect::<Vec<_>>()[..] {
-        ["run", span] => {
-            world.run_for(duration("run", span, Duration::ZERO..=A_DAY)?);
+    match Step::of(line)? {
+        Step::Run(span) => {
+            world.run_for(span);
             Ok(())
         }
-        ["settle"] => match world.settle(limits::MAX_TIMEOUT) {
+        Step::Settle => match world.settle(limits::MAX_TIMEOUT) {
             true => Ok(()),
             false => Err(wrong("some client still waits after a minute", "a script whose requests end")),
         },
-        _ => world.command(line),
+        Step::Command => world.command(line),
     }
 }
 
