@@ -48,19 +48,20 @@ impl Playground {
     }
 
     /// Makes the run of a script, and goes to its beginning: what it does is done as time passes. Returns the
-    /// fingerprint that it has in the end.
+    /// fingerprint that it has in the end, and that moment.
     ///
     /// # Errors
     /// When a line is not understood or cannot be carried out, or the run is too long for a page; the old run stays.
     pub fn open(&mut self, text: &str) -> Result<String, Wrong> {
         let (history, source) = open(text).map_err(wrong)?;
-        let fingerprint = format!("{:016x}", history.world().fingerprint());
+        let world = history.world();
+        let end = format!("{:016x} {}", world.fingerprint(), world.now().0);
         self.settings = Settings::of(history.world().config());
         (self.history, self.source, self.replaying) = (history, source, 0);
         self.history.rewind();
         self.journal = crate::Journal::default();
         self.journal.follow(self.history.world());
-        Ok(fingerprint)
+        Ok(end)
     }
 
     /// What the cluster was built of.
@@ -212,7 +213,8 @@ mod tests {
         assert!(text.starts_with(&format!("# vitrine {ENGINE} fingerprint {fingerprint}\ncluster nodes=3 ")), "{text}");
         assert!(text.contains("fsync=everysec") && text.contains("loss=2%"), "{text}");
         let mut other = Playground::new(Settings::default()).ok().expect("good settings");
-        assert_eq!(other.open(&text).ok().as_ref(), Some(&fingerprint));
+        let opened = other.open(&text).ok().expect("a script");
+        assert_eq!(opened, format!("{fingerprint} {}", playground.now()));
         assert_eq!((other.now(), other.settings().seed, other.settings().fsync), (0.0, 11, 2));
         let end = playground.now();
         while other.now() < end {
@@ -227,7 +229,8 @@ mod tests {
         let text = "cluster nodes=2 seed=3\n# first\nc1 set a 1\nc2 set b 2\nsettle\nn2 crash # now\nrun 10ms\n\
             n2 restart\nsettle\n";
         let mut playground = playground();
-        assert_eq!(playground.open(text).ok(), Some(natively(text)));
+        let opened = playground.open(text).ok().expect("a script");
+        assert!(opened.starts_with(&natively(text)), "{opened}");
         for (until, said) in [(0.0, "c1 set a 1\n"), (2_000.0, "c2 set b 2"), (200_000.0, "n2 restart")] {
             while playground.now() < until {
                 playground.run(until, 200);

@@ -10,6 +10,7 @@ import { DropTarget, TracePanel } from './panels/TracePanel.tsx';
 import { Transport } from './panels/Transport.tsx';
 import { WorkloadPanel } from './panels/WorkloadPanel.tsx';
 import { Scene } from './scene/Scene.tsx';
+import { OpenedBar, Share } from './share/Share.tsx';
 import { SessionContext } from './state/context.ts';
 import type { Session } from './state/session.ts';
 
@@ -33,6 +34,7 @@ export function App({ session }: { session: Session }) {
   return (
     <SessionContext.Provider value={session}>
       <TopBar onKeys={() => keys.current?.showModal()} />
+      <OpenedBar />
       <main>
         <Scene />
         <Stores />
@@ -47,6 +49,7 @@ export function App({ session }: { session: Session }) {
         </div>
       </main>
       <Keys dialog={keys} />
+      <Share />
       <DropTarget />
     </SessionContext.Provider>
   );

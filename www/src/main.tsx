@@ -10,8 +10,10 @@ import './style/trace.css';
 import './style/transport.css';
 import './style/log.css';
 import './style/keys.css';
+import './style/share.css';
 import { App } from './App.tsx';
 import { apply, stored } from './panels/TopBar.tsx';
+import { fromAddress } from './share/address.ts';
 import { type Port, Session } from './state/session.ts';
 import type { FromWorker } from './worker/protocol.ts';
 
@@ -31,4 +33,7 @@ const port: Port = {
   },
 };
 const root = document.getElementById('app');
-if (root) render(<App session={new Session(port)} />, root);
+const begun = await fromAddress(location.hash);
+const session = new Session(port, begun.script);
+session.problem.value = begun.problem;
+if (root) render(<App session={session} />, root);

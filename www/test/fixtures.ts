@@ -1,6 +1,8 @@
 // Frames made by hand, for tests of what is drawn.
 
 import { CLIENTS, type Entry, type Flight, type NodeView, type Placement, SLOTS, type Snapshot } from '../src/frame.ts';
+import { FIRST } from '../src/state/session.ts';
+import type { Opened } from '../src/worker/protocol.ts';
 
 export function entry(key: string, rank: number, expiresIn: number | null = null): Entry {
   return { key, version: `19b76ab0${rank.toString(16)}-0-1`, expiresIn, bytes: 96 + key.length, rank };
@@ -68,4 +70,8 @@ export function placement(nodes = 3, copies = 2, runs = 90): Placement {
 
 export function flight(id: number, part: Partial<Flight> = {}): Flight {
   return { id, from: 1, to: 2, kind: 'replicate', slot: 100, sentAt: 12_000, arrivesAt: 13_000, label: 'k7', ...part };
+}
+
+export function opened(text: string, part: Partial<Opened> = {}): Opened {
+  return { text, settings: FIRST, fingerprint: '00112233445566aa', end: 2_000_000, engine: '0.1.0', ...part };
 }

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { FIRST } from '../src/state/session.ts';
 import type { FromWorker } from '../src/worker/protocol.ts';
 import { BATCH, type Engine, Runner, SLICE } from '../src/worker/runner.ts';
-import { placement, snapshot } from './fixtures.ts';
+import { opened, placement, snapshot } from './fixtures.ts';
 
 /** An engine whose events come every microsecond, and whose clock the test turns. */
 function open(part: Partial<Engine> = {}) {
@@ -37,6 +37,8 @@ function open(part: Partial<Engine> = {}) {
     finishTrace: () => 42,
     replay: () => said.push('replay'),
     replayed: () => null,
+    open: (text) => opened(text),
+    script: () => '# nothing',
     ...part,
   };
   const unpack = async (file: File, chunk: (bytes: Uint8Array, read: number) => Promise<void>) => {

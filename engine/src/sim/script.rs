@@ -76,13 +76,18 @@ impl Script {
     /// Runs it in a new world, and on in peace to a verdict where it has none of its own.
     pub fn judged(&self) -> Result<World, ScriptError> {
         let mut world = self.run()?;
+        self.judge(&mut world);
+        Ok(world)
+    }
+
+    /// Lets a world that has come to the script's end go on in peace to a verdict, where the script has none of its own.
+    pub fn judge(&self, world: &mut World) {
         if self.lines.last().is_none_or(|(_, line)| line != "verdict") {
             world.obey(Command::NoWorkload);
             world.peace();
             world.run_for(PEACE);
             world.verdict();
         }
-        Ok(world)
     }
 
     /// Runs it in a new world, to its end.

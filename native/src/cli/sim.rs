@@ -75,6 +75,9 @@ pub fn run(args: &SimArgs) -> Result<(), Failed> {
     } else {
         failures.iter().for_each(|(report, smaller)| print_failure(args, report, smaller.as_deref()));
         print_summary(&reports, took);
+        if let (Some(_), [report]) = (&script, &reports[..]) {
+            println!("fingerprint {:016x} where the script ends", report.fingerprint);
+        }
     }
     match failures.len() {
         0 => Ok(()),
@@ -107,8 +110,11 @@ pub fn run_seeds<T: Send>(seeds: &[u64], run: impl Fn(u64) -> T + Sync, each: im
 
 fn one(script: Option<&Script>, seed: u64) -> Result<Report, String> {
     let Some(script) = script else { return Ok(swarm::run(seed)) };
-    let world = script.with_seed(seed).judged().map_err(|error| error.to_string())?;
-    Ok(swarm::report(seed, &world))
+    let mut world = script.with_seed(seed).run().map_err(|error| error.to_string())?;
+    // Where the script ends: the peace before the verdict is not its own.
+    let fingerprint = world.fingerprint();
+    script.judge(&mut world);
+    Ok(Report { fingerprint, ..swarm::report(seed, &world) })
 }
 
 /// Runs one seed, and prints its events that have all of the words.
@@ -190,6 +196,7 @@ fn summary(first: u64, reports: &[Report], failures: &[(&Report, Option<String>)
     });
     json!({
         "first": first,
+        "fingerprints": reports.iter().map(|report| format!("{:016x}", report.fingerprint)).collect::<Vec<_>>(),
         "seeds": reports.len(),
         "failed": failures.iter().map(failure).collect::<Vec<_>>(),
         "marks": marks.collect::<serde_json::Map<_, _>>(),

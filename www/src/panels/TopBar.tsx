@@ -2,6 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import { nameOf } from '../frame.ts';
+import { ShareButton } from '../share/Share.tsx';
 import { useSession } from '../state/context.ts';
 
 export function TopBar({ onKeys }: { onKeys: () => void }) {
@@ -37,6 +38,7 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
           {down ? `Bring ${nameOf(down.id)} back` : `Crash ${nameOf(target.id)}`}
         </button>
       )}
+      <ShareButton />
       <ThemeButton />
       <button
         type="button"

@@ -132,5 +132,5 @@ export function DropTarget() {
       removeEventListener('drop', drop);
     };
   }, [session, over]);
-  return over.value ? <div class="drop">Drop a trace to replay it</div> : null;
+  return over.value ? <div class="drop">Drop a trace to replay it, or a script to run it</div> : null;
 }

@@ -10,7 +10,7 @@ import {
   type Placement,
   type Snapshot,
 } from '../frame.ts';
-import type { FromWorker, Settings, ToWorker, Trace, Workload } from '../worker/protocol.ts';
+import type { FromWorker, Opened, Settings, ToWorker, Trace, Workload } from '../worker/protocol.ts';
 import { SPEEDS } from './format.ts';
 
 /** The other side: a worker, or a test. */
@@ -28,12 +28,16 @@ export const FIRST: Settings = {
   writeLevel: 'live',
   readLevel: 'primary',
   lossPerMille: 0,
+  fsync: 'off',
 };
 
 export const FIRST_WORKLOAD: Workload = { kind: 'zipf', keys: 60, rate: 1_500, writePercent: 35, ttl: 500 };
 /** The first screen begins where stores have something in them, that many simulated microseconds in. */
 const WARM = 90_000;
 export const FIRST_SPEED = SPEEDS.indexOf(1 / 500);
+
+/** Bytes of a script that is opened. */
+const MOST_SCRIPT = 1 << 20;
 
 /** Rows of the log that are kept. */
 export const LOG_ROWS = 400;
@@ -73,6 +77,10 @@ export class Session {
   readonly log: Signal<readonly LogRow[]> = signal([]);
   readonly trace: Signal<Trace | null> = signal(null);
   readonly problem: Signal<string | null> = signal(null);
+  /** The script that the run came from. */
+  readonly opened: Signal<Opened | null> = signal(null);
+  /** The run up to the moment at which it was asked for, to be shared. */
+  readonly script: Signal<string | null> = signal(null);
   readonly selectedKey: Signal<string | null> = signal(null);
   readonly selectedNode: Signal<Place | null> = signal(null);
 
@@ -88,7 +96,11 @@ export class Session {
   private waiting = false;
   private lastFrame = 0;
 
-  constructor(private readonly port: Port) {
+  /** `first` is a script to begin with in place of the usual cluster. */
+  constructor(
+    private readonly port: Port,
+    private readonly first: string | null = null,
+  ) {
     port.listen((message) => this.receive(message));
   }
 
@@ -167,6 +179,7 @@ export class Session {
     batch(() => {
       this.settings.value = settings;
       this.problem.value = null;
+      this.opened.value = null;
       this.log.value = [];
       this.selectedNode.value = null;
     });
@@ -189,8 +202,28 @@ export class Session {
     this.port.post({ type: 'explain', key });
   }
 
+  /** Makes the run of a script, from its beginning. */
+  openScript(text: string): void {
+    this.problem.value = null;
+    this.port.post({ type: 'open', text });
+  }
+
+  /** Asks for the run up to now as a script. */
+  askScript(): void {
+    batch(() => {
+      this.problem.value = null;
+      this.script.value = null;
+    });
+    this.port.post({ type: 'script' });
+  }
+
+  /** A file that was dropped or chosen: a script, or else a trace. */
   open(file: File): void {
     this.problem.value = null;
+    if (file.name.endsWith('.script') && file.size <= MOST_SCRIPT) {
+      void file.text().then((text) => this.openScript(text));
+      return;
+    }
     this.port.post({ type: 'trace', file });
   }
 
@@ -200,6 +233,7 @@ export class Session {
       this.settings.value = settings;
       this.problem.value = null;
       this.log.value = [];
+      this.opened.value = null;
       this.speed.value = SPEEDS.length - 1;
       this.playing.value = true;
       this.selectedNode.value = null;
@@ -211,7 +245,19 @@ export class Session {
     switch (message.type) {
       case 'ready':
         this.started.value = true;
-        this.build(this.settings.value, WARM);
+        if (this.first !== null) this.openScript(this.first);
+        else this.usual(this.problem.value);
+        break;
+      case 'opened':
+        batch(() => {
+          this.opened.value = message.opened;
+          this.settings.value = message.opened.settings;
+          this.log.value = [];
+          this.selectedNode.value = null;
+        });
+        break;
+      case 'script':
+        this.script.value = message.text;
         break;
       case 'frame':
         this.waiting = false;
@@ -228,8 +274,18 @@ export class Session {
       case 'problem':
         this.problem.value = message.text;
         if (message.about === 'trace') this.trace.value = null;
+        // A first script that is none leaves the page with what it usually begins with.
+        if (message.about === 'open' && this.snapshot.value === null) {
+          this.usual(message.text);
+        }
         break;
     }
+  }
+
+  /** What a page begins with that was asked for nothing, or for something that could not be. */
+  private usual(problem: string | null): void {
+    this.build(this.settings.value, WARM);
+    this.problem.value = problem;
   }
 
   private take(snapshot: Snapshot): void {

@@ -17,7 +17,7 @@ import {
 } from '../frame.ts';
 import init, { Playground, Settings as WasmSettings } from '../wasm/vitrine_web.js';
 import wasmUrl from '../wasm/vitrine_web_bg.wasm?url';
-import type { Settings, Workload } from './protocol.ts';
+import { FSYNCS, type Opened, type Settings, type Workload } from './protocol.ts';
 import type { Engine } from './runner.ts';
 
 /** Rows of a store that are sent: the most recent, and the next to go. */
@@ -42,6 +42,7 @@ class Simulator implements Engine {
     wanted.capacity = settings.capacity;
     wanted.virtual_nodes = settings.virtualNodes;
     wanted.loss_per_mille = settings.lossPerMille;
+    wanted.fsync = FSYNCS.indexOf(settings.fsync);
     this.playground.build(wanted, settings.writeLevel, settings.readLevel);
     this.logged = 0;
     this.placed = -1;
@@ -134,6 +135,29 @@ class Simulator implements Engine {
   replayed(): Replay | null {
     const [requests, done = 0, hits = 0, misses = 0] = this.playground.replayed();
     return requests === undefined ? null : { name: '', requests, done, hits, misses };
+  }
+
+  open(text: string): Opened {
+    const [fingerprint, end] = this.playground.open(text).split(' ');
+    const { seed, nodes, replicas, capacity, virtual_nodes, loss_per_mille, fsync } = this.playground.settings();
+    this.logged = 0;
+    this.placed = -1;
+    const settings: Settings = {
+      seed: String(seed),
+      nodes,
+      replicas,
+      capacity,
+      virtualNodes: virtual_nodes,
+      writeLevel: 'live',
+      readLevel: 'primary',
+      lossPerMille: loss_per_mille,
+      fsync: FSYNCS[fsync] ?? 'off',
+    };
+    return { text, settings, fingerprint: fingerprint ?? '', end: Number(end), engine: Playground.engine() };
+  }
+
+  script(): string {
+    return this.playground.script();
   }
 
   private nodes(): NodeView[] {

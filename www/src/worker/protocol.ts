@@ -5,6 +5,10 @@ import type { Motion, Placement, Snapshot } from '../frame.ts';
 export type WriteLevel = 'one' | 'live' | 'quorum' | 'all';
 export type ReadLevel = 'primary' | 'one' | 'quorum';
 
+/** When a node's log is synced; off: nodes keep none. In the order of the engine's numbers. */
+export const FSYNCS = ['off', 'always', 'everysec', 'never'] as const;
+export type Fsync = (typeof FSYNCS)[number];
+
 /** A cluster to build. */
 export interface Settings {
   /** Decimal digits of an unsigned 64-bit number. */
@@ -18,6 +22,7 @@ export interface Settings {
   readonly readLevel: ReadLevel;
   /** Lost messages, of a thousand. */
   readonly lossPerMille: number;
+  readonly fsync: Fsync;
 }
 
 export const WORKLOADS = ['zipf', 'uniform', 'scan', 'hotkey'] as const;
@@ -47,7 +52,11 @@ export type ToWorker =
   | { readonly type: 'workload'; readonly workload: Workload | null }
   | { readonly type: 'explain'; readonly key: string | null }
   | { readonly type: 'trace'; readonly file: File }
-  | { readonly type: 'replay'; readonly settings: Settings };
+  | { readonly type: 'replay'; readonly settings: Settings }
+  /** Make the run of a script, and go to its beginning. */
+  | { readonly type: 'open'; readonly text: string }
+  /** Say the run up to now as a script. */
+  | { readonly type: 'script' };
 
 export type FromWorker =
   | { readonly type: 'ready' }
@@ -58,6 +67,8 @@ export type FromWorker =
       readonly placement: Placement | null;
     }
   | { readonly type: 'trace'; readonly trace: Trace }
+  | { readonly type: 'opened'; readonly opened: Opened }
+  | { readonly type: 'script'; readonly text: string }
   | { readonly type: 'problem'; readonly about: ToWorker['type'] | 'start'; readonly text: string };
 
 /** A trace file being read, or read. */
@@ -67,4 +78,16 @@ export interface Trace {
   readonly bytesRead: number;
   readonly bytes: number;
   readonly whole: boolean;
+}
+
+/** A script that has been run once, and is now at its beginning. */
+export interface Opened {
+  readonly text: string;
+  readonly settings: Settings;
+  /** What it comes to in the end. */
+  readonly fingerprint: string;
+  /** When it ends, in simulated microseconds. */
+  readonly end: number;
+  /** The version of the engine that has run it. */
+  readonly engine: string;
 }

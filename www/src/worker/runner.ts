@@ -1,7 +1,7 @@
 // Runs the simulator in slices and answers the page's frames. Knows no wasm and no worker: both come in as interfaces.
 
 import type { Explained, Motion, Placement, Replay, Snapshot } from '../frame.ts';
-import type { FromWorker, Settings, ToWorker, Workload } from './protocol.ts';
+import type { FromWorker, Opened, Settings, ToWorker, Workload } from './protocol.ts';
 
 /** One simulated cluster. Every call that can be wrong throws an `Error` whose message is for the person. */
 export interface Engine {
@@ -24,6 +24,10 @@ export interface Engine {
   finishTrace(): number;
   replay(): void;
   replayed(): Replay | null;
+  /** Runs a script to its end, and goes back to its beginning. */
+  open(text: string): Opened;
+  /** The run up to now. */
+  script(): string;
 }
 
 export interface Host {
@@ -99,6 +103,15 @@ export class Runner {
         this.engine.build(message.settings);
         this.world += 1;
         this.engine.replay();
+        break;
+      case 'open': {
+        const opened = this.engine.open(message.text);
+        this.world += 1;
+        this.host.post({ type: 'opened', opened });
+        break;
+      }
+      case 'script':
+        this.host.post({ type: 'script', text: this.engine.script() });
         break;
     }
     this.lastSnapshot = Number.NEGATIVE_INFINITY;
