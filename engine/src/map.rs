@@ -31,7 +31,8 @@ pub struct Map {
     pub phase: Phase,
     /// The members, by ascending id.
     pub members: Vec<Member>,
-    /// The highest number that a member has ever had: the numbers of those who have left are given again last.
+    /// The highest number that a member has ever had, or one that was left out: the numbers of those who have left are
+    /// given again last.
     pub highest: NodeId,
     /// Copies of each slot, as configured; fewer exist while there are fewer members.
     pub replicas: u8,
@@ -248,6 +249,7 @@ impl Map {
             return Ok(None);
         }
         let mut members = self.members.clone();
+        let mut highest = self.highest;
         if let Wish::Join { name, peer_address, http_address, .. } = wish
             && let Some(member) = members.iter_mut().find(|member| member.name == *name && !member.leaving)
         {
@@ -299,7 +301,12 @@ impl Map {
             Wish::Weight { name, weight } => {
                 let weight = (*weight).min(limits::MAX_WEIGHT);
                 let member = members.iter_mut().find(|member| member.name == *name);
-                member.ok_or_else(|| Refusal::Unknown { name: name.clone() })?.weight = weight;
+                let member = member.ok_or_else(|| Refusal::Unknown { name: name.clone() })?;
+                if member.was == 0 && member.id == highest {
+                    // It is a member already: see `is_new`.
+                    highest = NodeId(highest.0.saturating_add(1));
+                }
+                member.weight = weight;
             }
             Wish::Leave { name, .. } => {
                 let member = members.iter_mut().find(|member| member.name == *name);
@@ -318,7 +325,7 @@ impl Map {
             members.retain(|member| !member.has_left() || member.id == by);
         }
         let phase = if moves { Phase::Filling } else { Phase::Steady };
-        let highest = members.iter().map(|member| member.id).fold(self.highest, NodeId::max);
+        let highest = members.iter().map(|member| member.id).fold(highest, NodeId::max);
         Ok(Some(Map { epoch: Epoch(self.epoch.0 + 1), by, phase, members, highest, ..self.clone() }))
     }
 
@@ -330,6 +337,22 @@ impl Map {
         member.leaving = true;
         let stays = next.members.iter().any(|member| !member.leaving && member.weight > 0);
         (self.phase != Phase::Steady && stays).then_some(next)
+    }
+
+    /// Is that the member which the change under way takes in? It has kept nothing yet, and has the highest number: one
+    /// that had been drained leaves a number out when it is given slots again.
+    pub fn is_new(&self, node: NodeId) -> bool {
+        let new = |member: &Member| member.was == 0 && member.weight > 0 && !member.leaving;
+        self.phase == Phase::Filling && node == self.highest && self.member(node).is_some_and(new)
+    }
+
+    /// The next edition, without the member that the change under way was to take in: it has not come, and all is as it
+    /// was before. `None` where that is no such member.
+    pub fn without_new(&self, node: NodeId, by: NodeId) -> Option<Map> {
+        let mut next = Map { epoch: Epoch(self.epoch.0 + 1), by, phase: Phase::Steady, ..self.clone() };
+        next.members.retain(|member| member.id != node);
+        next.members.iter_mut().for_each(|member| member.weight = member.was);
+        self.is_new(node).then_some(next)
     }
 
     /// The next edition of a change that is under way; `None` when there is none.

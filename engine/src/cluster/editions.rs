@@ -4,7 +4,8 @@
 //! of a partition never both do. Wishes are passed to it by whoever hears them, again and again until the map grants
 //! them. A change goes on to its next phase when every member holds the edition before, and, where slots are filled,
 //! knows all that there is of them. A member that is away holds the change up, since what it has nobody else may have;
-//! one that stays away for longer than [`super::Heartbeat::remove_after`] is removed.
+//! one that stays away for longer than [`super::Heartbeat::remove_after`] is removed. A new member that never came has
+//! nothing: its joining is called off.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -50,8 +51,17 @@ impl Known {
     }
 }
 
-/// A wish that nobody has repeated for so long is forgotten.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// A wish that nobody has repeated for so long is forgotten: a person asks once, and a machine that wants to join asks
+/// again every few seconds until it is in.
+fn patience(wish: &Wish) -> Duration {
+    match wish {
+        Wish::Join { .. } => Duration::from_secs(60),
+        Wish::Weight { .. } | Wish::Leave { .. } => Duration::from_secs(300),
+    }
+}
+
+/// How long a new member is waited for that nobody has heard of. Whoever is still there asks more often than that.
+pub(crate) const ARRIVAL: Duration = Duration::from_secs(6);
 
 impl Editions {
     pub(super) fn new(remove_after: Option<Duration>) -> Editions {
@@ -68,7 +78,26 @@ impl Editions {
     fn is_filled(&self, view: &View, is_alive: impl Fn(NodeId) -> bool) -> bool {
         let others = view.map.members.iter().filter(|member| member.id != view.me);
         let mut missing = others.filter(|member| !is_alive(member.id));
-        self.filled == Some(view.generation) && missing.all(|member| member.leaving || self.is_given_up(member.id))
+        let has_nothing =
+            |member: &Member| member.leaving || self.is_given_up(member.id) || self.is_unheard(view, member);
+        self.filled == Some(view.generation) && missing.all(has_nothing)
+    }
+
+    /// Is that a new member that this node has never heard? It has taken no write: it does so only while it hears a
+    /// majority.
+    fn is_unheard(&self, view: &View, member: &Member) -> bool {
+        view.map.is_new(member.id) && self.find(member.id).is_none_or(|known| known.edition == Edition::default())
+    }
+
+    /// The new member that has not come, as far as this node can tell: it is believed dead, and was never heard here.
+    fn absent(&self, view: &View) -> Option<NodeId> {
+        let absent = |member: &&Member| !view.is_alive(member.id) && self.is_unheard(view, member);
+        view.map.members.iter().find(absent).map(|member| member.id)
+    }
+
+    /// Forgets what a member has said: its number is that of another now.
+    pub(super) fn forget(&mut self, node: NodeId) {
+        self.members.retain(|known| known.id != node);
     }
 
     /// The data plane has taken in the view of that generation, and is or is not in doubt about what it holds.
@@ -140,23 +169,27 @@ impl Editions {
     /// wishes on to the one whose affair it is.
     ///
     /// `is_confirmed` says whom this node has heard since it started, or stood still. It counts nobody else for its
-    /// majority: before, others may have made an edition that it has not heard of.
+    /// majority: before, others may have made an edition that it has not heard of. `is_reached` says whom another one
+    /// says that it reaches.
     pub(super) fn act(
         &mut self,
         now: Instant,
         view: &View,
         is_confirmed: impl Fn(NodeId) -> bool,
+        is_reached: impl Fn(NodeId) -> bool,
         out: &mut Outbox,
     ) -> Option<Map> {
-        self.wishes.retain(|(wish, asked)| !view.map.grants(wish) && *asked + PATIENCE > now);
+        self.wishes.retain(|(wish, asked)| !view.map.grants(wish) && *asked + patience(wish) > now);
         self.watch(now, view);
         let leader = leader(view)?;
         if leader != view.me {
             self.wishes().for_each(|wish| out.send(leader, Message::Wish { wish: wish.clone() }));
             return None;
         }
+        // One that has not come is no part of either side: whoever has heard it counts it.
+        let absent = self.absent(view).filter(|node| !is_reached(*node));
         let (mut staying, mut alive) = (0, 0);
-        for member in view.map.members.iter().filter(|member| !member.leaving) {
+        for member in view.map.members.iter().filter(|member| !member.leaving && Some(member.id) != absent) {
             staying += 1;
             alive += u32::from(member.id == view.me || view.is_alive(member.id) && is_confirmed(member.id));
         }
@@ -166,6 +199,9 @@ impl Editions {
         if view.map.phase != Phase::Steady {
             if self.is_through(view) {
                 return view.map.advanced(view.me);
+            }
+            if let Some(absent) = absent.filter(|node| self.is_over_without(now, view, *node)) {
+                return view.map.without_new(absent, view.me);
             }
             // Where a member is may change meanwhile: it may be the one that is waited for.
             let next = self.wishes().find_map(|wish| view.map.with(wish, view.me).ok().flatten());
@@ -190,14 +226,29 @@ impl Editions {
 
     /// Have all done what the phase is for?
     fn is_through(&self, view: &View) -> bool {
-        let edition = view.map.edition();
         let mine = self.is_filled(view, |node| view.is_alive(node));
-        let others = view.map.members.iter().filter(|member| member.id != view.me);
-        let through = |member: &Member| match view.is_alive(member.id) {
-            true => self.is_done(member.id, edition),
+        mine && self.others(view).all(|member| self.is_member_through(view, member)) && view.can_move()
+    }
+
+    /// Has a new member been waited for long enough, and all others have done what the phase is for? Who says so has
+    /// never heard it either, and all that was written since is where it was kept before.
+    fn is_over_without(&self, now: Instant, view: &View, absent: NodeId) -> bool {
+        let mine = self.is_filled(view, |node| view.is_alive(node));
+        let mut others = self.others(view).filter(|member| member.id != absent);
+        let gone = self.find(absent).and_then(|known| known.dead).is_some_and(|since| since + ARRIVAL <= now);
+        gone && mine && others.all(|member| self.is_member_through(view, member))
+    }
+
+    fn others<'a>(&self, view: &'a View) -> impl Iterator<Item = &'a Member> {
+        view.map.members.iter().filter(|member| member.id != view.me)
+    }
+
+    /// Has that member done what the phase is for, or is it waited for no longer?
+    fn is_member_through(&self, view: &View, member: &Member) -> bool {
+        match view.is_alive(member.id) {
+            true => self.is_done(member.id, view.map.edition()),
             false => member.leaving || self.is_given_up(member.id),
-        };
-        mine && others.into_iter().all(through) && view.can_move()
+        }
     }
 
     /// Whom the phase waits for, as far as this node knows; nobody while nothing moves.

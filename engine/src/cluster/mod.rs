@@ -143,10 +143,12 @@ impl Cluster {
 
     /// Is the map known to be still the one that the cluster goes by? A node that has just started, or stood still, may
     /// have been removed meanwhile, and others may keep its slots: it asks before it answers alone. A majority would
-    /// know, and who does not answer in time is not waited for.
+    /// know, and who does not answer in time is not waited for. One that is being taken in may be passed over where
+    /// nobody hears it: it answers nothing alone.
     fn is_sure(&self) -> bool {
-        let confirmed = 1 + self.peers.iter().filter(|peer| peer.confirmed).count();
-        confirmed * 2 > self.peers.len() + 1 || self.peers.iter().all(|peer| peer.confirmed || !peer.alive)
+        let new = self.view.map.is_new(self.view.me);
+        let confirmed = 1 + self.peers.iter().filter(|peer| peer.confirmed && (!new || peer.alive)).count();
+        confirmed * 2 > self.peers.len() + 1 || !new && self.peers.iter().all(|peer| peer.confirmed || !peer.alive)
     }
 
     /// Until when the view may be trusted without another [`Cluster::tick`]. Who comes later was away: it may have been
@@ -270,7 +272,8 @@ impl Cluster {
         }
         self.publish(out);
         let confirmed = |node| self.peers.iter().any(|peer| peer.id == node && peer.confirmed);
-        if asking && let Some(map) = self.editions.act(time.instant, &self.view, confirmed, out) {
+        let reached = |node| self.peers.iter().any(|peer| peer.alive && peer.reach.to(node) != Contact::None);
+        if asking && let Some(map) = self.editions.act(time.instant, &self.view, confirmed, reached, out) {
             self.adopt(time.instant, &Arc::new(Map { boot: self.boot, ..map }), out);
             self.publish(out);
         }
@@ -297,6 +300,9 @@ impl Cluster {
         for member in map.members.iter().filter(|member| member.id != self.view.me) {
             let name = before.member(member.id).map(|member| &member.name);
             let peer = known.iter().find(|peer| peer.id == member.id && name == Some(&member.name));
+            if peer.is_none() {
+                self.editions.forget(member.id);
+            }
             // Whoever is new is believed in until it is not heard.
             self.peers.push(peer.cloned().unwrap_or_else(|| Peer::new(member.id, now, true)));
         }

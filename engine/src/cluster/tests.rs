@@ -109,6 +109,30 @@ fn the_map_is_trusted_and_changed_once_a_majority_has_been_heard_since() {
 }
 
 #[test]
+fn a_new_member_answers_alone_only_while_it_hears_a_majority() {
+    let check = |was, answers: u64, expected| {
+        let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
+        let mut map = Map::first((1..=3).map(member).collect(), 2, 8);
+        (map.members[2].was, map.phase) = (was, Phase::Filling);
+        let mut cluster = Cluster::new(N3, Arc::new(map), Heartbeat::default(), 1, at(0));
+        for ms in (0..=3_000).step_by(100) {
+            let mut out = tick(&mut cluster, ms);
+            for (to, serial, _) in pings(&out).into_iter().filter(|_| ms < answers) {
+                let pong = Message::Pong { serial, path: Path::Direct, standing: Standing::default() };
+                cluster.receive(at(ms), to, &pong, &mut out);
+            }
+        }
+        assert_eq!(cluster.view().is_sure(), expected, "{was} before, answers for {answers} ms");
+    };
+    check(0, 0, false);
+    check(0, 1_000, false);
+    check(0, 5_000, true);
+    // One that has kept slots goes on by itself where all others are dead.
+    check(1, 0, true);
+    check(1, 1_000, true);
+}
+
+#[test]
 fn who_is_passed_over_before_it_had_slots_may_ask_again() {
     let check = |was, phase, expected| {
         let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));

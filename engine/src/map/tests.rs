@@ -113,6 +113,24 @@ fn numbers_are_not_given_again_while_others_are_free() {
 }
 
 #[test]
+fn a_new_member_is_told_from_one_that_was_drained_and_left_out_again() {
+    let filling = map(&[1, 2]).with(&join("n3"), NodeId(1)).expect("granted").expect("a change");
+    assert!(filling.is_new(NodeId(3)) && !filling.is_new(NodeId(2)));
+    let without = filling.without_new(NodeId(3), NodeId(2)).expect("it is new");
+    assert_eq!((print(&without).as_str(), without.flaw()), ("3 steady: n1 n2", None));
+    assert!(without.replaces(&filling) && without.highest == NodeId(3), "its number is not given again");
+    assert_eq!(filling.without_new(NodeId(2), NodeId(2)), None);
+    // It is drained, and given slots again: it was a member before.
+    let through = |map: Map| map.advanced(NodeId(1)).and_then(|handing| handing.advanced(NodeId(1))).expect("two more");
+    let weight = |map: &Map, weight| map.with(&Wish::Weight { name: "n3".into(), weight }, NodeId(1));
+    assert!(!filling.advanced(NodeId(1)).expect("under way").is_new(NodeId(3)), "it has slots from here on");
+    let drained = through(weight(&through(filling), 0).expect("granted").expect("a change"));
+    let again = weight(&drained, 2).expect("granted").expect("a change");
+    assert_eq!(print(&again), "8 filling: n1 n2 n3+");
+    assert!(!again.is_new(NodeId(3)) && again.without_new(NodeId(3), NodeId(1)).is_none());
+}
+
+#[test]
 fn flaws_are_found() {
     let check = |change: fn(&mut Map), expected| {
         let mut map = map(&[1, 2, 3]);

@@ -175,12 +175,21 @@ impl World {
             }
             return;
         }
-        if at != self.machines.len() {
-            return;
+        // A number was given to a member that never came, or left out: nobody is there.
+        while at >= self.machines.len() {
+            self.add(map);
         }
+        self.machines[at].left = false;
+        self.marks.note(Mark::Joined);
+        self.start(at);
+    }
+
+    /// One more machine, which is no member yet.
+    fn add(&mut self, map: &Arc<Map>) {
+        let id = NodeId(self.size + 1);
         self.machines.push(Machine {
             map: Arc::clone(map),
-            id: member.id,
+            id,
             boots: 0,
             node: None,
             clock: WallClock::new(0, self.config.clock_skew),
@@ -189,18 +198,16 @@ impl World {
             late: Duration::ZERO,
             asked: SortedSet::new(),
             paused: false,
-            left: false,
+            left: true,
             inbox: Vec::new(),
-            disk: self.config.fsync.map(|_| Disk::new(member.id)),
+            disk: self.config.fsync.map(|_| Disk::new(id)),
             held: Vec::new(),
             refusing: false,
             saves_from: Instant(0),
         });
         self.size += 1;
-        self.marks.note(Mark::Joined);
         if usize::from(self.size) == self.core.len() + 1 {
-            self.core.push(member.id);
+            self.core.push(id);
         }
-        self.start(index(member.id));
     }
 }
