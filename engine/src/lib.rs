@@ -33,6 +33,7 @@ pub mod store;
 pub mod view;
 // rank 4
 pub mod effect;
+pub mod race;
 // rank 5
 pub mod clock;
 pub mod cluster;

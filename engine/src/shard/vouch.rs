@@ -111,13 +111,10 @@ impl Shard {
     /// A full store makes room only for what was written later than what would have to go: what others use may not push
     /// out what is used here.
     fn has_room_for(&self, key: &Key, entry: &Entry) -> bool {
-        let limits = self.store.limits();
         let (value, media) = (entry.value.bytes.len(), entry.value.media.len());
         let bytes = Store::entry_bytes(key.as_bytes().len(), value, media, entry.deadline.is_some());
-        let by_entries = limits.entries.is_none_or(|limit| self.store.len() < limit);
-        let by_bytes = limits.bytes.is_none_or(|limit| self.store.bytes().saturating_add(bytes) <= limit);
-        let oldest = self.store.oldest_first().next();
-        (by_entries && by_bytes) || oldest.is_some_and(|(_, oldest)| oldest.version < entry.version)
+        let next = || self.store.next_to_go();
+        self.store.has_room(bytes) || next().is_some_and(|(_, next)| next.version < entry.version)
     }
 
     fn drop_unvouched(&mut self, now: UnixMs, key: &Key, at: Place, version: Version, out: &mut Outbox) {

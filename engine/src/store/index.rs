@@ -408,7 +408,7 @@ mod tests {
     use alloc::vec::Vec;
 
     fn entry(entries: &mut Entries, hash: u32) -> At {
-        entries.insert(&New { version: Version::ZERO, hash, key: b"", value: b"", media: b"" }, None)
+        entries.insert(&New { version: Version::ZERO, hash, key: b"", value: b"", media: b"" }, 0, None)
     }
 
     /// Every entry that a whole scan shows, in steps of `budget`, while `meanwhile` runs between the steps.
@@ -433,7 +433,7 @@ mod tests {
     /// Inserts and removes by a small generator, and compares with a map; hashes are cut by `mask`, so that they
     /// collide.
     fn check(expected: u64, steps: u32, mask: u32) {
-        let (mut index, mut entries, mut model) = (Index::new(expected), Entries::new(), BTreeMap::new());
+        let (mut index, mut entries, mut model) = (Index::new(expected), Entries::new(0), BTreeMap::new());
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         for step in 0..steps {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -493,7 +493,7 @@ mod tests {
     fn a_scan_shows_whoever_is_there_throughout_while_the_table_changes() {
         let count = if cfg!(miri) { 40 } else { 3_000 };
         for (expected, mask) in [(0, u32::MAX), (40_000, u32::MAX), (0, 0xffff_fe00), (40_000, 0x1f00_00ff)] {
-            let (mut index, mut entries) = (Index::new(expected), Entries::new());
+            let (mut index, mut entries) = (Index::new(expected), Entries::new(0));
             let mut number = 0_u32;
             let mut add = |index: &mut Index, entries: &mut Entries| {
                 number += 1;
@@ -530,7 +530,7 @@ mod tests {
     #[test]
     fn evictions_without_end_leave_the_table_as_good_as_new() {
         let count = if cfg!(miri) { 100 } else { 20_000 };
-        let (mut index, mut entries) = (Index::new(u64::from(count)), Entries::new());
+        let (mut index, mut entries) = (Index::new(u64::from(count)), Entries::new(0));
         let hash = |number: u32| number.wrapping_mul(0x9e37_79b9).rotate_left(7).wrapping_mul(0x85eb_ca6b);
         let passed = |index: &Index| {
             let lines =
@@ -540,7 +540,7 @@ mod tests {
         let mut fresh = 0;
         for number in 0..20 * count {
             if number >= count {
-                let oldest = entries.oldest().unwrap();
+                let oldest = entries.oldest(0).unwrap();
                 index.remove(entries.hash(oldest), oldest);
                 entries.remove(oldest);
             }

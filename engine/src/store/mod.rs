@@ -1,14 +1,19 @@
 //! One store: look-up, recency, expiry and bytes. It knows nothing of clusters, and decides by nothing but its input.
 //!
-//! Depends on `time`, `id`, `hash` and `limits`. Every operation takes constant time, `get` allocates nothing, and no
-//! value is copied but once, on its way in. A look-up goes hash, line of the index, entry: `docs/store.md` says why.
+//! Depends on `time`, `id`, `hash` and `limits`. Every operation takes constant time (SIEVE and S3-FIFO on average: see
+//! `eviction`), `get` allocates nothing, and no value is copied but once, on its way in. A look-up goes hash, line of the index, entry: `docs/store.md` says why.
 //! The same calls give the same state, answers and orders on every platform: sizes are accounted by named constants,
 //! not by what a pointer takes.
 
 mod chunks;
 mod entries;
+mod eviction;
+mod ghosts;
 mod index;
+mod order;
+mod policy;
 mod prefetch;
+mod sketch;
 mod wheel;
 
 use core::fmt;
@@ -18,10 +23,14 @@ use crate::id::Version;
 use crate::limits::{MAX_KEY, MAX_MEDIA, MAX_VALUE};
 use crate::time::UnixMs;
 use entries::{At, Entries, NO_TIMER, New, Removed};
+use eviction::Eviction;
 use index::Index;
+use order::Order;
+pub use policy::Policy;
 use wheel::{Due, Wheel};
 
-/// A cache in memory: exact least-recently-used eviction under two limits, and a deadline for whoever wants one.
+/// A cache in memory: eviction under two limits, and a deadline for whoever wants one. Who goes is the least recently
+/// used, unless another [`Policy`] is asked for.
 ///
 /// Deadlines are compared with the `now` that each call brings. A clock that goes back makes an entry that nobody has
 /// missed yet live a little longer; what was reported as removed stays removed.
@@ -30,8 +39,11 @@ pub struct Store {
     index: Index,
     wheel: Wheel<At>,
     entries: Entries,
+    eviction: Eviction,
     hasher: KeyHasher,
     limits: Limits,
+    /// What the policy takes for itself of the limit in bytes.
+    reserved: u64,
     bytes: u64,
 }
 
@@ -73,9 +85,9 @@ pub struct Removal<'a> {
 pub enum Cause {
     /// Its deadline passed.
     Expired,
-    /// The limit of entries was reached, and it was the least recently used.
+    /// The limit of entries was reached, and the policy chose it.
     Entries,
-    /// The limit of bytes was reached, and it was the least recently used.
+    /// The limit of bytes was reached, and the policy chose it.
     Bytes,
 }
 
@@ -94,7 +106,38 @@ impl Store {
         let by_entries = u64::from(limits.entries.unwrap_or(u32::MAX));
         let by_bytes = limits.bytes.unwrap_or(u64::MAX) / (2 * ENTRY_OVERHEAD);
         let expected = if limits == Limits::default() { UNLIMITED_EXPECTED } else { by_entries.min(by_bytes) };
-        Store { index: Index::new(expected), wheel: Wheel::new(), entries: Entries::new(), hasher, limits, bytes: 0 }
+        Store {
+            index: Index::new(expected),
+            wheel: Wheel::new(),
+            entries: Entries::new(0),
+            eviction: Eviction::new(Policy::Lru, 0),
+            hasher,
+            limits,
+            reserved: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Chooses by that policy who goes, from now on. What the policy remembers besides the entries comes out of the
+    /// limit in bytes.
+    ///
+    /// # Panics
+    /// When something is held: what was used how often is not known of it.
+    pub fn evict_by(&mut self, policy: Policy) {
+        assert!(self.is_empty(), "the policy is chosen before entries come");
+        // With a limit in bytes alone nobody knows how many entries there will be: what is remembered is bounded.
+        let by_bytes = self.limits.bytes.map_or(u64::from(MOST_REMEMBERED), |bytes| bytes / BYTES_EXPECTED);
+        let by_entries = self.limits.entries.map_or(by_bytes, u64::from);
+        let limited = self.limits != Limits::default();
+        let remembered = if limited { by_entries.min(by_bytes) as u32 } else { 0 }.min(MOST_REMEMBERED);
+        self.entries = Entries::new(Eviction::names(policy));
+        self.eviction = Eviction::new(policy, remembered);
+        self.reserved = if self.limits.bytes.is_some() { Eviction::bytes(policy, remembered) } else { 0 };
+    }
+
+    /// The policy by which it chooses who goes.
+    pub fn policy(&self) -> Policy {
+        self.eviction.policy()
     }
 
     /// The hash that the other methods take, so that a caller computes it once. The store spends the lower 32 bits;
@@ -104,7 +147,7 @@ impl Store {
         self.hasher.hash(key)
     }
 
-    /// The live entry of a key, which becomes the most recently used. An expired one is removed, and is a miss.
+    /// The live entry of a key, which counts as a use of it. An expired one is removed, and is a miss.
     #[inline]
     pub fn get(
         &mut self,
@@ -118,7 +161,7 @@ impl Store {
             self.discard(at, Cause::Expired, removed);
             return None;
         }
-        self.entries.touch(at);
+        self.eviction.used(&mut self.entries, at);
         Some(self.entry(at))
     }
 
@@ -127,8 +170,8 @@ impl Store {
         self.find(hash, key).filter(|at| !self.expired(*at, now)).map(|at| self.entry(at))
     }
 
-    /// Inserts or replaces, as the most recently used, and evicts from the other end until all is within the limits.
-    /// Returns the version replaced, if that was live.
+    /// Inserts, or replaces, which counts as a use, and evicts others until all is within the limits. Returns the version
+    /// replaced, if that was live.
     pub fn set(
         &mut self,
         now: UnixMs,
@@ -150,17 +193,23 @@ impl Store {
         }
         if let Some(at) = found {
             let replaced = self.entries.version(at);
-            self.entries.touch(at);
+            self.eviction.used(&mut self.entries, at);
             self.bytes -= self.bytes_of(at);
-            drop(self.evict(now, 0, bytes, removed));
+            if self.over(0, bytes).is_some() {
+                // It fits, so it need not go; whoever does, it is the newest of its list then.
+                self.entries.lift(at);
+                drop(self.evict(now, 0, bytes, removed));
+                self.entries.put_back(at);
+            }
             self.bytes += bytes;
             self.replace(now, at, entry);
             return Ok(Some(replaced));
         }
+        let list = self.eviction.admit(hash as u32);
         let spare = self.evict(now, 1, bytes, removed);
         self.bytes += bytes;
         let EntryRef { version, value, media, deadline } = entry;
-        let at = self.entries.insert(&New { version, hash: hash as u32, key, value, media }, spare);
+        let at = self.entries.insert(&New { version, hash: hash as u32, key, value, media }, list, spare);
         self.index.insert(hash as u32, at, |at| self.entries.hash(at));
         if let Some(deadline) = deadline {
             self.entries.set_timer(at, self.wheel.insert(now, deadline, at));
@@ -223,9 +272,20 @@ impl Store {
         self.len() == 0
     }
 
-    /// Accounted bytes of all entries, overhead included. Never above the limit.
+    /// Accounted bytes of all entries, overhead included. Together with [`Store::reserved`] never above the limit.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Bytes that the policy takes at most for what it remembers besides the entries: nothing with LRU and SIEVE, and
+    /// otherwise less than a twentieth of the limit. Where no limit in bytes is set they are not accounted.
+    pub fn reserved(&self) -> u64 {
+        self.reserved
+    }
+
+    /// Is there room for one more entry of so many accounted bytes, without another going?
+    pub fn has_room(&self, bytes: u64) -> bool {
+        self.over(1, bytes).is_none()
     }
 
     /// The limits it was made with.
@@ -243,26 +303,26 @@ impl Store {
     /// How many entries would be evicted before this one. `None` when it is not there, or when they are more than
     /// `at_most`, which bounds the work.
     pub fn rank(&self, hash: u64, key: &[u8], at_most: u32) -> Option<u32> {
-        let at = self.find(hash, key)?;
-        let (mut rank, mut older) = (0, self.entries.older(at));
-        while let Some(at) = older {
-            if rank == at_most {
-                return None;
-            }
-            rank += 1;
-            older = self.entries.older(at);
-        }
-        Some(rank)
+        let this = self.find(hash, key)?;
+        let looks = u64::from(at_most) * 8 + 1_024;
+        let mut order = (0..=at_most).zip(Order::new(&self.entries, &self.eviction, false, looks));
+        order.find(|(_, at)| *at == this).map(|(rank, _)| rank)
     }
 
-    /// Every entry, the most recently used first.
+    /// Every entry, from who would stay longest to who would go next: with LRU the most recently used first. Exact with
+    /// LRU and SIEVE; with the other policies who goes next is, and the rest is in the order of their queues.
     pub fn by_recency(&self) -> impl Iterator<Item = (&[u8], EntryRef<'_>)> {
-        self.walk(self.entries.newest(), Entries::older)
+        self.walk(true, u64::MAX)
     }
 
-    /// Every entry, the least recently used first.
+    /// Every entry, from who would go next to who would stay longest: the reverse of [`Store::by_recency`].
     pub fn oldest_first(&self) -> impl Iterator<Item = (&[u8], EntryRef<'_>)> {
-        self.walk(self.entries.oldest(), Entries::newer)
+        self.walk(false, u64::MAX)
+    }
+
+    /// Who would go next. `None` when nothing is held, and when it is not found among a few.
+    pub fn next_to_go(&self) -> Option<(&[u8], EntryRef<'_>)> {
+        self.walk(false, 64).next()
     }
 
     /// Shows entries in no particular order, a part at each call: visits `budget` places (at least one) from `cursor`
@@ -277,8 +337,9 @@ impl Store {
     pub fn clear(&mut self) {
         self.index.clear();
         self.wheel = Wheel::new();
-        self.entries = Entries::new();
+        self.entries = Entries::new(0);
         self.bytes = 0;
+        self.evict_by(self.policy());
     }
 
     #[inline]
@@ -318,13 +379,12 @@ impl Store {
         let bytes = Store::entry_bytes(key.len(), value, media, has_deadline);
         let (key, value, media) = (key.len().min(MAX_KEY), value.min(MAX_VALUE), media.min(MAX_MEDIA));
         let longest = Store::entry_bytes(key, value, media, has_deadline);
-        let most = if self.limits.entries == Some(0) { 0 } else { self.limits.bytes.unwrap_or(u64::MAX) };
+        let most = if self.limits.entries == Some(0) { 0 } else { self.most_bytes() };
         let limit = longest.min(most);
         if bytes > limit { Err(TooLarge { bytes, limit }) } else { Ok(bytes) }
     }
 
-    /// Makes room for so many more, and returns who left last. Ends before the most recent entry when that is the one
-    /// to be replaced: it fits.
+    /// Makes room for so many more, and returns who left last.
     fn evict(
         &mut self,
         now: UnixMs,
@@ -334,7 +394,7 @@ impl Store {
     ) -> Option<Removed> {
         let mut last = None;
         while let Some(cause) = self.over(entries, bytes) {
-            let at = self.entries.oldest().expect("what is above a limit is something");
+            let at = self.eviction.victim(&mut self.entries);
             let cause = if self.expired(at, now) { Cause::Expired } else { cause };
             last = Some(self.discard(at, cause, removed));
         }
@@ -347,18 +407,24 @@ impl Store {
         let most_entries = self.limits.entries.map_or(MAX_ENTRIES, |limit| limit.min(MAX_ENTRIES));
         if self.len() + entries > most_entries {
             Some(Cause::Entries)
-        } else if self.bytes.saturating_add(bytes) > self.limits.bytes.unwrap_or(u64::MAX) {
+        } else if self.bytes.saturating_add(bytes) > self.most_bytes() {
             Some(Cause::Bytes)
         } else {
             None
         }
     }
 
+    /// What the limit leaves to entries.
+    #[inline]
+    fn most_bytes(&self) -> u64 {
+        self.limits.bytes.map_or(u64::MAX, |limit| limit - self.reserved)
+    }
+
     /// Begins to load what evicting the oldest entry needs: its line of the index, and, for the next time, the header
     /// of who is the oldest then, so that the hash in it is here by then.
     #[inline]
     fn prefetch_oldest(&self) {
-        if let Some(oldest) = self.entries.oldest() {
+        if let Some(oldest) = self.entries.oldest(eviction::NEW) {
             self.entries.prefetch_newer(oldest);
             self.index.prefetch(self.entries.hash(oldest));
         }
@@ -398,12 +464,8 @@ impl Store {
         entry
     }
 
-    fn walk(
-        &self,
-        from: Option<At>,
-        next: fn(&Entries, At) -> Option<At>,
-    ) -> impl Iterator<Item = (&[u8], EntryRef<'_>)> {
-        let all = core::iter::successors(from, move |at| next(&self.entries, *at));
+    fn walk(&self, backwards: bool, looks: u64) -> impl Iterator<Item = (&[u8], EntryRef<'_>)> {
+        let all = Order::new(&self.entries, &self.eviction, backwards, looks);
         all.map(|at| (self.entries.key(at), self.entry(at)))
     }
 }
@@ -418,7 +480,7 @@ impl Clone for Store {
                 wheel.set_owner(self.entries.timer(original), copy);
             }
         });
-        Store { index, wheel, entries, ..*self }
+        Store { index, wheel, entries, eviction: self.eviction.clone(), ..*self }
     }
 }
 
@@ -441,8 +503,12 @@ impl core::error::Error for TooLarge {}
 const ENTRY_OVERHEAD: u64 = 64;
 /// What a deadline costs: its timer.
 const DEADLINE_OVERHEAD: u64 = 24;
-/// Timers and the heads of the wheel's lists share 32-bit numbers, so entries end a little before them.
-const MAX_ENTRIES: u32 = u32::MAX - 1_024;
+/// Timers and the heads of the wheel's lists share numbers of 29 bits, so entries end a little before them.
+const MAX_ENTRIES: u32 = NO_TIMER - 1_024;
+/// With a limit in bytes a policy remembers one key for so many of them.
+const BYTES_EXPECTED: u64 = 8 * ENTRY_OVERHEAD;
+/// Keys that a policy remembers at most.
+const MOST_REMEMBERED: u32 = 1 << 24;
 /// What a store without limits is laid out for; it may grow past it.
 const UNLIMITED_EXPECTED: u64 = 1 << 20;
 

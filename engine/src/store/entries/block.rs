@@ -1,7 +1,7 @@
 //! One entry in memory: one allocation.
 //!
 //! ```text
-//! stamp u64 | older | newer | hash u32 | timer u32 | value length u31, "has media" u1 | node u16 | key length u16
+//! stamp u64 | older | newer | hash u32 | timer u29, mark u3 | value length u31, "has media" u1 | node u16 | key length u16
 //!   | [media length u8] | key | value | media
 //! ```
 //!
@@ -49,7 +49,8 @@ pub(super) struct Header {
     /// The entry used next after this one.
     pub(super) newer: Option<At>,
     pub(super) hash: u32,
-    pub(super) timer: u32,
+    /// The timer, and below it the mark of the policy.
+    pub(super) timer_and_mark: u32,
     value_and_flag: u32,
     pub(super) node: u16,
     key: u16,
@@ -87,7 +88,7 @@ impl At {
             older: None,
             newer: None,
             hash,
-            timer: NO_TIMER,
+            timer_and_mark: NO_TIMER << MARK_BITS,
             value_and_flag: value.len() as u32 | flag,
             node: version.node.0,
             key: key.len() as u16,
@@ -166,6 +167,16 @@ impl At {
     }
 
     #[inline]
+    pub(super) fn timer(self) -> u32 {
+        self.header().timer_and_mark >> MARK_BITS
+    }
+
+    #[inline]
+    pub(super) fn mark(self) -> u32 {
+        self.header().timer_and_mark & MARK
+    }
+
+    #[inline]
     pub(super) fn version(self) -> Version {
         let header = self.header();
         Version { stamp: header.stamp, node: NodeId(header.node) }
@@ -231,7 +242,10 @@ fn layout(size: usize) -> Layout {
 }
 
 /// The timer of an entry without a deadline.
-pub const NO_TIMER: u32 = u32::MAX;
+pub const NO_TIMER: u32 = u32::MAX >> MARK_BITS;
+/// The bits in which a policy keeps what it knows of an entry.
+pub(super) const MARK_BITS: u32 = 3;
+pub(super) const MARK: u32 = (1 << MARK_BITS) - 1;
 const HEADER: usize = size_of::<Header>();
 const HAS_MEDIA: u32 = 1 << 31;
 const _: () = assert!(HEADER == 24 + 2 * size_of::<usize>() && size_of::<Option<At>>() == size_of::<usize>());

@@ -1,4 +1,7 @@
-//! Every entry of a store, in the order of its last use.
+//! Every entry of a store, in one list or several, each from the newest to the oldest.
+//!
+//! With exact LRU there is one list, in the order of the last use. Other policies have up to three, and keep three bits
+//! of each entry: which list it is in, as far as there are several, and how often it was used.
 //!
 //! Depends on `block`, its own part, which says how an entry lies in memory. The links of the list are addresses:
 //! following one takes one step. What makes the unsafe code of the two sound: an [`At`] comes from [`Entries::insert`]
@@ -10,23 +13,36 @@ mod block;
 use core::mem::ManuallyDrop;
 
 use crate::id::Version;
-use block::Header;
 pub use block::{At, NO_TIMER, New};
+use block::{Header, MARK, MARK_BITS};
 
-/// All entries, from the most recently used to the least. Owns them.
+/// All entries, in lists. Owns them.
 pub struct Entries {
+    lists: [List; LISTS],
+    len: u32,
+    /// The bits of a mark that name its list.
+    names: u32,
+    /// Where SIEVE goes on; `None` is the oldest.
+    hand: Option<At>,
+}
+
+/// Entries from the newest to the oldest.
+#[derive(Clone, Copy, Default)]
+struct List {
     newest: Option<At>,
     oldest: Option<At>,
+    /// Those of the first list are all who are in no other, and not counted.
     len: u32,
 }
 
-/// An entry that is no longer in the list, and gone when this is dropped.
+/// An entry that is no longer in a list, and gone when this is dropped.
 pub struct Removed(At);
 
 impl Entries {
-    /// None.
-    pub fn new() -> Entries {
-        Entries { newest: None, oldest: None, len: 0 }
+    /// None, in as many lists as that many bits can name.
+    pub fn new(names: u32) -> Entries {
+        debug_assert!(names < 3, "there are four names for lists");
+        Entries { lists: [List::default(); LISTS], len: 0, names: (1 << names) - 1, hand: None }
     }
 
     /// How many there are.
@@ -35,34 +51,71 @@ impl Entries {
         self.len
     }
 
-    /// The most recently used one.
-    pub fn newest(&self) -> Option<At> {
-        self.newest
+    /// How many there are in a list, which is not the first.
+    pub fn len_of(&self, list: usize) -> u32 {
+        debug_assert!(list > 0, "the first list is not counted");
+        self.lists[list].len
     }
 
-    /// The least recently used one.
+    /// The newest of a list: who was used last, where that is the order.
     #[inline]
-    pub fn oldest(&self) -> Option<At> {
-        self.oldest
+    pub fn newest(&self, list: usize) -> Option<At> {
+        self.lists[list].newest
     }
 
-    /// The one used next before this one.
+    /// The oldest of a list.
+    #[inline]
+    pub fn oldest(&self, list: usize) -> Option<At> {
+        self.lists[list].oldest
+    }
+
+    /// The one before this one in its list.
+    #[inline]
     pub fn older(&self, at: At) -> Option<At> {
         at.header().older
     }
 
-    /// The one used next after this one.
+    /// The one after this one in its list.
+    #[inline]
     pub fn newer(&self, at: At) -> Option<At> {
         at.header().newer
     }
 
-    /// Makes an entry, the most recently used one, without a timer, in the place of a removed one if that was as long.
-    /// Panics past the bounds of `limits`, which callers check.
-    pub fn insert(&mut self, new: &New<'_>, spare: Option<Removed>) -> At {
+    /// The list that an entry is in.
+    #[inline]
+    pub fn list(&self, at: At) -> usize {
+        (at.header().timer_and_mark & self.names) as usize % LISTS
+    }
+
+    /// How often it was used, as far as the policy counts: 0 to 3.
+    #[inline]
+    pub fn uses(&self, at: At) -> u32 {
+        at.mark() >> 1
+    }
+
+    /// Notes how often it was used, 0 to 3. With more than two lists there is no room for it.
+    pub fn set_uses(&mut self, at: At, uses: u32) {
+        let word = &mut at.header_mut().timer_and_mark;
+        *word = *word & !(MARK - 1) | uses << 1;
+    }
+
+    /// Where SIEVE goes on.
+    pub fn hand(&self) -> Option<At> {
+        self.hand
+    }
+
+    /// Moves the hand of SIEVE. When the entry there is removed, it goes to the next newer one.
+    pub fn set_hand(&mut self, hand: At) {
+        self.hand = Some(hand);
+    }
+
+    /// Makes an entry, the newest of a list, without a timer and without uses, in the place of a removed one if that was
+    /// as long. Panics past the bounds of `limits`, which callers check.
+    pub fn insert(&mut self, new: &New<'_>, list: usize, spare: Option<Removed>) -> At {
         let at = match spare {
             Some(spare) if spare.0.size() == new.size() => {
                 let at = ManuallyDrop::new(spare).0;
-                // SAFETY: the sizes are equal, and it is out of the list: nobody reaches it any more.
+                // SAFETY: the sizes are equal, and it is out of the lists: nobody reaches it any more.
                 unsafe { at.write(new) };
                 at
             }
@@ -71,57 +124,81 @@ impl Entries {
                 At::allocate(new)
             }
         };
-        at.header_mut().older = self.newest;
-        match self.newest {
-            Some(newest) => newest.header_mut().newer = Some(at),
-            None => self.oldest = Some(at),
-        }
-        self.newest = Some(at);
+        at.header_mut().timer_and_mark |= list as u32;
+        self.link(at, list);
         self.len += 1;
         at
     }
 
     /// Takes an entry out.
     pub fn remove(&mut self, at: At) -> Removed {
-        let (older, newer) = (at.header().older, at.header().newer);
-        self.join(older, newer);
-        self.len -= 1;
+        self.unlink(at);
         Removed(at)
     }
 
-    /// Makes an entry the most recently used one.
+    /// Makes an entry the newest one of the first list, in which it is.
     #[inline]
     pub fn touch(&mut self, at: At) {
+        self.touch_in(at, 0);
+    }
+
+    /// Makes an entry the newest one of its list, which is that one.
+    #[inline]
+    pub fn touch_in(&mut self, at: At, list: usize) {
         let header = at.header();
         let (older, Some(newer)) = (header.older, header.newer) else { return };
-        self.join(older, Some(newer));
+        self.join(list, older, Some(newer));
+        let newest = self.lists[list].newest;
         let header = at.header_mut();
-        header.older = self.newest;
+        header.older = newest;
         header.newer = None;
-        if let Some(newest) = self.newest {
+        if let Some(newest) = newest {
             newest.header_mut().newer = Some(at);
         }
-        self.newest = Some(at);
+        self.lists[list].newest = Some(at);
+    }
+
+    /// Makes an entry the newest one of a list. Its uses are kept where there is room for them.
+    pub fn move_to(&mut self, at: At, list: usize) {
+        self.lift(at);
+        let word = &mut at.header_mut().timer_and_mark;
+        *word = *word & !self.names | list as u32;
+        self.put_back(at);
+    }
+
+    /// Takes an entry out of its list for a moment, in which nobody meets it: [`Entries::put_back`] must follow.
+    pub fn lift(&mut self, at: At) {
+        self.unlink(at);
+    }
+
+    /// Ends what [`Entries::lift`] began: the entry is the newest of its list.
+    pub fn put_back(&mut self, at: At) {
+        self.link(at, self.list(at));
+        self.len += 1;
     }
 
     /// Puts another value, media type and version into an entry. It moves when the lengths differ: it keeps its place
-    /// in the order, its timer and its hash, and the old one is what is returned last, to be forgotten.
+    /// in the order, its timer, its mark and its hash, and the old one is what is returned last, to be forgotten.
     pub fn replace(&mut self, at: At, version: Version, value: &[u8], media: &[u8]) -> Option<(At, Removed)> {
         if at.rewrite(value, media) {
             self.set_version(at, version);
             return None;
         }
-        let (hash, timer) = (at.header().hash, at.header().timer);
+        let (hash, timer_and_mark) = (at.header().hash, at.header().timer_and_mark);
         let (older, newer) = (at.header().older, at.header().newer);
         let new = At::allocate(&New { version, hash, key: at.key(), value, media });
         let header = new.header_mut();
-        (header.older, header.newer, header.timer) = (older, newer, timer);
-        self.join(older, Some(new));
-        self.join(Some(new), newer);
+        (header.older, header.newer, header.timer_and_mark) = (older, newer, timer_and_mark);
+        let list = self.list(at);
+        self.join(list, older, Some(new));
+        self.join(list, Some(new), newer);
+        if self.hand == Some(at) {
+            self.hand = Some(new);
+        }
         Some((new, Removed(at)))
     }
 
-    /// Begins to load the header of the one used next after this one.
+    /// Begins to load the header of the one after this one.
     #[inline]
     pub fn prefetch_newer(&self, at: At) {
         if let Some(newer) = at.header().newer {
@@ -175,49 +252,89 @@ impl Entries {
     /// Its timer in the wheel, or [`NO_TIMER`].
     #[inline]
     pub fn timer(&self, at: At) -> u32 {
-        at.header().timer
+        at.timer()
     }
 
     /// Gives it another timer, or [`NO_TIMER`].
     pub fn set_timer(&mut self, at: At, timer: u32) {
-        at.header_mut().timer = timer;
+        let word = &mut at.header_mut().timer_and_mark;
+        *word = timer << MARK_BITS | *word & MARK;
     }
 
     /// A copy of every entry in the same order, shown as pairs of the original and the copy.
     pub fn copy(&self, each: &mut impl FnMut(At, At)) -> Entries {
-        let mut copies = Entries::new();
-        let mut next = self.oldest;
-        while let Some(at) = next {
-            let Header { hash, timer, newer, .. } = *at.header();
-            let new = New { version: at.version(), hash, key: at.key(), value: at.value(), media: at.media() };
-            let copy = copies.insert(&new, None);
-            copies.set_timer(copy, timer);
-            each(at, copy);
-            next = newer;
+        let mut copies = Entries { lists: [List::default(); LISTS], len: 0, hand: None, ..*self };
+        for list in 0..LISTS {
+            let mut next = self.oldest(list);
+            while let Some(at) = next {
+                let Header { hash, timer_and_mark, newer, .. } = *at.header();
+                let new = New { version: at.version(), hash, key: at.key(), value: at.value(), media: at.media() };
+                let copy = copies.insert(&new, list, None);
+                copy.header_mut().timer_and_mark = timer_and_mark;
+                if self.hand == Some(at) {
+                    copies.hand = Some(copy);
+                }
+                each(at, copy);
+                next = newer;
+            }
         }
         copies
     }
 
-    /// Makes neighbours of two; `None` is the end of the list on that side.
+    /// Puts an entry in front of a list.
     #[inline]
-    fn join(&mut self, older: Option<At>, newer: Option<At>) {
+    fn link(&mut self, at: At, list: usize) {
+        let newest = self.lists[list].newest;
+        let header = at.header_mut();
+        (header.older, header.newer) = (newest, None);
+        self.lists[list].newest = Some(at);
+        match newest {
+            Some(newest) => newest.header_mut().newer = Some(at),
+            None => self.lists[list].oldest = Some(at),
+        }
+        if list != 0 {
+            self.lists[list].len += 1;
+        }
+    }
+
+    #[inline]
+    fn unlink(&mut self, at: At) {
+        let (list, older, newer) = (self.list(at), at.header().older, at.header().newer);
+        self.join(list, older, newer);
+        self.len -= 1;
+        if list != 0 {
+            self.lists[list].len -= 1;
+        }
+        if self.hand == Some(at) {
+            self.hand = newer;
+        }
+    }
+
+    /// Makes neighbours of two in a list; `None` is the end of it on that side.
+    #[inline]
+    fn join(&mut self, list: usize, older: Option<At>, newer: Option<At>) {
         match newer {
             Some(newer) => newer.header_mut().older = older,
-            None => self.newest = older,
+            None => self.lists[list].newest = older,
         }
         match older {
             Some(older) => older.header_mut().newer = newer,
-            None => self.oldest = newer,
+            None => self.lists[list].oldest = newer,
         }
     }
 }
 
+/// As many as two bits can name. No policy has more than three.
+const LISTS: usize = 4;
+
 impl Drop for Entries {
     fn drop(&mut self) {
-        let mut next = self.oldest;
-        while let Some(at) = next {
-            next = at.header().newer;
-            drop(Removed(at));
+        for list in 0..LISTS {
+            let mut next = self.oldest(list);
+            while let Some(at) = next {
+                next = at.header().newer;
+                drop(Removed(at));
+            }
         }
     }
 }
@@ -249,7 +366,7 @@ impl Removed {
 
     /// The timer it had.
     pub fn timer(&self) -> u32 {
-        self.0.header().timer
+        self.0.timer()
     }
 }
 
@@ -273,8 +390,8 @@ mod tests {
     }
 
     fn check(key: &[u8], value: &[u8], media: &[u8]) {
-        let mut entries = Entries::new();
-        let at = entries.insert(&new(1, key, value, media), None);
+        let mut entries = Entries::new(0);
+        let at = entries.insert(&new(1, key, value, media), 0, None);
         entries.set_timer(at, 5);
         let shown = |entries: &Entries, at| {
             (entries.key(at).to_vec(), entries.value(at).to_vec(), entries.media(at).to_vec(), entries.version(at))
@@ -285,7 +402,7 @@ mod tests {
         let copied = entries.copy(&mut |_, _| ());
         assert!(entries.replace(at, version(2), &other, &kind).is_none(), "equal lengths stay in their place");
         assert_eq!(shown(&entries, at), (key.to_vec(), other, kind, version(2)));
-        let copy = copied.newest().unwrap();
+        let copy = copied.newest(0).unwrap();
         assert_eq!(shown(&copied, copy), (key.to_vec(), value.to_vec(), media.to_vec(), version(1)), "a copy is apart");
         let longer = vec![1; value.len() + 1];
         let (moved, old) = entries.replace(at, version(3), &longer, b"t").expect("other lengths move");
@@ -293,7 +410,7 @@ mod tests {
         drop(old);
         assert_eq!(shown(&entries, moved), (key.to_vec(), longer, b"t".to_vec(), version(3)));
         assert_eq!((entries.timer(moved), entries.hash(moved), copied.timer(copy)), (5, 1, 5));
-        assert_eq!((entries.newest(), entries.oldest(), entries.len()), (Some(moved), Some(moved), 1));
+        assert_eq!((entries.newest(0), entries.oldest(0), entries.len()), (Some(moved), Some(moved), 1));
     }
 
     #[test]
@@ -312,8 +429,8 @@ mod tests {
             let all = core::iter::successors(from, |at| step(entries, *at));
             all.map(|at| entries.version(at).stamp).collect::<Vec<u64>>()
         };
-        let forth = walk(entries.newest(), Entries::older);
-        let mut back = walk(entries.oldest(), Entries::newer);
+        let forth = walk(entries.newest(0), Entries::older);
+        let mut back = walk(entries.oldest(0), Entries::newer);
         back.reverse();
         assert_eq!(forth, back);
         assert_eq!(forth.len() as u32, entries.len());
@@ -322,8 +439,8 @@ mod tests {
 
     #[test]
     fn recency_follows_use() {
-        let mut entries = Entries::new();
-        let at: Vec<At> = (0..4).map(|stamp| entries.insert(&new(stamp, b"k", b"v", b""), None)).collect();
+        let mut entries = Entries::new(0);
+        let at: Vec<At> = (0..4).map(|stamp| entries.insert(&new(stamp, b"k", b"v", b""), 0, None)).collect();
         assert_eq!(order(&entries), [3, 2, 1, 0]);
         entries.touch(at[3]);
         assert_eq!(order(&entries), [3, 2, 1, 0]);
@@ -338,7 +455,7 @@ mod tests {
         assert_eq!(entries.remove(at_2).version().stamp, 8);
         assert_eq!(entries.remove(at[1]).version().stamp, 1);
         assert_eq!(order(&entries), [3, 0]);
-        entries.insert(&new(9, b"k", b"v", b""), None);
+        entries.insert(&new(9, b"k", b"v", b""), 0, None);
         assert_eq!(order(&entries), [9, 3, 0]);
         for at in [at[0], at[3]] {
             entries.remove(at);
@@ -348,17 +465,17 @@ mod tests {
 
     #[test]
     fn the_memory_of_a_removed_entry_is_used_again() {
-        let mut entries = Entries::new();
-        let kept = entries.insert(&new(1, b"kept", b"value", b""), None);
-        let old = entries.insert(&new(2, b"old", b"value", b"t"), None);
+        let mut entries = Entries::new(0);
+        let kept = entries.insert(&new(1, b"kept", b"value", b""), 0, None);
+        let old = entries.insert(&new(2, b"old", b"value", b"t"), 0, None);
         entries.set_timer(old, 5);
         let spare = entries.remove(old);
         // The same size in other parts.
-        let at = entries.insert(&new(3, b"newer", b"val", b"u"), Some(spare));
+        let at = entries.insert(&new(3, b"newer", b"val", b"u"), 0, Some(spare));
         assert_eq!((at, entries.timer(at), order(&entries)), (old, NO_TIMER, [3, 1].to_vec()));
         assert_eq!((entries.key(at), entries.value(at), entries.media(at)), (&b"newer"[..], &b"val"[..], &b"u"[..]));
         let spare = entries.remove(at);
-        let longer = entries.insert(&new(4, b"newer", b"value", b"u"), Some(spare));
+        let longer = entries.insert(&new(4, b"newer", b"value", b"u"), 0, Some(spare));
         assert_eq!((entries.key(longer), entries.value(longer)), (&b"newer"[..], &b"value"[..]));
         assert_eq!((entries.key(kept), order(&entries)), (&b"kept"[..], [4, 1].to_vec()));
     }
@@ -366,12 +483,12 @@ mod tests {
     #[test]
     fn entries_go_to_other_threads() {
         fn sendable<T: Send + Sync>(_: &T) {}
-        sendable(&Entries::new());
+        sendable(&Entries::new(0));
     }
 
     #[test]
     #[should_panic(expected = "lengths are checked")]
     fn a_key_past_its_bound_is_refused() {
-        Entries::new().insert(&new(1, &[0; MAX_KEY + 1], b"", b""), None);
+        Entries::new(0).insert(&new(1, &[0; MAX_KEY + 1], b"", b""), 0, None);
     }
 }
