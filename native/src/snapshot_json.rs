@@ -12,7 +12,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek as _, Write as _};
+use std::io::{self, BufReader, BufWriter, Read, Seek as _, Write};
 use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
@@ -165,7 +165,7 @@ fn write(shards: &Shards, folder: &Path, name: &str) -> io::Result<Saved> {
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let temporary = folder.join(format!(".{name}.{:016x}.tmp", u64::from_le_bytes(random)));
     let result = File::create_new(&temporary).and_then(|file| {
-        let entries = write_entries(shards, &file)?;
+        let entries = write_entries(shards, &mut BufWriter::with_capacity(1 << 16, &file))?;
         file.sync_all()?;
         let bytes = file.metadata()?.len();
         std::fs::rename(&temporary, folder.join(name))?;
@@ -179,8 +179,8 @@ fn write(shards: &Shards, folder: &Path, name: &str) -> io::Result<Saved> {
     result
 }
 
-fn write_entries(shards: &Shards, file: &File) -> io::Result<u64> {
-    let mut out = BufWriter::with_capacity(1 << 16, file);
+/// Writes all that those shards hold, as a whole file. How many entries.
+pub fn write_entries(shards: &Shards, out: &mut impl Write) -> io::Result<u64> {
     let now = shards.now().unix;
     out.write_all(head(now).as_bytes())?;
     let mut count = 0;

@@ -52,7 +52,10 @@ pub fn export(front: &Front, query: Option<&str>) -> Result<Response<Body>, Prob
     }
     // Places are hashes, which are spread evenly.
     let walked = |at: Cursor| (at.stripe as u64 * 1_000 + at.place / (u64::MAX / 1_000)) / stripes as u64;
+    let alive = view.map.members.iter().map(|member| member.id).filter(|member| view.is_alive(*member));
     let head = json!({
+        // By these a client knows whether all nodes have told what is theirs by one and the same view.
+        "alive": alive.map(|member| member.0).collect::<Vec<_>>(),
         "epoch": view.map.epoch.0,
         "phase": view.map.phase.to_string(),
         "generation": view.generation,

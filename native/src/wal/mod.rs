@@ -36,7 +36,7 @@ use crate::snapshot::Of;
 pub use counts::{Counts, SYNC_BOUNDS};
 pub use open::{Open, OpenError, Opening, open};
 use queue::{Asked, Gathered, Held, Queue};
-pub use recover::{RecoverError, Recovered, discard, recover};
+pub use recover::{RecoverError, Recovered, discard, look, recover};
 use writer::Writer;
 
 /// The log of a node: where its stripes hand over what they have changed.

@@ -70,6 +70,23 @@ pub enum RecoverError {
 /// Hands out every record of the log in that folder that is not in its newest whole snapshot, behind those that are.
 /// What ends torn is cut off, and on disk, before this returns: the next segment may be begun.
 pub fn recover(folder: &Path, of: Of, each: &mut impl FnMut(Record)) -> Result<Recovered, RecoverError> {
+    let recovered = read(folder, &mut Some(of), true, each)?;
+    remove_unfinished(folder).map_err(failed("removing what was left unfinished", folder))?;
+    Ok(recovered)
+}
+
+/// The same for somebody who is not that node, whichever it is: nothing in the folder is changed.
+pub fn look(folder: &Path, each: &mut impl FnMut(Record)) -> Result<Recovered, RecoverError> {
+    read(folder, &mut None, false, each)
+}
+
+/// `of` is whose log it is, and that of the first file where nobody says.
+fn read(
+    folder: &Path,
+    of: &mut Option<Of>,
+    cuts: bool,
+    each: &mut impl FnMut(Record),
+) -> Result<Recovered, RecoverError> {
     let begun = Stopwatch::start();
     let segments = folder::list(folder).map_err(failed("reading the folder", folder))?;
     let mut progress = Progress { begun, said: Duration::ZERO, of: segments.len(), segments: 0, records: 0 };
@@ -94,7 +111,7 @@ pub fn recover(folder: &Path, of: Of, each: &mut impl FnMut(Record)) -> Result<R
             }
         }
         let tail = start.ends(&scan, follows).map_err(refused(&segment.path))?;
-        if tail.is_last {
+        if tail.is_last && cuts {
             cut(&segment.path, &tail, scan.next_lsn()).map_err(failed("cutting", &segment.path))?;
         }
         recovered.segments += 1;
@@ -104,7 +121,6 @@ pub fn recover(folder: &Path, of: Of, each: &mut impl FnMut(Record)) -> Result<R
     }
     let of_all = recovered.snapshot.as_ref().map_or(folder, |(path, _)| path);
     recovered.next = start.end().map_err(refused(of_all))?;
-    remove_unfinished(folder).map_err(failed("removing what was left unfinished", folder))?;
     recovered.took = begun.elapsed();
     Ok(recovered)
 }
@@ -123,7 +139,7 @@ pub fn discard(folder: &Path) -> io::Result<()> {
 /// Begins with the newest snapshot that is whole, if there is one.
 fn from_snapshot(
     folder: &Path,
-    of: Of,
+    of: &mut Option<Of>,
     recovered: &mut Recovered,
     each: &mut impl FnMut(Record),
 ) -> Result<Start, RecoverError> {
@@ -133,9 +149,7 @@ fn from_snapshot(
     let newest = snapshot::newest(folder, &mut passed).map_err(failed("reading the snapshots", folder))?;
     let Some(whole) = newest else { return Ok(Start::with(None)) };
     let header = &whole.header;
-    if (header.cluster, header.node) != (of.cluster, of.node) {
-        return Err(foreign(&whole.path, header.cluster == of.cluster, header.node.0));
-    }
+    belongs(&whole.path, of, Of { cluster: header.cluster, node: header.node })?;
     let mut records = 0;
     let read = snapshot::read(&whole.path, &mut |record| {
         records += 1;
@@ -147,14 +161,12 @@ fn from_snapshot(
     Ok(start)
 }
 
-fn opened(segment: &Segment, of: Of) -> Result<Scan, RecoverError> {
+fn opened(segment: &Segment, of: &mut Option<Of>) -> Result<Scan, RecoverError> {
     let bytes = std::fs::read(&segment.path).map_err(failed("reading", &segment.path))?;
     let damaged = |what: String| RecoverError::Damaged { path: segment.path.clone(), at: 0, what };
     let scan = Scan::new(Bytes::from(bytes)).map_err(|error| damaged(error.to_string()))?;
     let Header { cluster, node, first, .. } = *scan.header();
-    if (cluster, node) != (of.cluster, of.node) {
-        return Err(foreign(&segment.path, cluster == of.cluster, node.0));
-    }
+    belongs(&segment.path, of, Of { cluster, node })?;
     if first != segment.first {
         return Err(damaged(format!("it begins with number {}, and its name says {}", first.0, segment.first.0)));
     }
@@ -226,12 +238,18 @@ fn refused(path: &Path) -> impl FnOnce(Refused) -> RecoverError {
     }
 }
 
-fn foreign(path: &Path, same_cluster: bool, node: u16) -> RecoverError {
+/// Is a file whose it is to be?
+fn belongs(path: &Path, of: &mut Option<Of>, found: Of) -> Result<(), RecoverError> {
+    let of = *of.get_or_insert(found);
+    if of == found {
+        return Ok(());
+    }
+    let (same_cluster, node) = (of.cluster == found.cluster, found.node.0);
     let whose = match same_cluster {
         true => format!("node number {node} of this cluster wrote it, which is not this node"),
         false => "a node of another cluster wrote it, or one of another number of copies or points".to_owned(),
     };
-    RecoverError::Foreign { path: path.to_owned(), same_cluster, whose }
+    Err(RecoverError::Foreign { path: path.to_owned(), same_cluster, whose })
 }
 
 impl fmt::Display for RecoverError {
