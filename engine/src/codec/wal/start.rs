@@ -123,11 +123,6 @@ impl Start {
         if next < until { Err(Refused::Behind { until, next }) } else { Ok(next) }
     }
 
-    /// From which number on the log is read.
-    pub fn from(&self) -> Lsn {
-        self.from
-    }
-
     /// The number that follows what has been read.
     pub fn next(&self) -> Lsn {
         self.next
@@ -176,3 +171,87 @@ impl fmt::Display for Refused {
 }
 
 impl core::error::Error for Refused {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::{String, ToString};
+    use alloc::vec::Vec;
+
+    use bytes::Bytes;
+
+    use super::super::{Header, put_header, put_record};
+    use super::*;
+    use crate::codec::peer::ClusterTag;
+    use crate::id::{NodeId, Slot, Version};
+    use crate::record::Record;
+    use crate::time::UnixMs;
+
+    /// Reads a snapshot with these numbers and segments that begin with the first of each pair and have so many
+    /// records: the numbers that are taken in and the one that follows, or why it is refused.
+    fn read(snapshot: Option<(u64, u64)>, segments: &[(u64, u64)]) -> Result<(Vec<u64>, u64), String> {
+        let mut start = Start::with(snapshot.map(|(first, until)| (Lsn(first), Lsn(until))));
+        let (mut taken, said) = (Vec::new(), |refused: Refused| refused.to_string());
+        for (index, (first, count)) in segments.iter().enumerate() {
+            let follows = segments.get(index + 1).map(|next| Lsn(next.0));
+            if start.passes(follows) {
+                continue;
+            }
+            start.begins(Lsn(*first)).map_err(said)?;
+            let mut scan = segment(*first, *count);
+            while follows.is_none_or(|follows| scan.next_lsn() < follows) {
+                let Some((_, number, _)) = scan.next() else { break };
+                taken.extend(start.takes(number).then_some(number.0));
+            }
+            start.ends(&scan, follows).map_err(said)?;
+        }
+        let next = start.end().map_err(said)?;
+        Ok((taken, next.0))
+    }
+
+    fn segment(first: u64, count: u64) -> Scan {
+        let (cluster, node) = (ClusterTag(1), NodeId(1));
+        let mut bytes = Vec::new();
+        put_header(&Header { cluster, node, first: Lsn(first), begun: UnixMs(0), salt: 7 }, &mut bytes);
+        for number in first..first + count {
+            let version = Version { stamp: number, node };
+            put_record(7, Lsn(number), &Record::Floor { slot: Slot::of_hash(1), version }, &mut bytes);
+        }
+        Scan::new(Bytes::from(bytes)).expect("a whole header")
+    }
+
+    #[test]
+    fn a_start_takes_each_record_once_and_refuses_what_has_a_gap() {
+        let check = |snapshot, segments: &[(u64, u64)], expected: Result<(&[u64], u64), &str>| {
+            let expected = expected.map(|(taken, next)| (taken.to_vec(), next)).map_err(str::to_string);
+            assert_eq!(read(snapshot, segments), expected, "{snapshot:?} {segments:?}");
+        };
+        check(None, &[], Ok((&[], 1)));
+        check(None, &[(1, 2), (3, 1)], Ok((&[1, 2, 3], 4)));
+        // What was not synced was written again in the next one.
+        check(None, &[(1, 4), (3, 1)], Ok((&[1, 2, 3], 4)));
+        check(Some((3, 4)), &[(1, 2), (3, 1)], Ok((&[3], 4)));
+        check(Some((2, 4)), &[(1, 2), (3, 1)], Ok((&[2, 3], 4)));
+        // Older segments may be back after a crash, and not all of them.
+        check(Some((9, 9)), &[(1, 2), (5, 1), (9, 1)], Ok((&[9], 10)));
+        check(Some((9, 10)), &[(9, 1)], Ok((&[9], 10)));
+        check(Some((9, 11)), &[(9, 1)], Err("its log has to reach number 11, and ends before 10"));
+        check(Some((9, 10)), &[], Err("its log has to reach number 10, and ends before 9"));
+        let gap = "the log begins here with number 3, and no whole snapshot holds what was before";
+        check(None, &[(3, 1)], Err(gap));
+        check(Some((2, 2)), &[(3, 1)], Err("the log goes on here with number 3, and what is before it ends with 1"));
+        let short = "it ends before number 2, and the next segment begins with 3";
+        check(None, &[(1, 1), (3, 1)], Err(short));
+    }
+
+    #[test]
+    fn what_a_snapshot_has_is_dropped_and_never_the_last_segment() {
+        let firsts = [1, 5, 9].map(Lsn);
+        for (below, expected) in [(1, 0), (4, 0), (5, 1), (8, 1), (9, 2), (99, 2)] {
+            assert_eq!(droppable(&firsts, Lsn(below)), expected, "below {below}");
+        }
+        assert_eq!(droppable(&[], Lsn(9)), 0);
+        for (log, snapshot, expected) in [(100, 0, false), (101, 0, true), (101, 51, false), (103, 51, true)] {
+            assert_eq!(outgrown(log, snapshot, 100), expected, "{log} {snapshot}");
+        }
+    }
+}

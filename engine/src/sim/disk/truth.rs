@@ -1,6 +1,6 @@
 //! What was written to a disk, whatever has become of it there: what is read back is held to that.
 
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use super::Versions;
 use crate::id::{Lsn, Version};
@@ -14,14 +14,14 @@ pub(super) struct Truth {
     base: Versions,
     from: Lsn,
     /// What each record said from there on, in one number, and without its value.
-    wrote: VecDeque<(u64, Record)>,
+    wrote: Vec<(u64, Record)>,
     /// The highest version of a key that the node let go for want of room or time, which its log does not say.
     dropped: Versions,
 }
 
 impl Truth {
     pub(super) fn new() -> Truth {
-        Truth { base: Versions::default(), from: Lsn(1), wrote: VecDeque::new(), dropped: Versions::default() }
+        Truth { base: Versions::default(), from: Lsn(1), wrote: Vec::new(), dropped: Versions::default() }
     }
 
     /// The next record is written.
@@ -30,7 +30,7 @@ impl Truth {
         if let Record::Put { entry, .. } = &mut record {
             entry.value = Default::default();
         }
-        self.wrote.push_back((sum, record));
+        self.wrote.push((sum, record));
     }
 
     /// A version of a key is not kept any more, for want of room or time.
@@ -46,12 +46,9 @@ impl Truth {
 
     /// The records below that number are in a snapshot.
     pub(super) fn fold(&mut self, below: Lsn) {
-        while self.from < below
-            && let Some((_, record)) = self.wrote.pop_front()
-        {
-            self.base.apply(&record);
-            self.from.0 += 1;
-        }
+        let count = below.0.saturating_sub(self.from.0).min(self.wrote.len() as u64);
+        self.wrote.drain(..count as usize).for_each(|(_, record)| self.base.apply(&record));
+        self.from.0 += count;
     }
 
     /// Is that what was written under that number? Of what was folded that is not known any more.
