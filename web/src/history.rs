@@ -40,6 +40,8 @@ pub struct Done {
     pub events: u64,
     /// Its moment.
     pub at: Instant,
+    /// No other event of that moment was still to come.
+    pub whole: bool,
     /// What is done.
     pub act: Act,
 }
@@ -73,9 +75,14 @@ impl History {
         &self.world
     }
 
-    /// What has been done, in order.
+    /// What has been done up to now, in order.
     pub fn seen(&self) -> &[Done] {
         &self.acts[..self.seen]
+    }
+
+    /// Has everything been done again that was gone back on?
+    pub fn is_latest(&self) -> bool {
+        self.seen == self.acts.len()
     }
 
     /// Goes back to the beginning; all that was done is to come.
@@ -87,14 +94,22 @@ impl History {
 
     /// Does something now. What was to come is no more.
     pub fn act(&mut self, act: Act) -> Result<(), String> {
+        let (events, at) = (self.world.events(), self.world.now());
+        let whole = self.world.next_event().is_none_or(|next| next > at);
         perform(&mut self.world, &act)?;
         if self.recording {
-            let (events, at) = (self.world.events(), self.world.now());
             self.acts.truncate(self.seen);
-            self.acts.push(Done { events, at, act });
+            self.acts.push(Done { events, at, whole, act });
             self.seen += 1;
         }
         Ok(())
+    }
+
+    /// Does again what was done at this very point of the run.
+    pub fn catch_up(&mut self) {
+        let here =
+            |history: &History, done: &Done| done.events <= history.world.events() && done.at <= history.world.now();
+        while self.acts.get(self.seen).is_some_and(|done| here(self, done)) && self.repeat() {}
     }
 
     /// Carries out events up to that moment, at most so many, and says how many.

@@ -6,7 +6,9 @@
 mod history;
 mod journal;
 mod picture;
+mod player;
 mod script;
+mod scripts;
 mod settings;
 mod traces;
 
@@ -17,6 +19,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use history::{Act, History};
 use journal::Journal;
 use picture::Edition;
+use player::Player;
 pub use settings::Settings;
 use traces::TraceFile;
 
@@ -32,6 +35,8 @@ pub struct Playground {
     trace: TraceFile,
     /// Requests of the trace that is being replayed; 0 when none is.
     replaying: u32,
+    /// The script that is being played.
+    player: Option<Player>,
 }
 
 /// Events of one call: what they leave in the world's own trace fits into it, so that the journal misses nothing.
@@ -61,6 +66,7 @@ impl Playground {
             edition: Edition::default(),
             trace: TraceFile::default(),
             replaying: 0,
+            player: None,
         })
     }
 
@@ -72,7 +78,7 @@ impl Playground {
         let levels = settings::Levels::parse(write_level, read_level).map_err(wrong)?;
         let world = World::new(settings.world(false).map_err(wrong)?);
         (self.settings, self.levels, self.replaying) = (settings, levels, 0);
-        (self.history, self.journal) = (History::new(world), Journal::default());
+        (self.history, self.journal, self.player) = (History::new(world), Journal::default(), None);
         self.source = script::Source::default();
         self.journal.follow(self.history.world());
         Ok(())
@@ -91,14 +97,15 @@ impl Playground {
     /// Carries out events up to that moment, at most so many and at most 250, and says how many.
     pub fn run(&mut self, until: f64, most: u32) -> u32 {
         // A cast from f64 saturates: no number that the page can send is out of range.
-        let carried = self.history.run(Instant(until as u64), u64::from(most.min(MOST_AT_ONCE)));
+        let (until, most) = (Instant(until as u64), u64::from(most.min(MOST_AT_ONCE)));
+        let carried = self.run_script(until, most).unwrap_or_else(|| self.history.run(until, most));
         self.journal.follow(self.history.world());
         carried as u32
     }
 
     /// Goes on to the next event that a person can see. False when there was none.
     pub fn step_forward(&mut self) -> bool {
-        let moved = self.history.forward();
+        let moved = self.step_script().unwrap_or_else(|| self.history.forward());
         self.journal.follow(self.history.world());
         moved
     }
@@ -189,7 +196,7 @@ impl Playground {
         world.replay(keys.iter().cloned());
         let room = u64::from(self.settings.nodes) * u64::from(self.settings.capacity);
         let history = if room <= MOST_REMEMBERED { History::new } else { History::without };
-        (self.history, self.journal) = (history(world), Journal::default());
+        (self.history, self.journal, self.player) = (history(world), Journal::default(), None);
         self.source = script::Source::default();
         Ok(())
     }
@@ -282,6 +289,10 @@ impl Playground {
 
     fn act(&mut self, act: Act) -> Result<(), Wrong> {
         self.finish_moment();
+        // Another future than the script's has begun.
+        if !self.history.is_latest() {
+            self.player = None;
+        }
         let done = self.history.act(act);
         self.journal.follow(self.history.world());
         done.map_err(wrong)

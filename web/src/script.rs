@@ -6,7 +6,7 @@
 use core::fmt::Write as _;
 
 use vitrine_engine::limits;
-use vitrine_engine::sim::{Script, Span, Step, World};
+use vitrine_engine::sim::{Line, Script, Span, World};
 use vitrine_engine::time::Instant;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -57,7 +57,7 @@ impl Playground {
         let world = history.world();
         let end = format!("{:016x} {}", world.fingerprint(), world.now().0);
         self.settings = Settings::of(history.world().config());
-        (self.history, self.source, self.replaying) = (history, source, 0);
+        (self.history, self.source, self.replaying, self.player) = (history, source, 0, None);
         self.history.rewind();
         self.journal = crate::Journal::default();
         self.journal.follow(self.history.world());
@@ -94,10 +94,8 @@ impl Source {
             let _ = writeln!(text, "{config}\nnetwork {}", config.network);
         }
         let mut events = ours.checked_sub(1).map_or(0, |last| done[last].events);
-        for Done { events: after, at: then, act } in &done[ours..] {
-            if *then > at || *after != events {
-                let _ = writeln!(text, "run {}", Span(then.since(at)));
-            }
+        for Done { events: after, at: then, whole, act } in &done[ours..] {
+            passes(&mut text, (events, at), (*after, *then), *whole);
             let _ = match act {
                 Act::Command(line) => writeln!(text, "{line}"),
                 Act::Workload(Some(workload)) => writeln!(text, "workload {workload}"),
@@ -105,11 +103,18 @@ impl Source {
             };
             (events, at) = (*after, *then);
         }
-        if world.events() != events || world.now() > at {
-            let _ = writeln!(text, "run {}", Span(world.now().since(at)));
-        }
+        passes(&mut text, (events, at), (world.events(), world.now()), true);
         text
     }
+}
+
+/// What passes between two acts: all events up to a moment, or some of those of a moment, after which a script acted.
+fn passes(text: &mut String, from: (u64, Instant), to: (u64, Instant), whole: bool) {
+    let _ = match (to.0 - from.0, to.1.since(from.1)) {
+        (0, span) if span.is_zero() => Ok(()),
+        (_, span) if whole => writeln!(text, "run {}", Span(span)),
+        (events, _) => writeln!(text, "steps {events}"),
+    };
 }
 
 /// Runs a script to its end.
@@ -121,12 +126,14 @@ fn open(text: &str) -> Result<(History, Source), String> {
     let mut acts = Vec::new();
     for (number, line) in script.lines() {
         let at = |why: String| format!("line {number}: {why}");
-        match Step::of(line).map_err(|why| at(why.to_string()))? {
-            Step::Run(span) => pass(&mut history, span).map_err(at)?,
-            Step::Settle => settle(&mut history).map_err(at)?,
-            Step::Command => {
-                history.act(Act::Command(line.into())).map_err(at)?;
-                acts.extend(history.seen().last().map(|done| (number as usize, done.clone())));
+        match Line::read(line).map_err(|why| at(why.to_string()))? {
+            Line::Run(span) => pass(&mut history, span).map_err(at)?,
+            Line::Steps(count) => steps(&mut history, count).map_err(at)?,
+            Line::Settle => settle(&mut history).map_err(at)?,
+            Line::Expect(line) => history.world().expect(&line).map_err(|why| at(why.to_string()))?,
+            Line::Command(line) => {
+                history.act(Act::Command(line)).map_err(at)?;
+                acts.extend(history.seen().last().map(|done| (*number as usize, done.clone())));
             }
         }
     }
@@ -140,6 +147,16 @@ fn pass(history: &mut History, span: core::time::Duration) -> Result<(), String>
     let until = history.world().now() + span;
     while history.world().now() < until || history.world().next_event().is_some_and(|next| next <= until) {
         history.run(until, MOST_EVENTS);
+        not_too_long(history)?;
+    }
+    Ok(())
+}
+
+fn steps(history: &mut History, count: u64) -> Result<(), String> {
+    let target = history.world().events().saturating_add(count);
+    while history.world().events() < target && history.world().next_event().is_some() {
+        let left = target - history.world().events();
+        history.run(Instant::NEVER, left.min(MOST_EVENTS));
         not_too_long(history)?;
     }
     Ok(())

@@ -3,6 +3,8 @@ import { ClusterPanel } from './panels/ClusterPanel.tsx';
 import { CommandPanel } from './panels/CommandPanel.tsx';
 import { KeyPanel } from './panels/KeyPanel.tsx';
 import { Keys, press } from './panels/Keys.tsx';
+import { LessonList } from './panels/LessonList.tsx';
+import { LessonPanel } from './panels/LessonPanel.tsx';
 import { Log } from './panels/Log.tsx';
 import { Stores } from './panels/Stores.tsx';
 import { TopBar } from './panels/TopBar.tsx';
@@ -31,25 +33,32 @@ export function App({ session }: { session: Session }) {
       cancelAnimationFrame(asked);
     };
   }, [session]);
+  const taught = session.scripts.lesson.value !== null;
   return (
     <SessionContext.Provider value={session}>
       <TopBar onKeys={() => keys.current?.showModal()} />
       <OpenedBar />
-      <main>
+      <main class={taught ? 'taught' : ''} data-look={session.scripts.part.value ?? undefined}>
         <Scene />
         <Stores />
         <Transport />
         <Log />
         <div class="panels">
+          <LessonPanel />
           <CommandPanel />
           <KeyPanel />
-          <WorkloadPanel />
-          <ClusterPanel />
-          <TracePanel />
+          {!taught && (
+            <>
+              <WorkloadPanel />
+              <ClusterPanel />
+              <TracePanel />
+            </>
+          )}
         </div>
       </main>
       <Keys dialog={keys} />
       <Share />
+      <LessonList />
       <DropTarget />
     </SessionContext.Provider>
   );

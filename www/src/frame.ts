@@ -144,6 +144,21 @@ export interface Snapshot {
   readonly replay: Replay | null;
   /** The workload runs. */
   readonly busy: boolean;
+  /** The script that is played. */
+  readonly played: Played | null;
+}
+
+/** How far a script has come. */
+export interface Played {
+  /** The line of its text that it is at. */
+  readonly line: number;
+  /** It waits to be told to go on. */
+  readonly held: boolean;
+  readonly over: boolean;
+  /** Simulated microseconds that should pass in a millisecond of the person. */
+  readonly pace: number;
+  /** What it expected, by line, and how it is where it is not so. */
+  readonly expected: readonly { readonly line: number; readonly wrong: string | null }[];
 }
 
 export interface Replay {

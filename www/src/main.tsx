@@ -10,6 +10,7 @@ import './style/trace.css';
 import './style/transport.css';
 import './style/log.css';
 import './style/keys.css';
+import './style/lesson.css';
 import './style/share.css';
 import { App } from './App.tsx';
 import { apply, stored } from './panels/TopBar.tsx';

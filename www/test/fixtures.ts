@@ -52,6 +52,7 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     explained: null,
     replay: null,
     busy: true,
+    played: null,
     ...part,
   };
 }

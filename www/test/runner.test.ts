@@ -38,7 +38,11 @@ function open(part: Partial<Engine> = {}) {
     replay: () => said.push('replay'),
     replayed: () => null,
     open: (text) => opened(text),
-    script: () => '# nothing',
+    script: () => '# nothing\ncluster nodes=3\n',
+    load: (text) => said.push(`load ${text}`),
+    go: (line) => said.push(`go ${line}`),
+    leave: () => said.push('leave'),
+    pace: () => null,
     ...part,
   };
   const unpack = async (file: File, chunk: (bytes: Uint8Array, read: number) => Promise<void>) => {

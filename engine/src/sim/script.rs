@@ -9,6 +9,7 @@
 //! run 2s
 //! c2 get k
 //! settle
+//! expect c2 hit v
 //! ```
 
 use alloc::format;
@@ -18,6 +19,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::command::{A_DAY, A_MILLISECOND, Command, CommandError, Span, duration, number, wrong};
+use super::expect;
 use super::world::{World, WorldConfig};
 use crate::limits;
 use crate::record::Fsync;
@@ -65,10 +67,18 @@ impl Script {
         Ok(Script { config, lines })
     }
 
-    /// The same in a world of another seed.
+    /// Its lines behind the one that makes the world, with their numbers, without comments.
+    pub fn lines(&self) -> &[(u32, String)] {
+        &self.lines
+    }
+
+    /// The same in a world of another seed; what is expected of its own is not expected of that one.
     #[must_use]
     pub fn with_seed(&self, seed: u64) -> Script {
         let mut script = self.clone();
+        if seed != self.config.seed {
+            script.lines.retain(|(_, line)| !line.starts_with("expect "));
+        }
         script.config.seed = seed;
         script
     }
@@ -98,33 +108,6 @@ impl Script {
         }
         Ok(world)
     }
-
-    /// Its lines behind the one that makes the world, with their numbers, without comments.
-    pub fn lines(&self) -> impl Iterator<Item = (u32, &str)> {
-        self.lines.iter().map(|(line, text)| (*line, text.as_str()))
-    }
-}
-
-/// What a line of a script means to whoever runs it line by line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Time passes.
-    Run(Duration),
-    /// Every client is answered first, within [`limits::MAX_TIMEOUT`].
-    Settle,
-    /// It is a command for the world.
-    Command,
-}
-
-impl Step {
-    /// `run 5s`, `settle`, or anything else.
-    pub fn of(line: &str) -> Result<Step, CommandError> {
-        match line.split_whitespace().collect::<Vec<_>>()[..] {
-            ["run", span] => Ok(Step::Run(duration("run", span, Duration::ZERO..=A_DAY)?)),
-            ["settle"] => Ok(Step::Settle),
-            _ => Ok(Step::Command),
-        }
-    }
 }
 
 /// How long peace lasts before a verdict: longer than any client waits, any peer is suspected, any replica reconciles.
@@ -133,18 +116,63 @@ const PEACE: Duration = Duration::from_secs(20);
 /// The longest that a timer of a node is set to.
 const A_MINUTE: Duration = Duration::from_secs(60);
 
+/// A line of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// `run 5s`: time passes.
+    Run(Duration),
+    /// `steps 3`: so many events happen. A person may act between two of the same moment.
+    Steps(u64),
+    /// `settle`: every client is answered.
+    Settle,
+    /// `expect …`: the world is as it says, or the script ends.
+    Expect(String),
+    /// A command for the world.
+    Command(String),
+}
+
+impl Line {
+    /// What a line of a script says.
+    pub fn read(line: &str) -> Result<Line, CommandError> {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["run", span] => Ok(Line::Run(duration("run", span, Duration::ZERO..=A_DAY)?)),
+            ["steps", count] => Ok(Line::Steps(number("steps", count, 1, u64::from(u32::MAX))?)),
+            ["settle"] => Ok(Line::Settle),
+            ["expect", ..] => Ok(Line::Expect(line.into())),
+            _ => Ok(Line::Command(line.into())),
+        }
+    }
+}
+
+impl World {
+    /// Is it as a line of a script expects? Where it is not, the error says how it is.
+    pub fn expect(&self, line: &str) -> Result<(), CommandError> {
+        let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+        expect::check(self, &words)
+    }
+}
+
 fn perform(world: &mut World, line: &str) -> Result<(), CommandError> {
-    match Step::of(line)? {
-        Step::Run(span) => {
+    match Line::read(line)? {
+        Line::Run(span) => {
             world.run_for(span);
             Ok(())
         }
-        Step::Settle => match world.settle(limits::MAX_TIMEOUT) {
+        Line::Steps(count) => {
+            (0..count).all(|_| world.step());
+            Ok(())
+        }
+        Line::Settle => match world.settle(limits::MAX_TIMEOUT) {
             true => Ok(()),
-            false => Err(wrong("some client still waits after a minute", "a script whose requests end")),
+            false => Err(unsettled()),
         },
-        Step::Command => world.command(line),
+        Line::Expect(line) => world.expect(&line),
+        Line::Command(line) => world.command(&line),
     }
+}
+
+fn unsettled() -> CommandError {
+    wrong("some client still waits after a minute", "a script whose requests end")
 }
 
 fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, CommandError> {

@@ -1,6 +1,7 @@
 //! What happened in a world, in words and in order: what a person reads and a script's golden file holds.
 
 use alloc::collections::VecDeque;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
 
@@ -406,6 +407,11 @@ impl fmt::Display for Happened<'_> {
             Event::Rejoined => f.write_str("was given up, and is back"),
         }
     }
+}
+
+/// What a client was told, in words.
+pub(super) fn replied(reply: &Reply) -> String {
+    Replied(reply).to_string()
 }
 
 /// The bytes that tell this message from every other, for fingerprints.

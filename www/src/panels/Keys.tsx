@@ -8,6 +8,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['+ −', 'faster, slower'],
   ['1 … 9', 'crash or restart that node'],
   ['/', 'type a command'],
+  ['L', 'the ten lessons'],
   ['Esc', 'let go of the chosen key or node'],
   ['?', 'this list'],
 ];
@@ -59,6 +60,10 @@ export function press(event: KeyboardEvent, session: Session, showKeys: () => vo
       return true;
     case '-':
       session.faster(-1);
+      return true;
+    case 'l':
+    case 'L':
+      session.scripts.listed.value = true;
       return true;
     case '/':
       document.querySelector<HTMLInputElement>('.command input')?.focus();

@@ -38,6 +38,16 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
           {down ? `Bring ${nameOf(down.id)} back` : `Crash ${nameOf(target.id)}`}
         </button>
       )}
+      <button
+        type="button"
+        class="lessons"
+        title="Ten lessons (L)"
+        onClick={() => {
+          session.scripts.listed.value = true;
+        }}
+      >
+        Lessons
+      </button>
       <ShareButton />
       <ThemeButton />
       <button

@@ -43,12 +43,13 @@ export function Transport() {
           max={SPEEDS.length - 1}
           step={1}
           value={session.speed.value}
-          aria-valuetext={speedName(speed)}
+          aria-valuetext={session.scripts.paced.value ? 'as the script asks' : speedName(speed)}
           onInput={(event) => {
+            session.scripts.paced.value = false;
             session.speed.value = Number(event.currentTarget.value);
           }}
         />
-        <output>{speedShort(speed)}</output>
+        <output>{session.scripts.paced.value ? 'auto' : speedShort(speed)}</output>
       </label>
       <Seed />
       <p

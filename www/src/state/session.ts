@@ -12,6 +12,8 @@ import {
 } from '../frame.ts';
 import type { FromWorker, Opened, Settings, ToWorker, Trace, Workload } from '../worker/protocol.ts';
 import { SPEEDS } from './format.ts';
+import { Scripts } from './scripts.ts';
+import { fromCluster } from './settings.ts';
 
 /** The other side: a worker, or a test. */
 export interface Port {
@@ -83,6 +85,7 @@ export class Session {
   readonly script: Signal<string | null> = signal(null);
   readonly selectedKey: Signal<string | null> = signal(null);
   readonly selectedNode: Signal<Place | null> = signal(null);
+  readonly scripts: Scripts;
 
   readonly explained: ReadonlySignal<Explained | null> = computed(() => {
     const explained = this.snapshot.value?.explained ?? null;
@@ -96,11 +99,12 @@ export class Session {
   private waiting = false;
   private lastFrame = 0;
 
-  /** `first` is a script to begin with in place of the usual cluster. */
+  /** `begin` is a script to begin with in place of the usual cluster. */
   constructor(
     private readonly port: Port,
-    private readonly first: string | null = null,
+    private readonly begin: string | null = null,
   ) {
+    this.scripts = new Scripts(this, (message) => port.post(message));
     port.listen((message) => this.receive(message));
   }
 
@@ -112,7 +116,8 @@ export class Session {
     this.waiting = true;
     const speed = SPEEDS[this.speed.value] ?? null;
     const advance = !this.playing.value ? 0 : speed === null ? null : elapsed * 1_000 * speed;
-    this.port.post({ type: 'frame', advance });
+    const paced = this.scripts.paced.value && advance !== 0 ? { real: elapsed } : {};
+    this.port.post({ type: 'frame', advance, ...paced });
   }
 
   watchMotion(watcher: (motion: Motion) => void): () => void {
@@ -121,6 +126,7 @@ export class Session {
   }
 
   togglePlay(): void {
+    if (!this.playing.value && this.scripts.toggled()) return;
     this.playing.value = !this.playing.value;
   }
 
@@ -131,6 +137,7 @@ export class Session {
 
   /** By steps of the slider; it ends at its ends. */
   faster(by: number): void {
+    this.scripts.paced.value = false;
     this.speed.value = Math.max(0, Math.min(SPEEDS.length - 1, this.speed.value + by));
   }
 
@@ -175,9 +182,35 @@ export class Session {
     this.command(`${this.isCut(a, b) ? 'heal' : 'cut'} ${nameOf(a)} ${nameOf(b)}`);
   }
 
+  /** Another cluster is on its way: nothing of the last one is shown. */
+  began(): void {
+    batch(() => {
+      this.problem.value = null;
+      this.opened.value = null;
+      this.log.value = [];
+      this.selectedNode.value = null;
+      this.select(null);
+    });
+  }
+
+  /** As fast as it can. */
+  hurry(): void {
+    this.speed.value = SPEEDS.length - 1;
+  }
+
+  /** The cluster of the first screen, under load. */
+  first(): void {
+    this.began();
+    this.speed.value = FIRST_SPEED;
+    this.playing.value = true;
+    this.settings.value = FIRST;
+    this.port.post({ type: 'build', settings: FIRST, workload: this.workload.value, after: WARM });
+  }
+
   build(settings: Settings, after = 0): void {
     batch(() => {
       this.settings.value = settings;
+      this.scripts.paced.value = false;
       this.problem.value = null;
       this.opened.value = null;
       this.log.value = [];
@@ -204,7 +237,12 @@ export class Session {
 
   /** Makes the run of a script, from its beginning. */
   openScript(text: string): void {
-    this.problem.value = null;
+    batch(() => {
+      this.problem.value = null;
+      // A lesson that was under way is left.
+      this.scripts.lesson.value = null;
+      this.scripts.paced.value = false;
+    });
     this.port.post({ type: 'open', text });
   }
 
@@ -245,7 +283,7 @@ export class Session {
     switch (message.type) {
       case 'ready':
         this.started.value = true;
-        if (this.first !== null) this.openScript(this.first);
+        if (this.begin !== null) this.openScript(this.begin);
         else this.usual(this.problem.value);
         break;
       case 'opened':
@@ -271,6 +309,9 @@ export class Session {
       case 'trace':
         this.trace.value = message.trace;
         break;
+      case 'loaded':
+        this.settings.value = fromCluster(message.cluster, this.settings.value);
+        break;
       case 'problem':
         this.problem.value = message.text;
         if (message.about === 'trace') this.trace.value = null;
@@ -293,6 +334,7 @@ export class Session {
     // Stepping back takes back what the log said since.
     const kept = before?.world === snapshot.world ? this.log.value.filter((row) => row.at <= snapshot.now) : [];
     this.snapshot.value = snapshot;
+    this.scripts.follow(snapshot);
     // Who has left is nobody's choice any more.
     const chosen = this.selectedNode.value;
     if (chosen !== null && !snapshot.nodes.some((n) => n.id === chosen)) this.selectedNode.value = null;

@@ -12,6 +12,7 @@ import {
   type NodeView,
   PHASES,
   type Placement,
+  type Played,
   type Replay,
   SLOTS,
 } from '../frame.ts';
@@ -105,6 +106,7 @@ class Simulator implements Engine {
       explained: explain === null ? null : this.explain(explain),
       replay: replayed,
       busy: this.playground.busy(),
+      played: this.played(),
     };
   }
 
@@ -156,8 +158,37 @@ class Simulator implements Engine {
     return { text, settings, fingerprint: fingerprint ?? '', end: Number(end), engine: Playground.engine() };
   }
 
+  load(text: string): void {
+    this.playground.load(text);
+    this.logged = 0;
+    this.placed = -1;
+  }
+
+  go(line: number): void {
+    this.playground.go(line);
+  }
+
+  leave(): void {
+    this.playground.leave_script();
+  }
+
   script(): string {
     return this.playground.script();
+  }
+
+  pace(): number | null {
+    return this.playground.played()[3] ?? null;
+  }
+
+  private played(): Played | null {
+    const [line, held, over, pace = 1] = this.playground.played();
+    if (line === undefined) return null;
+    const words = this.playground.expected();
+    const expected = Array.from({ length: words.length / 2 }, (_, i) => ({
+      line: Number(words[2 * i]),
+      wrong: words[2 * i + 1] || null,
+    }));
+    return { line, held: held === 1, over: over === 1, pace, expected };
   }
 
   private nodes(): NodeView[] {

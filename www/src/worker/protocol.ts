@@ -46,7 +46,12 @@ export type ToWorker =
       readonly after: number;
     }
   /** Draw the next frame: simulated time moves on by `advance` microseconds, or as far as it can when it is `null`. */
-  | { readonly type: 'frame'; readonly advance: number | null }
+  | {
+      readonly type: 'frame';
+      readonly advance: number | null;
+      /** Milliseconds of the person, where the script that is played says how fast time goes. */
+      readonly real?: number;
+    }
   | { readonly type: 'step'; readonly by: 1 | -1 }
   | { readonly type: 'command'; readonly text: string }
   | { readonly type: 'workload'; readonly workload: Workload | null }
@@ -55,6 +60,12 @@ export type ToWorker =
   | { readonly type: 'replay'; readonly settings: Settings }
   /** Make the run of a script, and go to its beginning. */
   | { readonly type: 'open'; readonly text: string }
+  /** Builds a script's cluster, and holds at its beginning. */
+  | { readonly type: 'load'; readonly text: string }
+  /** The script may go on to the end of that line of its text. */
+  | { readonly type: 'go'; readonly line: number }
+  /** The script is left behind. */
+  | { readonly type: 'leave' }
   /** Say the run up to now as a script. */
   | { readonly type: 'script' };
 
@@ -68,6 +79,8 @@ export type FromWorker =
     }
   | { readonly type: 'trace'; readonly trace: Trace }
   | { readonly type: 'opened'; readonly opened: Opened }
+  /** A script was loaded: the first line says what cluster it is. */
+  | { readonly type: 'loaded'; readonly cluster: string }
   | { readonly type: 'script'; readonly text: string }
   | { readonly type: 'problem'; readonly about: ToWorker['type'] | 'start'; readonly text: string };
 

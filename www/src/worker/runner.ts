@@ -28,6 +28,12 @@ export interface Engine {
   open(text: string): Opened;
   /** The run up to now. */
   script(): string;
+  /** Builds the cluster of a script, and plays it as far as `go` says. */
+  load(text: string): void;
+  go(line: number): void;
+  leave(): void;
+  /** Simulated microseconds a millisecond that the script asks for; null when none is played. */
+  pace(): number | null;
 }
 
 export interface Host {
@@ -80,7 +86,7 @@ export class Runner {
         while (this.engine.now() < Math.min(message.after, MOST_AHEAD)) this.engine.run(message.after, BATCH);
         break;
       case 'frame':
-        this.advance(message.advance);
+        this.advance(this.paced(message.real) ?? message.advance);
         this.answer();
         return;
       case 'step':
@@ -110,11 +116,27 @@ export class Runner {
         this.host.post({ type: 'opened', opened });
         break;
       }
+      case 'load':
+        this.engine.load(message.text);
+        this.world += 1;
+        this.host.post({ type: 'loaded', cluster: /^cluster .*$/m.exec(this.engine.script())?.[0] ?? '' });
+        break;
+      case 'go':
+        this.engine.go(message.line);
+        break;
+      case 'leave':
+        this.engine.leave();
+        break;
       case 'script':
         this.host.post({ type: 'script', text: this.engine.script() });
         break;
     }
     this.lastSnapshot = Number.NEGATIVE_INFINITY;
+  }
+
+  private paced(real: number | undefined): number | null {
+    const pace = real === undefined ? null : this.engine.pace();
+    return pace === null || real === undefined ? null : pace * real;
   }
 
   private advance(by: number | null): void {

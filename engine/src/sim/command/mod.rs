@@ -437,12 +437,12 @@ fn ways(words: &[&str], nodes: u16) -> Result<Vec<Link>, CommandError> {
     }
 }
 
-fn node(name: &str, nodes: u16) -> Result<NodeId, CommandError> {
+pub(super) fn node(name: &str, nodes: u16) -> Result<NodeId, CommandError> {
     let number = numbered(name, 'n').filter(|number| (1..=nodes).contains(number));
     number.map(NodeId).ok_or_else(|| wrong(&format!("there is no node {name:?}"), &format!("n1 to n{nodes}")))
 }
 
-fn numbered(name: &str, letter: char) -> Option<u16> {
+pub(super) fn numbered(name: &str, letter: char) -> Option<u16> {
     let digits = name.strip_prefix(letter)?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }

@@ -1,0 +1,146 @@
+// The ten lessons as a person takes them: guess, run, verdict, break it. Each comes to the fingerprint that the
+// engine's own tests come to.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { LESSONS } from '../src/lessons/all.ts';
+import { expect, fingerprint, hurry, open, test } from './page.ts';
+
+const folder = join(import.meta.dirname, '..', '..', 'tests', 'lessons');
+const scripts = readdirSync(folder).filter((name) => name.endsWith('.script'));
+const expected = (name: string) =>
+  /expect fingerprint ([0-9a-f]{16})/.exec(readFileSync(join(folder, `${name}.script`), 'utf8'))?.[1];
+const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
+const panel = (page: Page) => page.locator('.panel.lesson');
+
+async function begin(page: Page, title: string): Promise<void> {
+  await page.getByRole('button', { name: 'Lessons', exact: true }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: new RegExp(`^${title}`) })
+    .click();
+  await expect(panel(page).getByRole('heading', { name: title })).toBeVisible();
+}
+
+test('there is a lesson for each script', () => {
+  expect(LESSONS.map((lesson) => `${lesson.name}.script`).sort()).toEqual(scripts.sort());
+});
+
+for (const lesson of LESSONS) {
+  test(`${lesson.name}: guessed, run to its fingerprint, and broken`, async ({ page, site }) => {
+    await open(page, site);
+    await begin(page, lesson.title);
+    await panel(page).getByRole('radio').first().check();
+    await panel(page).getByRole('button', { name: 'Run it' }).click();
+    await expect(panel(page).getByRole('button', { name: /^(Step \d|Next step)/ })).toBeVisible();
+    await hurry(page);
+    await panel(page).getByRole('button', { name: 'All steps' }).click();
+    await expect(panel(page).getByRole('button', { name: 'The verdict' })).toBeVisible({ timeout: 30_000 });
+    expect(await fingerprint(page)).toBe(expected(lesson.name));
+    await expect(panel(page).locator('.wrong')).toHaveCount(0);
+    await panel(page).getByRole('button', { name: 'The verdict' }).click();
+    await expect(panel(page).locator('.guess.right')).toBeVisible();
+    await panel(page).getByRole('button', { name: 'Now break it' }).click();
+    const lines = panel(page).getByRole('list', { name: 'Lines to say' }).getByRole('button');
+    for (const line of await lines.all()) {
+      await line.click();
+      // Two seconds, of the cluster's as well.
+      await page.waitForTimeout(2_200);
+    }
+    await expect(panel(page).getByRole('status')).toContainText('✓', { timeout: 30_000 });
+    await panel(page).getByRole('button', { name: 'Leave', exact: true }).click();
+    await expect(panel(page)).toHaveCount(0);
+    await expect(page.getByRole('heading', { name: 'Workload' })).toBeVisible();
+  });
+}
+
+test('a lesson goes step by step, at a pace that can be followed, and back', async ({ page, site }) => {
+  await open(page, site);
+  await begin(page, 'Split brain');
+  await page.screenshot({ path: picture('lesson-predict.png') });
+  await panel(page).getByRole('radio').nth(1).check();
+  await panel(page).getByRole('button', { name: 'Run it' }).click();
+  const next = panel(page).getByRole('button', { name: 'Next step' });
+  await expect(next).toBeEnabled();
+  await expect(page.getByRole('heading', { name: 'Where cart lives' })).toBeVisible();
+  await next.click();
+  await page.waitForTimeout(900);
+  await expect(panel(page).getByRole('button', { name: /^Step 2 of/ })).toBeDisabled();
+  await page.screenshot({ path: picture('lesson-run.png') });
+  await expect(next).toBeEnabled();
+  // Space does the next step, and the run stops after it.
+  await page.getByRole('heading', { name: 'Split brain' }).focus();
+  await page.keyboard.press(' ');
+  await expect(panel(page).locator('.steps > li')).toHaveCount(3);
+  await expect(next).toBeEnabled();
+  const there = await fingerprint(page);
+  for (let i = 0; i < 6; i += 1) await page.keyboard.press(',');
+  await expect.poll(() => fingerprint(page)).not.toBe(there);
+  for (let i = 0; i < 6; i += 1) await page.keyboard.press('.');
+  await hurry(page);
+  await panel(page).getByRole('button', { name: 'All steps' }).click();
+  await panel(page).getByRole('button', { name: 'The verdict' }).click();
+  expect(await fingerprint(page)).toBe(expected('split-brain'));
+  await page.screenshot({ path: picture('lesson-verdict.png') });
+  await panel(page).getByRole('button', { name: 'Now break it' }).click();
+  await page.screenshot({ path: picture('lesson-break.png') });
+});
+
+test('a lesson is taken with the keyboard alone', async ({ page, site }) => {
+  await open(page, site);
+  await page.keyboard.press('l');
+  await expect(page.getByRole('dialog', { name: 'Ten lessons' })).toBeVisible();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await expect(panel(page).getByRole('heading', { name: LESSONS[1]?.title ?? '' })).toBeFocused();
+  const tabTo = async (name: string) => {
+    for (let i = 0; i < 40; i += 1) {
+      await page.keyboard.press('Tab');
+      const text = await page.evaluate(() => document.activeElement?.textContent ?? '');
+      if (text.startsWith(name)) return;
+    }
+    throw new Error(`no ${name}`);
+  };
+  for (let i = 0; i < 10; i += 1) {
+    await page.keyboard.press('Tab');
+    if (await page.evaluate(() => (document.activeElement as HTMLInputElement).type === 'radio')) break;
+  }
+  await page.keyboard.press('ArrowDown');
+  await expect(panel(page).getByRole('radio').nth(1)).toBeChecked();
+  await tabTo('Run it');
+  await page.keyboard.press('Enter');
+  await tabTo('All steps');
+  await page.keyboard.press('Enter');
+  for (let i = 0; i < 12; i += 1) await page.keyboard.press('+');
+  await expect(panel(page).getByRole('button', { name: 'The verdict' })).toBeVisible();
+});
+
+test('the list and a lesson have no serious finding, and fit a phone', async ({ page, site }) => {
+  const serious = async () => {
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    return violations
+      .filter((v) => v.impact === 'serious' || v.impact === 'critical')
+      .map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join('; ')}`);
+  };
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await open(page, site);
+  await page.getByRole('button', { name: 'Lessons', exact: true }).click();
+  await page.screenshot({ path: picture('lesson-list.png') });
+  expect(await serious()).toEqual([]);
+  await page.keyboard.press('Escape');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.emulateMedia({ colorScheme: 'light' });
+  await begin(page, 'The torn log');
+  expect(await serious()).toEqual([]);
+  await panel(page)
+    .getByRole('button', { name: /^Run it/ })
+    .click();
+  await hurry(page);
+  await panel(page).getByRole('button', { name: 'All steps' }).click();
+  await expect(panel(page).getByRole('button', { name: 'The verdict' })).toBeVisible();
+  expect(await serious()).toEqual([]);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+  await page.screenshot({ path: picture('lesson-phone.png') });
+});

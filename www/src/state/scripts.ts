@@ -1,0 +1,174 @@
+// A script that is being played, and the lesson that it is for: what step it is at, and when it goes on.
+
+import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import type { LogRow, Played, Snapshot } from '../frame.ts';
+import { nameOf } from '../frame.ts';
+import type { Lesson } from '../lessons/lesson.ts';
+import { scriptOf } from '../lessons/scripts.ts';
+import { type Step, steps } from '../lessons/steps.ts';
+import type { ToWorker } from '../worker/protocol.ts';
+import { SPEEDS } from './format.ts';
+import type { Session } from './session.ts';
+
+export const STAGES = ['predict', 'run', 'verdict', 'break'] as const;
+export type Stage = (typeof STAGES)[number];
+
+export class Scripts {
+  readonly lesson: Signal<Lesson | null> = signal(null);
+  readonly stage: Signal<Stage> = signal('predict');
+  /** The choice that the person has made, of the lesson's question. */
+  readonly choice: Signal<number | null> = signal(null);
+  readonly steps: Signal<readonly Step[]> = signal([]);
+  /** The steps before this one may be done. */
+  readonly allowed: Signal<number> = signal(0);
+  /** The list of lessons is open. */
+  readonly listed: Signal<boolean> = signal(false);
+  /** Time goes as fast as the script's lines ask for, until the person sets a speed. */
+  readonly paced: Signal<boolean> = signal(false);
+  /** The event of the log after which the person's turn began. */
+  private turnFrom = Number.POSITIVE_INFINITY;
+  readonly turnDone: Signal<boolean> = signal(false);
+
+  readonly played: ReadonlySignal<Played | null>;
+  /** The part of the page to look at. */
+  readonly part: ReadonlySignal<string | null>;
+
+  constructor(
+    private readonly session: Session,
+    private readonly post: (message: ToWorker) => void,
+  ) {
+    this.played = computed(() => session.snapshot.value?.played ?? null);
+    this.part = computed(() => {
+      if (this.lesson.value === null || this.stage.value !== 'run') return null;
+      return this.steps.value[this.allowed.value - 1]?.look.part ?? null;
+    });
+  }
+
+  /** Builds the cluster of a script and holds at its beginning. */
+  load(text: string): void {
+    batch(() => {
+      this.session.began();
+      this.steps.value = steps(text);
+      this.allowed.value = 0;
+      this.paced.value = true;
+      this.session.playing.value = false;
+    });
+    this.post({ type: 'load', text });
+  }
+
+  /** Plays a whole script, as fast as it can. */
+  play(text: string): void {
+    this.load(text);
+    this.paced.value = false;
+    this.allowed.value = this.steps.value.length;
+    this.session.hurry();
+    this.post({ type: 'go', line: LAST });
+    this.session.playing.value = true;
+  }
+
+  begin(lesson: Lesson): void {
+    batch(() => {
+      this.listed.value = false;
+      this.lesson.value = lesson;
+      this.stage.value = 'predict';
+      this.choice.value = null;
+      this.turnDone.value = false;
+      this.turnFrom = Number.POSITIVE_INFINITY;
+      this.load(scriptOf(lesson.name));
+    });
+  }
+
+  /** Back to the cluster of the first screen. */
+  end(): void {
+    this.lesson.value = null;
+    this.paced.value = false;
+    this.session.first();
+  }
+
+  to(stage: Stage): void {
+    batch(() => {
+      this.stage.value = stage;
+      if (stage === 'run' && this.allowed.value === 0) this.next();
+      if (stage === 'break') this.yours();
+    });
+  }
+
+  /** Is a step being done? */
+  get isBusy(): boolean {
+    const played = this.played.value;
+    return this.allowed.value > 0 && played !== null && !played.held;
+  }
+
+  get isOver(): boolean {
+    return this.played.value?.over === true && this.allowed.value === this.steps.value.length;
+  }
+
+  /** Does the next step. */
+  next(): void {
+    const step = this.steps.value[this.allowed.value];
+    const last = step?.lines.at(-1);
+    if (!step || !last) return;
+    batch(() => {
+      this.allowed.value += 1;
+      this.session.playing.value = true;
+      if (step.look.key !== undefined) this.session.select(step.look.key);
+      if (step.look.node !== undefined) this.session.selectedNode.value = step.look.node;
+    });
+    this.post({ type: 'go', line: last.number });
+  }
+
+  /** The rest of the steps, one after the other. */
+  rest(): void {
+    this.allowed.value = this.steps.value.length;
+    this.session.playing.value = true;
+    this.post({ type: 'go', line: LAST });
+  }
+
+  again(): void {
+    const { lesson } = this;
+    if (lesson.value) this.load(scriptOf(lesson.value.name));
+    this.next();
+  }
+
+  /** The script is over, and time goes on: what happens now is up to the person. */
+  yours(): void {
+    const { session } = this;
+    batch(() => {
+      this.turnFrom = session.log.value.at(-1)?.seq ?? 0;
+      this.turnDone.value = false;
+      this.paced.value = false;
+      session.speed.value = OWN_SPEED;
+      session.playing.value = true;
+    });
+    this.post({ type: 'leave' });
+  }
+
+  /** Play or pause: where the script is held, playing is doing the next step. True when that was all. */
+  toggled(): boolean {
+    if (this.played.value?.held !== true) return false;
+    if (this.stage.value === 'run' && this.lesson.value !== null) this.next();
+    else if (this.played.value.over) this.yours();
+    return true;
+  }
+
+  follow(snapshot: Snapshot): void {
+    const { played } = snapshot;
+    if (played?.held && this.session.playing.value && this.isCaughtUp(played)) this.session.playing.value = false;
+    const done = this.lesson.value?.turn.done;
+    if (!done || this.stage.value !== 'break' || this.turnDone.value) return;
+    const says = (row: LogRow) => `${nameOf(row.place)} ${row.kind} ${row.key}: ${row.text}`;
+    if (snapshot.log.some((row) => row.seq > this.turnFrom && done.test(says(row)))) this.turnDone.value = true;
+  }
+
+  /** Has it done all that it was allowed to do? It is held at once, before it has heard of more. */
+  private isCaughtUp(played: Played): boolean {
+    if (played.over) return true;
+    const last = this.steps.value[this.allowed.value - 1]?.lines.at(-1);
+    return last === undefined || played.line >= last.number;
+  }
+}
+
+/** Real time: the seconds that a text speaks of are those of the person. */
+const OWN_SPEED = SPEEDS.indexOf(1);
+/** After the last line of any script. */
+const LAST = 0xffff_ffff;
