@@ -6,6 +6,7 @@
 
 use super::decide::Did;
 use super::local::{Place, Put, noted};
+use super::purge::Purging;
 use super::{Asker, EXPIRY_BATCH, Shard};
 use crate::effect::{Effect, Event, Outbox};
 use crate::id::{Lsn, NodeId, Slot, Version};
@@ -81,6 +82,7 @@ impl Shard {
         // Nothing expires before all is read: a later record may have moved the deadline.
         let now = UnixMs(0);
         self.seen = time;
+        self.purging = Purging::Unsure;
         match record {
             Record::Put { key, entry } => {
                 let at = self.place(key);

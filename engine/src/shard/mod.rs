@@ -57,6 +57,7 @@ use flight::Flights;
 use floors::Floors;
 pub use local::{Local, Place};
 pub use progress::Progress;
+use purge::Purging;
 use sources::Sources;
 pub use tuning::Tuning;
 pub use walk::WALKED;
@@ -87,8 +88,7 @@ pub struct Shard {
     /// When each pending request is next looked at.
     timers: SortedSet<(Instant, u64)>,
     answered: Answered,
-    /// Where the search for entries goes on that this node keeps no longer.
-    purging: Option<u64>,
+    purging: Purging,
     /// Both clocks as they were last seen, to place a wall-clock expiry on the monotonic clock.
     seen: Time,
     generation: u64,
@@ -221,7 +221,7 @@ impl Shard {
             flights: Flights::default(),
             timers: SortedSet::new(),
             answered: Answered::default(),
-            purging: None,
+            purging: Purging::Done,
             seen: now,
             generation: 0,
             tuning: Tuning::default(),
@@ -329,7 +329,7 @@ impl Shard {
         let expiry = self.store.next_expiry().map(|unix| self.seen.instant + unix.since(self.seen.unix));
         // Before its first view it does not know whom to ask.
         let pulls = (self.generation == 0 || self.sources.due().next().is_some()).then_some(self.seen.instant);
-        let purge = self.purging.map(|_| Instant(self.seen.instant.0 + 1));
+        let purge = self.purging.is_due().then(|| Instant(self.seen.instant.0 + 1));
         [pulls, purge, self.timers.first().map(|(wake, _)| *wake), self.answered.next_wake(), expiry]
             .into_iter()
             .flatten()

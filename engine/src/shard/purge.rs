@@ -19,37 +19,57 @@ use crate::view::View;
 /// Places of the store that are looked at in one go, so that a lock is held for a bounded time.
 const LOOKED_AT: u32 = 1_024;
 
+/// Where the search for entries goes on that this node keeps no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purging {
+    /// There are none.
+    Done,
+    /// A log may have brought back some that were not freed yet when the node went down, and also some of slots that it
+    /// keeps by a later map than it began with: nothing is looked for until the map is known to be the latest.
+    Unsure,
+    /// At that place of the store.
+    At(u64),
+}
+
+impl Purging {
+    /// Is there something to do at the next tick?
+    pub(super) fn is_due(self) -> bool {
+        matches!(self, Purging::At(_))
+    }
+}
+
 impl Shard {
     /// Another view is about to be adopted: notes what has to be freed by it.
     pub(super) fn give_up_slots(&mut self, view: &View, out: &mut Outbox) {
         let (gains, loses) = (self.sources.would_gain(view), self.sources.would_lose(view));
         if gains && let Some(before) = self.sources.view().cloned() {
-            while self.purging.is_some() {
+            while self.purging.is_due() {
                 self.free_some(&before, out);
             }
         }
-        if loses {
-            self.purging = Some(0);
+        if loses || self.purging == Purging::Unsure && view.is_sure() {
+            self.purging = Purging::At(0);
         }
     }
 
     /// Frees some of what this node keeps no longer, unless it is still telling others of it.
     pub(super) fn purge_some(&mut self, view: &View, out: &mut Outbox) {
         let telling = |work: &Work| matches!(work, Work::Write(writing) if !view.is_replica(writing.slot()));
-        if self.purging.is_some() && !self.pending.values().any(|pending| telling(&pending.work)) {
+        if self.purging.is_due() && !self.pending.values().any(|pending| telling(&pending.work)) {
             self.free_some(view, out);
         }
     }
 
     fn free_some(&mut self, view: &View, out: &mut Outbox) {
-        let Some(place) = self.purging else { return };
+        let Purging::At(place) = self.purging else { return };
         let mut moved: Vec<(Key, Version)> = Vec::new();
-        self.purging = self.store.scan(place, LOOKED_AT, &mut |key, entry| {
+        let next = self.store.scan(place, LOOKED_AT, &mut |key, entry| {
             if !view.is_replica(crate::hash::slot(key)) {
                 let key = Key::new(Bytes::copy_from_slice(key)).expect("a stored key has a key's length");
                 moved.push((key, entry.version));
             }
         });
+        self.purging = next.map_or(Purging::Done, Purging::At);
         self.counters.moved += moved.len() as u64;
         for (key, version) in moved {
             let hash = self.store.hash(key.as_bytes());

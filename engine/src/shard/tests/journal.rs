@@ -286,3 +286,31 @@ fn a_clock_that_was_set_back_revives_nothing_and_ends_nothing_early() {
     shard.recovered(trio.now, &mut out);
     assert_eq!(there(&shard), [b"for ever".to_vec()]);
 }
+
+#[test]
+fn entries_of_slots_that_have_moved_away_are_freed_after_a_start_once_the_map_is_known() {
+    let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
+    let map = Arc::new(Map::first((1..=3).map(member).collect(), 1, 16));
+    let view = View::first(N1, map);
+    let keys: Vec<Key> = (0..200).map(|number| Key::new(format!("k{number}")).unwrap()).collect();
+    let version = Version::new(UnixMs(START), 0, N1);
+    let value = Value { bytes: Bytes::from_static(b"v"), media: Bytes::new() };
+    let trio = Trio::new(Limits::default());
+    let (mut shard, mut out) = (trio.shard(N1), Outbox::new());
+    for key in &keys {
+        let entry = Entry { value: value.clone(), version, deadline: None };
+        shard.recover(trio.now, &Record::Put { key: key.clone(), entry }, &mut out);
+    }
+    let mut held_after = |view: &View, ms: u64| {
+        let time = Time { instant: Instant(ms * 1_000), unix: UnixMs(START + ms) };
+        shard.view_changed(time, view, &mut out);
+        shard.tick(time, view, &mut out);
+        contents(&shard).len()
+    };
+    let next = |view: &View, sure| view.with_alive(|_| true).sure(sure);
+    let unsure = next(&view, false);
+    assert_eq!(held_after(&unsure, 1), keys.len(), "by a later map it may keep them all");
+    let kept = keys.iter().filter(|key| view.is_replica(key.slot())).count();
+    assert!((1..keys.len()).contains(&kept));
+    assert_eq!(held_after(&next(&unsure, true), 2), kept);
+}
