@@ -20,6 +20,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+pub(crate) use self::editions::ARRIVAL;
 use self::editions::Editions;
 pub use self::heartbeat::Heartbeat;
 use self::peer::Peer;

@@ -9,6 +9,7 @@
 //! is healed; then peace, and a little load in peace; and in the end the verdict.
 
 mod buggify;
+mod peace;
 
 use alloc::format;
 use alloc::string::String;
@@ -16,6 +17,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use self::buggify::buggify;
+use self::peace::Ending;
 use super::check::Violation;
 use super::command::{Command, Span};
 use super::fault::{Fault, Faults};
@@ -30,12 +32,6 @@ use crate::time::Instant;
 
 /// How long faults strike, in simulated time.
 pub const RUN: Duration = Duration::from_secs(60);
-/// How long only the core is healed, before it must have ended what it was asked.
-const CORE: Duration = Duration::from_secs(8);
-/// How long everything is left in peace: longer than any client waits or any peer is suspected.
-const PEACE: Duration = Duration::from_secs(10);
-/// How long a little load is put on in peace, and how long it is left to end.
-const CALM: Duration = Duration::from_secs(5);
 
 /// A world and what is done to it, each thing at its moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,8 +64,9 @@ pub struct Report {
 impl Plan {
     /// The plan of a seed.
     pub fn of(seed: u64) -> Plan {
-        let mut plan = Plan::plain(seed);
+        let (mut plan, ending) = Plan::begun(seed);
         buggify(&mut plan);
+        ending.end(&mut plan);
         count(&mut plan);
         plan
     }
@@ -77,6 +74,13 @@ impl Plan {
     /// The same without counters, and with nodes whose timers, bounds and memories are as usual: what was found before
     /// these could differ is found so again.
     pub fn plain(seed: u64) -> Plan {
+        let (mut plan, ending) = Plan::begun(seed);
+        ending.end(&mut plan);
+        plan
+    }
+
+    /// The time in which faults strike, and what comes after it.
+    fn begun(seed: u64) -> (Plan, Ending) {
         let mut rng = Rng::new(seed, "swarm");
         let config = config(seed, &mut rng);
         let mut acts = Vec::new();
@@ -87,24 +91,9 @@ impl Plan {
             acts.push((now, Command::Workload(workload(&mut rng))));
             now = now + RUN / loads;
         }
-        if rng.chance(500_000) {
-            acts.push((now, Command::Core(core(config.nodes, &mut rng))));
-            acts.push((now + CORE / 4, Command::NoWorkload));
-            now = now + CORE;
-            acts.push((now, Command::Verdict));
-        }
-        acts.push((now, Command::NoWorkload));
-        acts.push((now, Command::Peace));
-        // Nodes that do a key or two at a time take longer to fill slots.
-        now = now + if config.tuning.batch < 4 { PEACE * 2 } else { PEACE };
-        // By then every replica has been reconciled; the load after it is held to what is promised in calm.
-        acts.push((now, Command::Verdict));
+        let core = rng.chance(500_000).then(|| core(config.nodes, &mut rng));
         let calm = Workload { rate: 60, retries: 0, ..workload(&mut rng) };
-        acts.push((now, Command::Workload(calm)));
-        acts.push((now + CALM, Command::NoWorkload));
-        now = now + CALM + CALM;
-        acts.push((now, Command::Verdict));
-        Plan { config, acts, end: now }
+        (Plan { config, acts, end: now }, Ending { core, calm })
     }
 
     /// Carries it out.
