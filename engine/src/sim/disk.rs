@@ -124,7 +124,7 @@ impl Disk {
     pub(super) fn open(&mut self, now: UnixMs, salt: u64) -> Recovered {
         let mut recovered = self.read();
         if recovered.damaged.is_some() {
-            *self = Disk { failing: self.failing, slow: self.slow, lies: self.lies, ..Disk::new(self.node) };
+            self.discard();
             recovered.next = Lsn(1);
         }
         self.next = recovered.next;
@@ -290,6 +290,17 @@ impl Disk {
         self.segments.retain(|segment| segment.named || rng.chance(500_000));
         self.segments.iter_mut().for_each(|segment| segment.named = true);
         self.crash_folder(rng);
+    }
+
+    /// The process of the node ends, and the machine goes on: what was written is there.
+    pub(super) fn end_process(&mut self) {
+        self.syncing = None;
+        self.end_saving();
+    }
+
+    /// The log and the snapshots are thrown away: nobody vouches for what is in them.
+    pub(super) fn discard(&mut self) {
+        *self = Disk { failing: self.failing, slow: self.slow, lies: self.lies, ..Disk::new(self.node) };
     }
 
     fn lose_from(&mut self, synced: usize, rng: &mut Rng) {

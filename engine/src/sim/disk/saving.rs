@@ -200,9 +200,14 @@ impl Disk {
         (self.kept, self.next) = (kept, next);
     }
 
+    /// The process ends, and with it the snapshot that it was taking.
+    pub(super) fn end_saving(&mut self) {
+        (self.saving, self.turns) = (None, false);
+    }
+
     /// The machine goes down: names that are not on disk may be there or not, and what has gone may be back.
     pub(super) fn crash_folder(&mut self, rng: &mut Rng) {
-        (self.saving, self.turns) = (None, false);
+        self.end_saving();
         self.snapshots.retain(|saved| saved.named || rng.chance(500_000));
         for saved in &mut self.snapshots {
             saved.named = true;

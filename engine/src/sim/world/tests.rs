@@ -1,4 +1,5 @@
 use super::*;
+use crate::record::Fsync;
 use crate::sim::mark::Mark;
 
 #[test]
@@ -46,4 +47,26 @@ fn clients_ask_nobody_who_has_left() {
     world.command("c1@n2 get k").unwrap();
     world.run_for(Duration::from_secs(1));
     assert_eq!(world.history().last().map(|told| told.reply.word()), Some("refused"));
+}
+
+#[test]
+fn a_log_that_nobody_syncs_is_there_as_a_whole_or_not_at_all() {
+    let mut found = Vec::new();
+    for seed in 0..24 {
+        let fsync = Some(Fsync::Never);
+        let mut world = World::new(WorldConfig { nodes: 1, seed, fsync, ..WorldConfig::default() });
+        for key in 0..12 {
+            world.command(&format!("c1@n1 set k{key} v")).unwrap();
+            world.run_for(Duration::from_millis(20));
+        }
+        world.command("n1 crash").unwrap();
+        world.command("n1 restart").unwrap();
+        world.run_for(Duration::from_secs(1));
+        let node = world.machines()[0].node().expect("it runs");
+        found.push(node.shards()[0].store().len());
+        assert_eq!(world.violations(), []);
+    }
+    // A part of it would be that of an earlier moment.
+    assert!([0, 12].iter().all(|all| found.contains(all)), "{found:?}");
+    assert!(found.iter().all(|held| [0, 12].contains(held)), "{found:?}");
 }
