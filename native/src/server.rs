@@ -161,6 +161,7 @@ impl Server {
             name: settings.name().to_owned(),
             fsync,
             moved_on: settings.map.epoch > Epoch::FIRST,
+            boot: wal::boot(),
         });
         let log = opening.map(|opening| wal::open(&opening, &mut shards)).transpose().map_err(StartError::Log)?;
         let shards = Arc::new(shards);

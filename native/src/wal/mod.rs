@@ -11,6 +11,7 @@ mod open;
 mod queue;
 mod recover;
 mod segment;
+mod unsynced;
 mod writer;
 
 use std::cell::RefCell;
@@ -37,6 +38,7 @@ pub use counts::{Counts, SYNC_BOUNDS};
 pub use open::{Open, OpenError, Opening, open};
 use queue::{Asked, Gathered, Held, Queue};
 pub use recover::{RecoverError, Recovered, discard, look, recover};
+pub use unsynced::{Unsynced, boot};
 use writer::Writer;
 
 /// The log of a node: where its stripes hand over what they have changed.

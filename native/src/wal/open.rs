@@ -1,6 +1,7 @@
 //! Where a node that starts takes its log up again: the folder is its own, what is there is read, and a segment begins.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 
@@ -8,7 +9,7 @@ use vitrine_engine::effect::Outbox;
 use vitrine_engine::record::{Fsync, Record};
 
 use super::folder::{self, Held, HoldError};
-use super::{Log, LogConfig, RecoverError, Recovered, Running, SEGMENT, Trouble, discard, recover};
+use super::{Log, LogConfig, RecoverError, Recovered, Running, SEGMENT, Trouble, Unsynced, discard, recover};
 use crate::shards::Shards;
 use crate::snapshot::Of;
 
@@ -26,6 +27,8 @@ pub struct Opening {
     /// Members have come and gone since the first map: a log of this cluster under another number is that of an earlier
     /// time as a member, which is over.
     pub moved_on: bool,
+    /// What names the start of the system that runs now: see [`super::boot`].
+    pub boot: Option<String>,
 }
 
 /// A log that is being written, in a folder that nobody else writes to.
@@ -35,6 +38,7 @@ pub struct Open {
     folder: PathBuf,
     /// Bytes of the log that were read, and of the snapshot before it.
     read: (u64, u64),
+    unsynced: Unsynced,
     /// Given back when the log has ended.
     _held: Held,
 }
@@ -52,17 +56,17 @@ pub enum OpenError {
 
 /// Fills the shards with what the log has, and lets them write to it from now on.
 pub fn open(opening: &Opening, shards: &mut Shards) -> Result<Open, OpenError> {
-    let Opening { folder, of, name, fsync, moved_on } = opening;
+    let Opening { folder, of, name, fsync, moved_on, boot } = opening;
     std::fs::create_dir_all(folder)
         .map_err(|source| OpenError::Hold(HoldError::Io { path: folder.clone(), source }))?;
     let held = folder::hold(folder, name).map_err(OpenError::Hold)?;
+    let unsynced = Unsynced::of(folder, boot.clone());
+    forget_what_was_cut_short(folder, *of, &unsynced).map_err(OpenError::Recover)?;
     let recovered = match fill(folder, *of, shards) {
         Err(RecoverError::Foreign { path, same_cluster: true, .. }) if *moved_on => {
             tracing::warn!(path = %path.display(), "the log is that of an earlier time as a member, which is over: it \
                 is removed, and the slots are filled by other members");
-            discard(folder).map_err(|source| {
-                OpenError::Recover(RecoverError::Io { doing: "removing the log", path: folder.clone(), source })
-            })?;
+            discard(folder).map_err(|source| OpenError::Recover(failed("removing the log", folder)(source)))?;
             fill(folder, *of, shards)
         }
         recovered => recovered,
@@ -86,11 +90,35 @@ pub fn open(opening: &Opening, shards: &mut Shards) -> Result<Open, OpenError> {
         took_ms = took.as_millis() as u64,
         "the log has been read"
     );
+    let marked = unsynced.begin(*fsync);
+    marked.map_err(|source| OpenError::Recover(failed("saying how the log is synced", folder)(source)))?;
     let stripes = shards.stripes();
     let config = LogConfig { folder: folder.clone(), of: *of, fsync: *fsync, next, stripes, segment: SEGMENT };
     let running = Log::start(config, Arc::clone(shards.effects())).map_err(OpenError::Begin)?;
     shards.keep_log(Arc::clone(running.log()));
-    Ok(Open { running, folder: folder.clone(), read, _held: held })
+    Ok(Open { running, folder: folder.clone(), read, unsynced, _held: held })
+}
+
+/// Removes a log that was written without syncs when the machine has gone down since. It is that of an earlier moment,
+/// and nobody knows of which: each of its entries may have been replaced or deleted after that.
+fn forget_what_was_cut_short(folder: &Path, of: Of, unsynced: &Unsynced) -> Result<(), RecoverError> {
+    if !unsynced.is_cut_short().map_err(failed("reading how the log was synced", folder))? {
+        return Ok(());
+    }
+    match recover(folder, of, &mut |_| {}) {
+        Ok(_) | Err(RecoverError::Damaged { .. }) => {}
+        // Another's log is not for this node to remove: whoever reads it says so.
+        Err(RecoverError::Foreign { .. }) => return Ok(()),
+        Err(error @ RecoverError::Io { .. }) => return Err(error),
+    }
+    tracing::warn!(folder = %folder.display(), "the machine has gone down since the log was written, and with \
+        --fsync never nobody knows what is missing of it: it is removed, and the slots are filled by other members");
+    discard(folder).map_err(failed("removing the log", folder))
+}
+
+fn failed(doing: &'static str, folder: &Path) -> impl FnOnce(io::Error) -> RecoverError {
+    let path = folder.to_owned();
+    move |source| RecoverError::Io { doing, path, source }
 }
 
 /// Reads what is there, while as many threads as there are cores take it in, each for stripes of its own: so the
@@ -162,6 +190,8 @@ impl Open {
     pub fn end(self, forget: bool) {
         if !self.running.end() {
             tracing::error!("the log was not written to its end");
+        } else if let Err(error) = self.unsynced.end() {
+            tracing::error!(%error, "the log was not synced to its end");
         }
         if forget && let Err(error) = discard(&self.folder) {
             tracing::error!(%error, "the log of the cluster left cannot be removed");

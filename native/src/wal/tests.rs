@@ -38,7 +38,8 @@ fn shards() -> Shards {
 }
 
 fn opening(folder: &Path, fsync: Fsync) -> Opening {
-    Opening { folder: folder.to_owned(), of: OF, name: "n1".to_owned(), fsync, moved_on: false }
+    let boot = Some("a".to_owned());
+    Opening { folder: folder.to_owned(), of: OF, name: "n1".to_owned(), fsync, moved_on: false, boot }
 }
 
 fn started(folder: &Path, fsync: Fsync) -> (Shards, Open) {
@@ -269,6 +270,57 @@ fn a_disk_that_fails_costs_the_writes_of_that_time_and_no_restart() {
 }
 
 #[test]
+fn a_log_without_syncs_is_read_unless_the_machine_went_down() {
+    let check = |fsync, is_stopped: bool, boot: Option<&str>, expected: &[&str]| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (shards, open) = started(folder.path(), fsync);
+        outcome(submit(&shards, "key", set("v".into()))).expect("stored");
+        // The copy is what a process leaves that is killed behind this.
+        crate::snapshot::Log::sync(&**open.log()).expect("written");
+        let killed = copy(folder.path());
+        open.end(false);
+        let left = if is_stopped { &folder } else { &killed };
+        for after in ALL {
+            let (left, mut shards) = (copy(left.path()), self::shards());
+            let opening = Opening { boot: boot.map(str::to_owned), ..opening(left.path(), after) };
+            let open = super::open(&opening, &mut shards).unwrap_or_else(|error| panic!("{error}"));
+            let case = format!("{fsync:?}, stopped: {is_stopped}, then {after:?} under {boot:?}");
+            assert_eq!(held(&shards).into_keys().collect::<Vec<_>>(), expected, "{case}");
+            outcome(submit(&shards, "later", set("w".into()))).expect("stored");
+            open.end(false);
+            // What is stopped is on disk, whatever becomes of the machine.
+            let mut shards = self::shards();
+            let opening = Opening { boot: Some("c".to_owned()), ..opening };
+            let open = super::open(&opening, &mut shards).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(held(&shards).len(), expected.len() + 1, "{case}");
+            open.end(false);
+        }
+    };
+    check(Fsync::Never, false, Some("a"), &["key"]);
+    check(Fsync::Never, false, Some("b"), &[]);
+    check(Fsync::Never, false, None, &[]);
+    check(Fsync::Never, true, Some("b"), &["key"]);
+    check(Fsync::Never, true, None, &["key"]);
+    check(Fsync::EverySecond, false, Some("b"), &["key"]);
+    check(Fsync::Always, false, None, &["key"]);
+}
+
+#[test]
+fn a_log_that_was_cut_short_and_is_another_node_s_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (shards, open) = started(folder.path(), Fsync::Never);
+    outcome(submit(&shards, "key", set("v".into()))).expect("stored");
+    let killed = copy(folder.path());
+    open.end(false);
+    let before = folder::list(killed.path()).expect("listed");
+    let of = Of { node: NodeId(2), ..OF };
+    let opening = Opening { of, boot: Some("b".to_owned()), ..opening(killed.path(), Fsync::Never) };
+    let refused = super::open(&opening, &mut self::shards());
+    assert!(matches!(refused, Err(OpenError::Recover(RecoverError::Foreign { .. }))), "{refused:?}");
+    assert_eq!(folder::list(killed.path()).expect("listed"), before);
+}
+
+#[test]
 fn a_folder_is_one_process_s_and_its_oldest_segments_can_go() {
     let folder = tempfile::tempdir().expect("a folder");
     let (shards, open) = started(folder.path(), Fsync::Never);
@@ -319,6 +371,12 @@ fn copy(from: &Path) -> tempfile::TempDir {
 fn found(folder: &Path) -> Result<BTreeMap<Bytes, Bytes>, String> {
     let (folder, mut shards) = (copy(folder), shards());
     let opened = open(&opening(folder.path(), Fsync::Never), &mut shards).map_err(|error| error.to_string())?;
+    let all = held(&shards);
+    opened.end(false);
+    Ok(all)
+}
+
+fn held(shards: &Shards) -> BTreeMap<Bytes, Bytes> {
     let mut all = BTreeMap::new();
     shards.each(|shard| {
         let mut cursor = Some(0);
@@ -328,8 +386,7 @@ fn found(folder: &Path) -> Result<BTreeMap<Bytes, Bytes>, String> {
             });
         }
     });
-    opened.end(false);
-    Ok(all)
+    all
 }
 
 #[test]
