@@ -105,6 +105,11 @@ impl Node {
         }
     }
 
+    /// See [`Shard::recovered`].
+    pub fn recovered(&mut self, time: Time, out: &mut Outbox) {
+        self.shards.iter_mut().for_each(|shard| shard.recovered(time, out));
+    }
+
     /// How far slots that move to this node have come.
     pub fn progress(&self) -> Progress {
         let view = self.cluster.view();

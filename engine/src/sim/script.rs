@@ -90,7 +90,8 @@ impl Script {
         Ok(world)
     }
 
-    /// Lets a world that has come to the script's end go on in peace to a verdict, where the script has none of its own.
+    /// Lets a world that has come to the script's end go on in peace to a verdict, where the script has none of its
+    /// own.
     pub fn judge(&self, world: &mut World) {
         if self.lines.last().is_none_or(|(_, line)| line != "verdict") {
             world.obey(Command::NoWorkload);

@@ -146,9 +146,10 @@ export function judge({ text, fingerprint, end, engine }: Opened): Verdict {
     const words = `A run shared from engine ${origin.engine}; this page has ${engine}. ${lasts} ${what}.`;
     return { kind: same ? 'same' : 'other', words, engine: origin.engine };
   }
+  const apart = `${origin.fingerprint} there, ${fingerprint} here`;
   const words = same
     ? `A shared run, the same here as where it was shared: ${fingerprint}. ${lasts}.`
-    : `A shared run that was changed, or comes from another build of engine ${engine}: ${origin.fingerprint} there, ${fingerprint} here.`;
+    : `A shared run that was changed, or comes from another build of engine ${engine}: ${apart}.`;
   return { kind: same ? 'same' : 'other', words, engine: null };
 }
 

@@ -320,6 +320,7 @@ impl World {
         let mut out = core::mem::take(&mut self.outbox);
         out.log_from(None);
         records.iter().for_each(|record| node.recover(time, record, &mut out));
+        node.recovered(time, &mut out);
         let held: u32 = node.shards().iter().map(|shard| shard.store().len()).sum();
         if held > 0 {
             self.marks.note(Mark::Recovered);
