@@ -15,6 +15,7 @@ use crate::message::Message;
 use crate::record::Record;
 use crate::request::{Key, Request};
 use crate::shard::{Counters, Progress, Shard, ShardConfig, Tuning, lanes_of, stripe_of};
+use crate::store::Policy;
 use crate::time::{Instant, Time};
 use crate::view::{Map, View};
 
@@ -81,6 +82,11 @@ impl Node {
     /// See [`Shard::tune`].
     pub fn tune(&mut self, tuning: Tuning) {
         self.shards.iter_mut().for_each(|shard| shard.tune(tuning));
+    }
+
+    /// See [`Shard::evict_by`].
+    pub fn evict_by(&mut self, policy: Policy) {
+        self.shards.iter_mut().for_each(|shard| shard.evict_by(policy));
     }
 
     /// See [`Shard::limit_moves`].

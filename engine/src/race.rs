@@ -1,9 +1,9 @@
 //! Policies side by side on one trace, at any sizes, and Belady's bound: what is known best who knows the future.
 //!
-//! Depends on `store`, `hash`, `id` and `time`. It counts as cache simulators do: a request that finds its key is a hit,
-//! one that does not is a miss and writes it. Every cache is a [`Store`] of its own with a limit of entries and nothing in its
-//! values, so what wins a race is what a node would run. A race goes on in slices, so that whoever draws it can show
-//! how it stands.
+//! Depends on `store`, `hash`, `id` and `time`. It counts as simulators do: a request that finds its key is a hit, and
+//! one that does not is a miss and writes it. Every cache is a [`Store`] of its own with a limit of entries and nothing
+//! in its values, so what wins a race is what a node would run. A race goes on in slices, so that whoever draws it can
+//! show how it stands.
 
 use alloc::boxed::Box;
 use alloc::collections::BinaryHeap;
@@ -85,7 +85,7 @@ impl Keys {
             None => {
                 let number = self.hashes.len() as u32;
                 let entry = EntryRef { value: &number.to_le_bytes(), ..NOTHING };
-                // A key that is longer than a store takes is a key of its own each time: never held, never a hit.
+                // A key that is longer than a store takes is another one each time. No trace has such keys.
                 let _ = self.numbers.set(UnixMs(0), hash, key, entry, &mut |_| ());
                 self.hashes.push(hash);
                 number
@@ -126,12 +126,12 @@ impl Course {
         self.hashes.len() as u32
     }
 
-    /// Sizes for a curve, the smallest first: all keys, three quarters of them, a half, three eighths, a quarter, and so
-    /// on, at most so many.
+    /// Sizes for a curve, the smallest first: all keys, three quarters of them, a half, three eighths, a quarter, and
+    /// so on, at most so many.
     pub fn sizes(&self, most: u32) -> Vec<u32> {
         let keys = u64::from(self.keys());
         let mut sizes: Vec<u32> =
-            (0..most.min(64)).map(|step| ((4 - step as u64 % 2) * keys >> (step / 2 + 2)) as u32).collect();
+            (0..most.min(64)).map(|step| (((4 - u64::from(step) % 2) * keys) >> (step / 2 + 2)) as u32).collect();
         sizes.reverse();
         sizes.retain(|size| *size > 0);
         sizes.dedup();
@@ -229,7 +229,7 @@ impl Course {
 const NOTHING: EntryRef<'static> =
     EntryRef { value: b"", media: b"", version: Version { stamp: 0, node: NodeId(0) }, deadline: None };
 /// Twice as many numbers are needed.
-const MOST_REQUESTS: usize = 1 << 31;
+const MOST_REQUESTS: usize = i32::MAX as usize;
 
 #[cfg(test)]
 mod tests {

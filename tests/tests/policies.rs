@@ -1,7 +1,7 @@
 //! Every policy of the store against a naive one: lists of keys, searched from the front, by the text of the papers.
 //!
-//! A million operations for each run: reads, writes of other sizes, deletions, deadlines, clocks, copies, under limits of
-//! entries, of bytes, and of both. Every answer, every removal, its cause, all bytes and who goes next must agree.
+//! A million operations for each run: reads, writes of other sizes, deletions, deadlines, clocks, copies, under limits
+//! of entries, of bytes, and of both. Every answer, every removal, its cause, all bytes and who goes next must agree.
 
 use vitrine_engine::hash::KeyHasher;
 use vitrine_engine::id::{NodeId, Version};
@@ -10,7 +10,7 @@ use vitrine_engine::time::UnixMs;
 
 mod naive;
 
-use naive::{Item, Naive};
+use naive::{Gone, Item, Naive};
 
 #[test]
 fn lru_is_the_naive_one() {
@@ -72,8 +72,6 @@ struct Pair {
     expired: u64,
 }
 
-type Gone = Vec<(Vec<u8>, Cause)>;
-
 impl Pair {
     fn new(policy: Policy, limits: Limits, seed: u64) -> Pair {
         let mut store = Store::new(limits, KeyHasher::new((5, 6)));
@@ -120,7 +118,7 @@ impl Pair {
         assert_eq!((self.store.len() as usize, self.store.bytes()), (self.naive.len(), self.naive.bytes()));
         assert!(self.limits.entries.is_none_or(|limit| self.store.len() <= limit));
         assert!(self.limits.bytes.is_none_or(|limit| self.store.bytes() + self.store.reserved() <= limit));
-        if self.steps % 64 == 0 {
+        if self.steps.is_multiple_of(64) {
             self.compare_orders(key);
         }
     }

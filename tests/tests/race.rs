@@ -34,6 +34,20 @@ fn misses(course: &Course, size: u32) -> Vec<u32> {
     race.hits().map(|hits| course.requests() - hits).collect()
 }
 
+include!("../data/race.rs");
+
+/// The very numbers that `web/tests/checks` finds in WebAssembly.
+#[test]
+fn a_small_race_comes_to_the_same_everywhere() {
+    let mut keys = Keys::new();
+    raced().lines().for_each(|key| assert!(keys.push(key.as_bytes())));
+    let course = keys.finish();
+    let mut race = Race::new(&course, RACERS.into_iter().flat_map(|racer| RACED_AT.map(|size| (racer, size))));
+    while !race.advance(700) {}
+    assert_eq!((course.requests(), course.keys()), (3_000, RACED_KEYS));
+    assert_eq!(race.hits().collect::<Vec<u32>>(), RACED.concat());
+}
+
 /// These are counts of this implementation: a change of a policy changes them, and has to say why.
 #[test]
 fn the_shipped_trace_has_these_misses() {

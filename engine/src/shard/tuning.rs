@@ -10,6 +10,7 @@ use super::Shard;
 use crate::id::LANES;
 use crate::limits;
 use crate::message::ANSWER_MEMORY;
+use crate::store::Policy;
 
 /// The bounds of one shard. What [`limits`] says stays the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,11 @@ impl Tuning {
 }
 
 impl Shard {
+    /// Chooses by that policy who goes when its store is full. It must be said before anything is held.
+    pub fn evict_by(&mut self, policy: Policy) {
+        self.store.evict_by(policy);
+    }
+
     /// Keeps within these bounds from now on.
     pub fn tune(&mut self, tuning: Tuning) {
         self.tuning = tuning.legal();

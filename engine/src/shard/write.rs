@@ -121,7 +121,7 @@ impl Shard {
                 Put::Stored => false,
                 Put::Expired => true,
                 Put::TooLarge { bytes } => {
-                    let limit = self.store.limits().bytes.unwrap_or(u64::MAX);
+                    let limit = self.store.limits().bytes.map_or(u64::MAX, |limit| limit - self.store.reserved());
                     return self.reply(asker, slot, Err(Failure::TooLarge { bytes, limit }), out);
                 }
             },

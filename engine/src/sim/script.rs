@@ -23,6 +23,7 @@ use super::expect;
 use super::world::{World, WorldConfig};
 use crate::limits;
 use crate::record::Fsync;
+use crate::store::Policy;
 
 /// A script that has been read, but not yet run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,6 +187,9 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "entries" if value == "off" => config.limits.entries = None,
         "entries" => config.limits.entries = Some(number(name, value, 1, u64::from(u32::MAX))? as u32),
         "bytes" => config.limits.bytes = Some(number(name, value, 1, u64::MAX)?),
+        "policy" => {
+            config.policy = Policy::named(value).ok_or_else(|| wrong(&format!("policy={value}"), Policy::NAMES))?
+        }
         "vnodes" => config.virtual_nodes = number(name, value, 1, 1_024)? as u16,
         "skew" => config.clock_skew = duration(name, value, Duration::ZERO..=limits::MAX_CLOCK_AHEAD)?,
         "asks" => match value {
@@ -227,9 +231,10 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "move-rate" => config.move_rate = Some(number(name, value, 0, u64::MAX)?),
         "timeout" => config.timeout = duration(name, value, Duration::from_millis(1)..=limits::MAX_TIMEOUT)?,
         _ => {
-            let accepted = "nodes, replicas, seed, entries, bytes, vnodes, skew, timeout, move-rate, zones, asks, \
-                fsync, log-bytes, save-above, save-step, late, late-pages, retry, retry-most, heartbeat, suspect, \
-                batch, pending, pending-bytes, pending-for-peer, repeating, answered, answer-memory, reconcile-pause";
+            let accepted = "nodes, replicas, seed, entries, bytes, policy, vnodes, skew, timeout, move-rate, zones, \
+                asks, fsync, log-bytes, save-above, save-step, late, late-pages, retry, retry-most, heartbeat, \
+                suspect, batch, pending, pending-bytes, pending-for-peer, repeating, answered, answer-memory, \
+                reconcile-pause";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
         }
     }
@@ -246,6 +251,9 @@ impl fmt::Display for WorldConfig {
         }
         if let Some(bytes) = self.limits.bytes {
             write!(f, " bytes={bytes}")?;
+        }
+        if self.policy != Policy::Lru {
+            write!(f, " policy={}", self.policy.name())?;
         }
         let (skew, timeout) = (Span(self.clock_skew), Span(self.timeout));
         write!(f, " vnodes={} skew={skew} timeout={timeout}", self.virtual_nodes)?;

@@ -27,7 +27,7 @@ use super::world::{Seen, World, WorldConfig};
 use crate::id::NodeId;
 use crate::rng::Rng;
 use crate::shard::Tuning;
-use crate::store::Limits;
+use crate::store::{Limits, Policy};
 use crate::time::Instant;
 
 /// How long faults strike, in simulated time.
@@ -175,6 +175,9 @@ fn config(seed: u64, rng: &mut Rng) -> WorldConfig {
     // A dice of its own, so that it changes nothing else of the seeds that have failed once.
     let mut batches = Rng::new(seed, "batch");
     let batch = if batches.chance(300_000) { batches.between(1, 6) as u32 } else { u32::MAX };
+    let mut policies = Rng::new(seed, "policy");
+    let policy =
+        if policies.chance(400_000) { *policies.pick(&Policy::ALL).expect("four policies") } else { Policy::Lru };
     let mut rates = Rng::new(seed, "move rate");
     let move_rate = rates.chance(200_000).then(|| rates.between(50_000, 1_000_000));
     let mut zones = Rng::new(seed, "zones");
@@ -187,6 +190,7 @@ fn config(seed: u64, rng: &mut Rng) -> WorldConfig {
         nodes,
         replicas: rng.between(1, 3) as u8,
         limits,
+        policy,
         virtual_nodes: rng.between(8, 64) as u16,
         network,
         clock_skew: Duration::from_millis(rng.between(0, 400)),

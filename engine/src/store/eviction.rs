@@ -72,25 +72,13 @@ impl Eviction {
     /// Somebody new comes with that hash: the list for them.
     #[inline]
     pub fn admit(&mut self, hash: u32) -> usize {
-        match self.policy {
-            Policy::Lru | Policy::Sieve => NEW,
-            Policy::S3Fifo => usize::from(self.ghosts.take(hash)),
-            Policy::WTinyLfu => {
-                self.sketch.add(hash);
-                NEW
-            }
-        }
+        if matches!(self.policy, Policy::Lru | Policy::Sieve) { NEW } else { self.admit_otherwise(hash) }
     }
 
     /// Who goes. There must be somebody, and it must be taken out.
     #[inline]
     pub fn victim(&mut self, entries: &mut Entries) -> At {
-        let victim = match self.policy {
-            Policy::Lru => entries.oldest(NEW),
-            Policy::Sieve => sieve(entries),
-            Policy::S3Fifo => self.s3_fifo(entries),
-            Policy::WTinyLfu => self.w_tiny_lfu(entries),
-        };
+        let victim = if self.policy == Policy::Lru { entries.oldest(NEW) } else { self.victim_otherwise(entries) };
         victim.expect("what is above a limit is something")
     }
 
@@ -120,6 +108,24 @@ impl Eviction {
                     list => entries.touch_in(at, list),
                 }
             }
+        }
+    }
+
+    #[inline(never)]
+    fn admit_otherwise(&mut self, hash: u32) -> usize {
+        if self.policy == Policy::S3Fifo {
+            return usize::from(self.ghosts.take(hash));
+        }
+        self.sketch.add(hash);
+        NEW
+    }
+
+    #[inline(never)]
+    fn victim_otherwise(&mut self, entries: &mut Entries) -> Option<At> {
+        match self.policy {
+            Policy::Lru | Policy::Sieve => sieve(entries),
+            Policy::S3Fifo => self.s3_fifo(entries),
+            Policy::WTinyLfu => self.w_tiny_lfu(entries),
         }
     }
 

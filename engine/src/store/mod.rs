@@ -1,7 +1,8 @@
 //! One store: look-up, recency, expiry and bytes. It knows nothing of clusters, and decides by nothing but its input.
 //!
 //! Depends on `time`, `id`, `hash` and `limits`. Every operation takes constant time (SIEVE and S3-FIFO on average: see
-//! `eviction`), `get` allocates nothing, and no value is copied but once, on its way in. A look-up goes hash, line of the index, entry: `docs/store.md` says why.
+//! `eviction`), `get` allocates nothing, and no value is copied but once, on its way in. A look-up goes hash, line of
+//! the index, entry: `docs/store.md` says why.
 //! The same calls give the same state, answers and orders on every platform: sizes are accounted by named constants,
 //! not by what a pointer takes.
 
@@ -42,8 +43,9 @@ pub struct Store {
     eviction: Eviction,
     hasher: KeyHasher,
     limits: Limits,
-    /// What the policy takes for itself of the limit in bytes.
-    reserved: u64,
+    /// The limits as they are checked: the policy takes something of the bytes for itself.
+    most_entries: u32,
+    most_bytes: u64,
     bytes: u64,
 }
 
@@ -113,7 +115,8 @@ impl Store {
             eviction: Eviction::new(Policy::Lru, 0),
             hasher,
             limits,
-            reserved: 0,
+            most_entries: limits.entries.map_or(MAX_ENTRIES, |limit| limit.min(MAX_ENTRIES)),
+            most_bytes: limits.bytes.unwrap_or(u64::MAX),
             bytes: 0,
         }
     }
@@ -132,7 +135,7 @@ impl Store {
         let remembered = if limited { by_entries.min(by_bytes) as u32 } else { 0 }.min(MOST_REMEMBERED);
         self.entries = Entries::new(Eviction::names(policy));
         self.eviction = Eviction::new(policy, remembered);
-        self.reserved = if self.limits.bytes.is_some() { Eviction::bytes(policy, remembered) } else { 0 };
+        self.most_bytes = self.limits.bytes.map_or(u64::MAX, |bytes| bytes - Eviction::bytes(policy, remembered));
     }
 
     /// The policy by which it chooses who goes.
@@ -170,8 +173,8 @@ impl Store {
         self.find(hash, key).filter(|at| !self.expired(*at, now)).map(|at| self.entry(at))
     }
 
-    /// Inserts, or replaces, which counts as a use, and evicts others until all is within the limits. Returns the version
-    /// replaced, if that was live.
+    /// Inserts, or replaces, which counts as a use, and evicts others until all is within the limits. Returns the
+    /// version replaced, if that was live.
     pub fn set(
         &mut self,
         now: UnixMs,
@@ -280,7 +283,7 @@ impl Store {
     /// Bytes that the policy takes at most for what it remembers besides the entries: nothing with LRU and SIEVE, and
     /// otherwise less than a twentieth of the limit. Where no limit in bytes is set they are not accounted.
     pub fn reserved(&self) -> u64 {
-        self.reserved
+        self.limits.bytes.map_or(0, |limit| limit - self.most_bytes)
     }
 
     /// Is there room for one more entry of so many accounted bytes, without another going?
@@ -379,7 +382,7 @@ impl Store {
         let bytes = Store::entry_bytes(key.len(), value, media, has_deadline);
         let (key, value, media) = (key.len().min(MAX_KEY), value.min(MAX_VALUE), media.min(MAX_MEDIA));
         let longest = Store::entry_bytes(key, value, media, has_deadline);
-        let most = if self.limits.entries == Some(0) { 0 } else { self.most_bytes() };
+        let most = if self.limits.entries == Some(0) { 0 } else { self.most_bytes };
         let limit = longest.min(most);
         if bytes > limit { Err(TooLarge { bytes, limit }) } else { Ok(bytes) }
     }
@@ -404,20 +407,13 @@ impl Store {
     /// The limit that so many more would be above.
     #[inline]
     fn over(&self, entries: u32, bytes: u64) -> Option<Cause> {
-        let most_entries = self.limits.entries.map_or(MAX_ENTRIES, |limit| limit.min(MAX_ENTRIES));
-        if self.len() + entries > most_entries {
+        if self.len() + entries > self.most_entries {
             Some(Cause::Entries)
-        } else if self.bytes.saturating_add(bytes) > self.most_bytes() {
+        } else if self.bytes.saturating_add(bytes) > self.most_bytes {
             Some(Cause::Bytes)
         } else {
             None
         }
-    }
-
-    /// What the limit leaves to entries.
-    #[inline]
-    fn most_bytes(&self) -> u64 {
-        self.limits.bytes.map_or(u64::MAX, |limit| limit - self.reserved)
     }
 
     /// Begins to load what evicting the oldest entry needs: its line of the index, and, for the next time, the header

@@ -14,14 +14,17 @@ pub enum Policy {
     /// S3-FIFO: a small queue for the new, a main one for who was used twice in it, and a memory of who left the small
     /// one (Yang, Zhang, Qiu, Yue and Vigfusson, SOSP 2023).
     S3Fifo,
-    /// W-TinyLFU: a window for the new, whose oldest enters the rest only when it is asked for more often than who would
-    /// have to go (Einziger, Friedman and Manes, ACM Transactions on Storage 13(4), 2017).
+    /// W-TinyLFU: a window for the new, whose oldest enters the rest only when it is asked for more often than who
+    /// would have to go (Einziger, Friedman and Manes, ACM Transactions on Storage 13(4), 2017).
     WTinyLfu,
 }
 
 impl Policy {
     /// Every policy, in the order in which they are offered to a person.
     pub const ALL: [Policy; 4] = [Policy::Lru, Policy::Sieve, Policy::S3Fifo, Policy::WTinyLfu];
+
+    /// Their names, as the end of a sentence.
+    pub const NAMES: &'static str = "lru, sieve, s3-fifo, w-tinylfu";
 
     /// The name by which a person picks it.
     pub fn name(self) -> &'static str {

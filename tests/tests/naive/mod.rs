@@ -4,6 +4,9 @@ use vitrine_engine::id::Version;
 use vitrine_engine::store::{Cause, Limits, Policy, Store};
 use vitrine_engine::time::UnixMs;
 
+/// Who went, and why.
+pub type Gone = Vec<(Vec<u8>, Cause)>;
+
 /// A store that does everything by going through lists.
 #[derive(Clone)]
 pub struct Naive {
@@ -87,12 +90,12 @@ impl Naive {
     }
 
     /// What was replaced, and who went; `None` when it does not fit.
-    pub fn set(&mut self, item: Item, now: UnixMs) -> Option<(Option<Version>, Vec<(Vec<u8>, Cause)>)> {
+    pub fn set(&mut self, item: Item, now: UnixMs) -> Option<(Option<Version>, Gone)> {
         let most = self.limits.bytes.map_or(u64::MAX, |bytes| bytes - self.reserved());
         if item.bytes() > most {
             return None;
         }
-        let mut gone = Vec::new();
+        let mut gone = Gone::new();
         if self.find(item.key).is_some_and(|old| old.expired(now)) {
             self.take(item.key);
             gone.push((item.name(), Cause::Expired));
@@ -127,7 +130,7 @@ impl Naive {
         Some((None, gone))
     }
 
-    fn make_room(&mut self, entries: usize, bytes: u64, most: u64, now: UnixMs, gone: &mut Vec<(Vec<u8>, Cause)>) {
+    fn make_room(&mut self, entries: usize, bytes: u64, most: u64, now: UnixMs, gone: &mut Gone) {
         loop {
             let cause = if self.limits.entries.is_some_and(|limit| self.len() + entries > limit as usize) {
                 Cause::Entries
@@ -284,7 +287,7 @@ impl NaiveSketch {
             self.lines[line][place] = (self.lines[line][place] + 1).min(15);
         }
         self.added += 1;
-        if self.added % 80 == 0 {
+        if self.added.is_multiple_of(80) {
             let next = (self.added / 80 - 1) % self.lines.len();
             self.lines[next].iter_mut().for_each(|count| *count /= 2);
         }

@@ -402,7 +402,8 @@ impl Checks {
     pub(super) fn node(&mut self, id: NodeId, node: &Node, at: Instant) {
         for shard in node.shards() {
             let store = shard.store();
-            if let Some(what) = memory::exceeded(store.len(), store.bytes(), store.limits(), self.largest) {
+            let bytes = store.bytes() + store.reserved();
+            if let Some(what) = memory::exceeded(store.len(), bytes, store.limits(), self.largest) {
                 self.broken(Promise::BoundedMemory, at, format!("{id}: {what}"));
             }
         }

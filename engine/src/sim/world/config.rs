@@ -9,7 +9,7 @@ use crate::limits;
 use crate::record::Fsync;
 use crate::shard::{Retry, Tuning};
 use crate::sim::network::Network;
-use crate::store::Limits;
+use crate::store::{Limits, Policy};
 
 /// How a world is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct WorldConfig {
     pub replicas: u8,
     /// What each node may store.
     pub limits: Limits,
+    /// Who goes when that is reached.
+    pub policy: Policy,
     /// Points on the ring for each node.
     pub virtual_nodes: u16,
     /// How messages travel.
@@ -75,6 +77,7 @@ impl Default for WorldConfig {
             nodes: 3,
             replicas: 2,
             limits: Limits { entries: Some(1_000), bytes: None },
+            policy: Policy::Lru,
             virtual_nodes: limits::DEFAULT_VIRTUAL_NODES,
             network: Network::default(),
             clock_skew: Duration::from_millis(100),

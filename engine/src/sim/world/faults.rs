@@ -191,6 +191,7 @@ impl World {
         let config = NodeConfig { shard, stripes: 1, heartbeat: self.config.heartbeat, recorded: true };
         let time = Time { instant: self.now, unix: machine.clock.read(self.now) };
         let mut node = Node::new(&config, Arc::clone(&map), time);
+        node.evict_by(self.config.policy);
         node.tune(self.config.tuning);
         if let Some(rate) = self.config.move_rate {
             node.limit_moves(rate, self.now);

@@ -1,8 +1,8 @@
 //! One entry in memory: one allocation.
 //!
 //! ```text
-//! stamp u64 | older | newer | hash u32 | timer u29, mark u3 | value length u31, "has media" u1 | node u16 | key length u16
-//!   | [media length u8] | key | value | media
+//! stamp u64 | older | newer | hash u32 | timer u29, mark u3 | value length u31, "has media" u1 | node u16
+//!   | key length u16 | [media length u8] | key | value | media
 //! ```
 //!
 //! What finding, ordering and judging an entry needs lies in front of its key, so that a look-up in a store larger than

@@ -109,8 +109,8 @@ impl Entries {
         self.hand = Some(hand);
     }
 
-    /// Makes an entry, the newest of a list, without a timer and without uses, in the place of a removed one if that was
-    /// as long. Panics past the bounds of `limits`, which callers check.
+    /// Makes an entry, the newest of a list, without a timer and without uses, in the place of a removed one if that
+    /// was as long. Panics past the bounds of `limits`, which callers check.
     pub fn insert(&mut self, new: &New<'_>, list: usize, spare: Option<Removed>) -> At {
         let at = match spare {
             Some(spare) if spare.0.size() == new.size() => {
@@ -124,6 +124,7 @@ impl Entries {
                 At::allocate(new)
             }
         };
+        let list = list % LISTS;
         at.header_mut().timer_and_mark |= list as u32;
         self.link(at, list);
         self.len += 1;
