@@ -17,6 +17,7 @@ use vitrine_engine::cluster::{ClusterCounters, Health, Routes};
 use vitrine_engine::id::NodeId;
 use vitrine_engine::map::Phase;
 use vitrine_engine::shard::Counters;
+use vitrine_engine::store::Policy;
 
 use crate::shards::Shards;
 use crate::snapshot::Schedule;
@@ -227,6 +228,7 @@ struct Scrape {
     bytes: u64,
     entries_limit: Option<u64>,
     bytes_limit: Option<u64>,
+    policy: Policy,
     waiting: u64,
     alive: u64,
     members: u64,
@@ -253,6 +255,7 @@ impl Scrape {
             bytes: 0,
             entries_limit: Some(0),
             bytes_limit: Some(0),
+            policy: shards.policy(),
             waiting: shards.waiting() as u64,
             alive: view.map.members.iter().filter(|m| view.is_alive(m.id)).count() as u64,
             members: view.map.members.len() as u64,
@@ -404,7 +407,9 @@ impl Scrape {
         let help = "Other members that are reached through a third one";
         encoder.encode_descriptor("members_relayed", help, None, MetricType::Gauge)?.encode_gauge(&indirect)?;
         let mut info = encoder.encode_descriptor("build", "What runs", None, MetricType::Info)?;
-        info.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])
+        info.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
+        let mut store = encoder.encode_descriptor("store", "How the store evicts", None, MetricType::Info)?;
+        store.encode_info(&[("policy", self.policy.name())])
     }
 }
 

@@ -154,6 +154,7 @@ impl Server {
             hash_seed: (draw(2), draw(3)),
         };
         let mut shards = Shards::new(&config, Arc::clone(cluster.view()), Arc::clone(&clock) as _, Arc::clone(&wire));
+        shards.evict_by(settings.policy);
         let of = Of { cluster: ClusterTag(identity.fingerprint), node: settings.me };
         let opening = settings.fsync.map(|fsync| wal::Opening {
             folder: settings.data.clone(),

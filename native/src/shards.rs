@@ -20,7 +20,7 @@ use vitrine_engine::message::Message;
 use vitrine_engine::record::Record;
 use vitrine_engine::request::{Condition, Entry, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::shard::{self, Local, Place, Progress, Retry, Shard, ShardConfig};
-use vitrine_engine::store::{EntryRef, Limits};
+use vitrine_engine::store::{EntryRef, Limits, Policy};
 use vitrine_engine::time::{Instant, Time, UnixMs};
 use vitrine_engine::view::View;
 
@@ -155,6 +155,16 @@ impl Shards {
             sleeping_until: AtomicU64::new(u64::MAX),
             woken: Notify::new(),
         }
+    }
+
+    /// Chooses by that policy who goes when a stripe is full. It must be said before anything is held.
+    pub fn evict_by(&mut self, policy: Policy) {
+        self.stripes.iter_mut().for_each(|stripe| stripe.locked.get_mut().shard.evict_by(policy));
+    }
+
+    /// The policy by which who goes is chosen.
+    pub fn policy(&self) -> Policy {
+        self.stripes.first().map_or(Policy::Lru, |stripe| stripe.locked.lock().shard.store().policy())
     }
 
     /// Writes down in that log whatever changes from now on.

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use vitrine::cli::replay::{Mode, ReplayArgs, Totals, ValueSize, replay};
+use vitrine::cli::replay::{Chosen, Mode, ReplayArgs, Totals, ValueSize, race, replay};
+use vitrine_engine::race::Racer;
+use vitrine_engine::store::Policy;
 use vitrine_engine::trace::Format;
 
 /// The trace that is shipped: its text, decompressed.
@@ -96,6 +98,35 @@ fn misses_are_those_of_an_exact_lru_in_every_format_and_compression() {
             }
         }
     }
+}
+
+#[test]
+fn a_replay_by_a_policy_has_the_hits_of_its_race() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sprite.csv.gz");
+    let all = ReplayArgs { capacity: Some(300), policy: Some(Chosen::All), ..ReplayArgs::of(&file) };
+    let raced = race(&all).unwrap();
+    assert_eq!((raced.requests, raced.keys, &raced.sizes[..]), (12_000, 2_863, &[300][..]));
+    for (racer, hits) in &raced.rows {
+        let Racer::Policy(policy) = racer else { continue };
+        let args = ReplayArgs { policy: Some(Chosen::One(*policy)), ..all.clone() };
+        assert_eq!(totals(&args).hits, u64::from(hits[0]), "{policy:?}");
+    }
+    let curve = race(&ReplayArgs { curve: true, ..ReplayArgs::of(&file) }).unwrap();
+    assert_eq!((curve.sizes.len(), curve.sizes.last(), curve.rows.len()), (12, Some(&2_863), 5));
+    // A cache of all keys misses each once, whatever its policy.
+    assert!(curve.rows.iter().all(|(_, hits)| hits.last() == Some(&(12_000 - 2_863))));
+    // Belady and LRU are stack algorithms: what a small cache holds, a larger one holds too.
+    for racer in [Racer::Belady, Racer::Policy(Policy::Lru)] {
+        let (_, hits) = curve.rows.iter().find(|(other, _)| *other == racer).unwrap();
+        assert!(hits.is_sorted(), "{racer:?} {hits:?}");
+    }
+    assert_eq!(curve.json()["policies"].as_array().unwrap().len(), 5);
+    let check = |args: ReplayArgs, expected: &str| {
+        let error = race(&args).unwrap_err();
+        assert!(error.status() == 2 && error.to_string().contains(expected), "{error}");
+    };
+    check(ReplayArgs { capacity: None, ..all.clone() }, "--capacity N, or --curve");
+    check(ReplayArgs { mode: Mode::Ops, ..all.clone() }, "leave --memory, --mode");
 }
 
 #[test]

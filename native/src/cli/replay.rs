@@ -4,6 +4,7 @@
 
 mod cluster;
 mod local;
+mod race;
 mod reading;
 mod report;
 mod source;
@@ -20,6 +21,7 @@ use crate::load::{ClientError, Origin, Stopwatch};
 use reading::Trace;
 use source::Source;
 
+pub use race::{Chosen, Outcome, race};
 pub use report::{Report, Spread, Target, Totals};
 pub use values::ValueSize;
 
@@ -34,6 +36,13 @@ pub struct ReplayArgs {
     /// Bytes that the cache holds, overhead included, as in 512MiB (in this process)
     #[arg(long, value_name = "BYTES")]
     pub memory: Option<ByteSize>,
+    /// Who goes when the cache is full: lru, sieve, s3-fifo or w-tinylfu; `all` is a race of these and Belady's bound
+    /// with --capacity entries (in this process; lru by default, with --curve all)
+    #[arg(long, value_name = "NAME", conflicts_with = "cluster")]
+    pub policy: Option<Chosen>,
+    /// Hit ratios at a dozen sizes, up to a cache of all keys (in this process)
+    #[arg(long, conflicts_with_all = ["capacity", "memory", "cluster"])]
+    pub curve: bool,
     /// Ask these servers instead of a cache in this process, in turn: http://HOST:PORT, separated by commas
     #[arg(long, value_name = "URL", value_delimiter = ',', conflicts_with_all = ["capacity", "memory"])]
     pub cluster: Vec<Origin>,
@@ -72,6 +81,15 @@ pub enum Mode {
 /// # Errors
 /// Also when the replay reached its end and not every request was answered as it should have been.
 pub fn run(args: &ReplayArgs) -> Result<(), ReplayError> {
+    if args.races() {
+        let outcome = race(args)?;
+        if args.json {
+            println!("{}", outcome.json());
+        } else {
+            outcome.print();
+        }
+        return Ok(());
+    }
     let report = replay(args)?;
     if args.json {
         report.print_json()
@@ -83,15 +101,12 @@ pub fn run(args: &ReplayArgs) -> Result<(), ReplayError> {
 
 /// Replays the trace.
 pub fn replay(args: &ReplayArgs) -> Result<Report, ReplayError> {
-    let source = Source::open(&args.file).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => ReplayError::NotFound { path: args.file.clone() },
-        _ => ReplayError::Read { name: args.file.display().to_string(), error },
-    })?;
+    let source = Source::open(&args.file).map_err(|error| ReplayError::opening(&args.file, error))?;
     let trace = Trace::begin(source, args.format, args.limit)?;
     let (title, format, begun) = (trace.title(), trace.format(), Stopwatch::start());
     let (totals, target) = if args.cluster.is_empty() {
         let memory = args.memory.map(|memory| memory.as_u64());
-        (local::replay(trace, args)?, Target::Local { capacity: args.capacity, memory })
+        (local::replay(trace, args)?, Target::Local { capacity: args.capacity, memory, policy: args.one_policy() })
     } else {
         let (totals, spread) = cluster::replay(trace, args)?;
         (totals, Target::Cluster { origins: args.cluster.clone(), spread: Box::new(spread) })
@@ -110,6 +125,8 @@ impl ReplayArgs {
             file: file.into(),
             capacity: None,
             memory: None,
+            policy: None,
+            curve: false,
             cluster: Vec::new(),
             connections: 1,
             limit: None,
@@ -148,6 +165,15 @@ pub enum ReplayError {
         /// Where and what.
         error: TraceError,
     },
+    /// A race needs a size.
+    NoCapacity,
+    /// A race holds the trace in memory, and it has too many requests.
+    TooLong {
+        /// Its name.
+        name: String,
+    },
+    /// A race reads keys and nothing else.
+    NotInARace,
     /// A server cannot be asked.
     Client(ClientError),
     /// The replay ended, and some requests were not answered as they should have been.
@@ -167,11 +193,19 @@ pub enum ReplayError {
 }
 
 impl ReplayError {
+    /// The file could not be opened.
+    fn opening(path: &std::path::Path, error: std::io::Error) -> ReplayError {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => ReplayError::NotFound { path: path.to_owned() },
+            _ => ReplayError::Read { name: path.display().to_string(), error },
+        }
+    }
+
     /// The exit status of the command: 1 failed, 2 usage, 3 not found.
     pub fn status(&self) -> u8 {
         match self {
             ReplayError::NotFound { .. } => 3,
-            ReplayError::UnknownFormat { .. } => 2,
+            ReplayError::UnknownFormat { .. } | ReplayError::NoCapacity | ReplayError::NotInARace => 2,
             _ => 1,
         }
     }
@@ -186,6 +220,13 @@ impl std::fmt::Display for ReplayError {
                 write!(f, "cannot tell the format of {name}; say --format lines, csv, oracle-general or twitter")
             }
             ReplayError::Trace { name, error } => write!(f, "{name}: {error}"),
+            ReplayError::NoCapacity => f.write_str("a race needs a size: say --capacity N, or --curve for many"),
+            ReplayError::TooLong { name } => {
+                write!(f, "{name} has more than 2^31 requests, which a race does not take; say --limit")
+            }
+            ReplayError::NotInARace => {
+                f.write_str("a race counts entries and reads through: leave --memory, --mode and --value-size out")
+            }
             ReplayError::Client(error) => error.fmt(f),
             ReplayError::Failed { requests, of } => {
                 write!(f, "{requests} of {of} requests failed; the summary above says how")

@@ -101,6 +101,7 @@ pub fn cluster(front: &Front) -> Response<Body> {
         // It asks the other replicas before it answers for what it holds in so many of the 64 lanes of slots.
         "reconciling": front.shards.in_doubt() > 0,
         "here": { "entries": entries, "bytes": bytes, "stripes": front.shards.stripes(),
+            "policy": front.shards.policy().name(),
             "lanes_in_doubt": front.shards.in_doubt(), "slots_isolated": front.shards.isolated() },
         // Of what this node gains by the change under way; what was fetched counts from its start.
         "move": { "slots": progress.slots, "slots_through": progress.slots_through,
@@ -173,6 +174,7 @@ pub async fn explain(front: &Front, key: Key) -> Result<Response<Body>, Problem>
         "primary": view.primary(slot).map(|node| name(&view, node)),
         "isolated": front.shards.is_isolated(slot),
         "asked": name(&view, view.me),
+        "policy": front.shards.policy().name(),
         "replicas": inspections.iter().map(|i| inspection(&view, i, now)).collect::<Vec<_>>(),
     });
     if let (Json::Object(document), Json::Object(shown)) = (&mut document, shown) {
@@ -202,7 +204,7 @@ fn inspection(view: &View, inspection: &Inspection, now: UnixMs) -> Json {
     if let Some(held) = inspection.held {
         let sentence = match (held.version, held.rank) {
             (None, _) => "it holds nothing under this key".to_owned(),
-            (Some(_), Some(0)) => "it is the least recently used: evicted next when space is needed".to_owned(),
+            (Some(_), Some(0)) => "it is evicted next when space is needed".to_owned(),
             (Some(_), Some(rank)) => format!("{rank} entries are evicted before it when space is needed"),
             (Some(_), None) => "many entries are evicted before it when space is needed".to_owned(),
         };

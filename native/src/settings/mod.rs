@@ -16,6 +16,7 @@ use bytesize::ByteSize;
 use vitrine_engine::id::NodeId;
 use vitrine_engine::limits;
 use vitrine_engine::record::Fsync;
+use vitrine_engine::store::Policy;
 use vitrine_engine::view::Map;
 
 use crate::load::Origin as Server;
@@ -63,6 +64,8 @@ pub struct Settings {
     pub capacity: Option<u64>,
     /// The most accounted bytes.
     pub memory: u64,
+    /// Who goes when either is reached.
+    pub policy: Policy,
     /// The longest value, in bytes.
     pub max_value: usize,
     /// The folder of the log, the map and snapshots.
@@ -191,6 +194,7 @@ impl Settings {
                 t => bytes(t).filter(|n| *n >= 1 << 10),
             })?,
             memory: layers.parse("memory", |t| bytes(t).filter(|n| *n >= 1 << 20))?,
+            policy: layers.parse("policy", Policy::named)?,
             max_value: layers
                 .parse("max-value", |t| usize::try_from(bytes(t)?).ok().filter(|n| *n <= limits::MAX_VALUE))?,
             data: layers.parse("data", |t| (!t.is_empty()).then(|| PathBuf::from(t)))?,

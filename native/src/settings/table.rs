@@ -122,7 +122,7 @@ pub const TABLE: &[Setting] = &[
         value: "ENTRIES",
         default: "unlimited",
         takes: "a number of entries, 1 to 4294967295, or `unlimited`",
-        help: "Most entries of this node; the least recently used goes first",
+        help: "Most entries of this node",
     },
     Setting {
         name: "memory",
@@ -130,6 +130,13 @@ pub const TABLE: &[Setting] = &[
         default: "512MiB",
         takes: "a size of at least 1MiB, such as 512MiB or 2GB",
         help: "Most bytes of entries in this node, overhead counted",
+    },
+    Setting {
+        name: "policy",
+        value: "NAME",
+        default: "lru",
+        takes: "lru, sieve, s3-fifo or w-tinylfu",
+        help: "Who goes when either is reached: exactly the least recently used, or by a policy of docs/eviction.md",
     },
     Setting {
         name: "max-value",
@@ -193,7 +200,7 @@ pub const TABLE: &[Setting] = &[
         value: "N",
         default: "auto",
         takes: "1, 2, 4, 8, 16, 32 or 64, or `auto`",
-        help: "Stripes of the store; auto is one exact LRU while that is small",
+        help: "Stripes of the store; auto is one while that is small, so that the policy sees all of it",
     },
     Setting {
         name: "max-connections",

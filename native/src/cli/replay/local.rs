@@ -1,4 +1,4 @@
-//! A replay against the engine's own store, in this process: no network, no threads, one exact LRU.
+//! A replay against the engine's own store, in this process: no network, no threads, one store.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -20,7 +20,8 @@ pub fn replay(trace: Trace, args: &ReplayArgs) -> Result<Totals, ReplayError> {
     let entries = args.capacity.map(|entries| u32::try_from(entries).unwrap_or(u32::MAX));
     let limits = Limits { entries, bytes: args.memory.map(|bytes| bytes.as_u64()) };
     // Nobody else can choose the keys of this store: a seed that anybody may know is enough.
-    let store = Store::new(limits, KeyHasher::new((0, 0)));
+    let mut store = Store::new(limits, KeyHasher::new((0, 0)));
+    store.evict_by(args.one_policy());
     let mut cache = Cache { store, now: UnixMs(0), value_size: args.value_size, value: Vec::new() };
     let mut totals = Totals::default();
     trace.each(|request| {

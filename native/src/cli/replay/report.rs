@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vitrine_engine::store::Policy;
 use vitrine_engine::trace::Format;
 
 use super::{Mode, ReplayError};
@@ -54,6 +55,8 @@ pub enum Target {
         capacity: Option<u64>,
         /// Bytes.
         memory: Option<u64>,
+        /// Who goes when it is full.
+        policy: Policy,
     },
     /// Running servers.
     Cluster {
@@ -138,11 +141,12 @@ impl Report {
         let totals = &self.totals;
         row("trace", self.title.clone());
         match &self.target {
-            Target::Local { capacity, memory } => {
+            Target::Local { capacity, memory, policy } => {
                 let entries = capacity.map(|entries| format!("{entries} entries"));
                 let bytes = memory.map(|bytes| bytesize::ByteSize(bytes).to_string());
                 let bounds: Vec<String> = entries.into_iter().chain(bytes).collect();
                 row("cache", if bounds.is_empty() { "unbounded".into() } else { bounds.join(", ") });
+                row("policy", policy.name().into());
             }
             Target::Cluster { origins, .. } => {
                 row("servers", origins.iter().map(Origin::to_string).collect::<Vec<_>>().join(" "));
@@ -197,7 +201,8 @@ impl Report {
             "requests_per_second": self.rate(),
         });
         match &self.target {
-            Target::Local { capacity, memory } => {
+            Target::Local { capacity, memory, policy } => {
+                object["policy"] = json!(policy.name());
                 object["capacity"] = json!(capacity);
                 object["memory"] = json!(memory);
             }
