@@ -7,6 +7,7 @@ mod history;
 mod journal;
 mod picture;
 mod player;
+mod race;
 mod script;
 mod scripts;
 mod settings;
@@ -20,6 +21,7 @@ use history::{Act, History};
 use journal::Journal;
 use picture::Edition;
 use player::Player;
+pub use race::Race;
 pub use settings::Settings;
 use traces::TraceFile;
 
@@ -199,6 +201,14 @@ impl Playground {
         (self.history, self.journal, self.player) = (history(world), Journal::default(), None);
         self.source = script::Source::default();
         Ok(())
+    }
+
+    /// Policies side by side on the trace that was opened, at those sizes: see [`race`].
+    ///
+    /// # Errors
+    /// When no trace was read, or the caches would hold too much together.
+    pub fn race(&self, sizes: &[u32]) -> Result<Race, Wrong> {
+        Race::over(self.trace.keys().map_err(wrong)?, sizes).map_err(wrong)
     }
 
     /// Of the trace that is replayed: its requests, those answered, hits, misses, failures. Empty when none is.

@@ -6,7 +6,7 @@ use vitrine_engine::cluster::Heartbeat;
 use vitrine_engine::record::Fsync;
 use vitrine_engine::request::{ReadLevel, WriteLevel};
 use vitrine_engine::sim::{Network, Shape, Workload, WorldConfig};
-use vitrine_engine::store::Limits;
+use vitrine_engine::store::{Limits, Policy};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// A cluster to build.
@@ -27,6 +27,8 @@ pub struct Settings {
     pub loss_per_mille: u32,
     /// When nodes sync their logs: 0 is for no log, 1 before every answer, 2 once a second, 3 never.
     pub fsync: u32,
+    /// Who goes when a node is full: 0 is for LRU, 1 SIEVE, 2 S3-FIFO, 3 W-TinyLFU.
+    pub policy: u32,
 }
 
 /// Who must have a write, and who answers a read, of the workload.
@@ -47,7 +49,16 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { seed: 1, nodes: 3, replicas: 2, capacity: 24, virtual_nodes: 64, loss_per_mille: 0, fsync: 0 }
+        Settings {
+            seed: 1,
+            nodes: 3,
+            replicas: 2,
+            capacity: 24,
+            virtual_nodes: 64,
+            loss_per_mille: 0,
+            fsync: 0,
+            policy: 0,
+        }
     }
 }
 
@@ -62,6 +73,7 @@ impl Settings {
             virtual_nodes: u32::from(config.virtual_nodes),
             loss_per_mille: config.network.loss / 1_000,
             fsync: FSYNC.iter().position(|fsync| *fsync == config.fsync).map_or(0, |place| place as u32),
+            policy: config.policy as u32,
         }
     }
 
@@ -73,6 +85,7 @@ impl Settings {
             nodes: within("nodes", self.nodes, 1, 32)? as u16,
             replicas: within("copies", self.replicas, 1, 8)? as u8,
             limits: Limits { entries: Some(within("capacity", self.capacity, 1, 1_000_000)?), bytes: None },
+            policy: Policy::ALL[within("policy", self.policy, 0, 3)? as usize],
             virtual_nodes: within("virtual nodes", self.virtual_nodes, 1, 512)? as u16,
             network: Network { loss, ..NETWORK },
             clock_skew: Duration::from_millis(2),
@@ -183,6 +196,7 @@ mod tests {
         check(Settings { capacity: 0, ..good }, Err("capacity: 0 is not from 1 to 1000000"));
         check(Settings { virtual_nodes: 513, ..good }, Err("virtual nodes: 513 is not from 1 to 512"));
         check(Settings { fsync: 4, ..good }, Err("fsync: 4 is not from 0 to 3"));
+        check(Settings { policy: 4, ..good }, Err("policy: 4 is not from 0 to 3"));
         check(Settings { loss_per_mille: 901, ..good }, Err("lost messages of a thousand: 901 is not from 0 to 900"));
     }
 

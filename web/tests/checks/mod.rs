@@ -5,6 +5,7 @@ use vitrine_web::{Playground, Settings};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 include!("../../../tests/data/fingerprint.rs");
+include!("../../../tests/data/race.rs");
 
 #[wasm_bindgen_test]
 fn the_busy_minute_has_its_fingerprint() {
@@ -104,6 +105,21 @@ fn a_trace_has_the_misses_of_an_exact_lru() {
     playground.build(settings, "live", "primary").ok().expect("good settings");
     playground.replay().ok().expect("the trace is still there");
     assert!(playground.step_back().is_err());
+}
+
+#[wasm_bindgen_test]
+fn a_race_has_the_hits_that_it_has_natively() {
+    let mut playground = playground();
+    assert!(playground.race(&[1]).is_err(), "no trace");
+    playground.trace_start("t.txt");
+    playground.trace_feed(raced().as_bytes()).ok().expect("a good trace");
+    playground.trace_finish().ok().expect("a whole trace");
+    let mut race = playground.race(&RACED_AT).ok().expect("a trace");
+    assert_eq!((race.requests(), race.keys(), race.sizes()), (3_000, RACED_KEYS, RACED_AT.to_vec()));
+    while !race.advance(700) {
+        assert_eq!(race.asked() % 700, 0);
+    }
+    assert_eq!((race.asked(), race.hits()), (3_000, RACED.concat()));
 }
 
 #[wasm_bindgen_test]
