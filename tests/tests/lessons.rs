@@ -79,11 +79,3 @@ fn what_is_not_as_expected_is_said() {
     let outcome = Script::parse("expect nothing").and_then(|script| script.run());
     assert!(outcome.is_err_and(|why| why.to_string().contains("nobody can expect \"nothing\"")));
 }
-
-#[test]
-fn a_script_stops_between_two_events_of_one_moment() {
-    let text = |how: &str| format!("cluster nodes=3 replicas=2 seed=1\nc1@n1 set k v\n{how}");
-    let events = |how: &str| Script::parse(&text(how)).and_then(|script| script.run()).expect("it runs").events();
-    assert_eq!(events("steps 7"), 7);
-    assert_eq!(events("steps 3\nsteps 4\nrun 0s"), events("steps 7\nrun 0s"));
-}

@@ -16,6 +16,8 @@ pub struct History {
     acts: Vec<Done>,
     /// How many of the acts this world has seen.
     seen: usize,
+    /// No more of them are done again than these.
+    held: usize,
     recording: bool,
 }
 
@@ -40,8 +42,6 @@ pub struct Done {
     pub events: u64,
     /// Its moment.
     pub at: Instant,
-    /// No other event of that moment was still to come.
-    pub whole: bool,
     /// What is done.
     pub act: Act,
 }
@@ -56,13 +56,29 @@ impl History {
     /// From its beginning.
     pub fn new(world: World) -> History {
         let first = Keyframe { world: world.clone(), seen: 0 };
-        History { world, keyframes: vec![first], spacing: FIRST_SPACING, acts: Vec::new(), seen: 0, recording: true }
+        History {
+            world,
+            keyframes: vec![first],
+            spacing: FIRST_SPACING,
+            acts: Vec::new(),
+            seen: 0,
+            held: usize::MAX,
+            recording: true,
+        }
     }
 
     /// Without a way back, for a run whose clones would be too large.
     pub fn without(world: World) -> History {
         let none = Vec::new();
-        History { world, keyframes: none, spacing: u64::MAX, acts: Vec::new(), seen: 0, recording: false }
+        History {
+            world,
+            keyframes: none,
+            spacing: u64::MAX,
+            acts: Vec::new(),
+            seen: 0,
+            held: usize::MAX,
+            recording: false,
+        }
     }
 
     /// Is there a way back?
@@ -75,14 +91,9 @@ impl History {
         &self.world
     }
 
-    /// What has been done up to now, in order.
+    /// What has been done, in order.
     pub fn seen(&self) -> &[Done] {
         &self.acts[..self.seen]
-    }
-
-    /// Has everything been done again that was gone back on?
-    pub fn is_latest(&self) -> bool {
-        self.seen == self.acts.len()
     }
 
     /// Goes back to the beginning; all that was done is to come.
@@ -92,24 +103,33 @@ impl History {
         }
     }
 
-    /// Does something now. What was to come is no more.
-    pub fn act(&mut self, act: Act) -> Result<(), String> {
-        let (events, at) = (self.world.events(), self.world.now());
-        let whole = self.world.next_event().is_none_or(|next| next > at);
-        perform(&mut self.world, &act)?;
-        if self.recording {
-            self.acts.truncate(self.seen);
-            self.acts.push(Done { events, at, whole, act });
-            self.seen += 1;
-        }
-        Ok(())
+    /// Does again no more than so many of the acts, until it is told otherwise.
+    pub fn hold(&mut self, acts: Option<usize>) {
+        self.held = acts.unwrap_or(usize::MAX);
     }
 
     /// Does again what was done at this very point of the run.
     pub fn catch_up(&mut self) {
         let here =
             |history: &History, done: &Done| done.events <= history.world.events() && done.at <= history.world.now();
-        while self.acts.get(self.seen).is_some_and(|done| here(self, done)) && self.repeat() {}
+        while self.due().is_some_and(|done| here(self, done)) && self.repeat() {}
+    }
+
+    /// The act that comes next.
+    fn due(&self) -> Option<&Done> {
+        self.acts.get(self.seen).filter(|_| self.seen < self.held)
+    }
+
+    /// Does something now. What was to come is no more.
+    pub fn act(&mut self, act: Act) -> Result<(), String> {
+        perform(&mut self.world, &act)?;
+        if self.recording {
+            let (events, at) = (self.world.events(), self.world.now());
+            self.acts.truncate(self.seen);
+            self.acts.push(Done { events, at, act });
+            self.seen += 1;
+        }
+        Ok(())
     }
 
     /// Carries out events up to that moment, at most so many, and says how many.
@@ -117,7 +137,7 @@ impl History {
         let start = self.world.events();
         loop {
             let carried = self.world.events() - start;
-            let due = self.acts.get(self.seen).map(|done| (done.events, done.at));
+            let due = self.due().map(|done| (done.events, done.at));
             let limit = due.map_or(u64::MAX, |(events, _)| events.saturating_sub(self.world.events()));
             let limit = limit.min(most - carried).min(self.spacing);
             let end = due.map_or(until, |(_, at)| until.min(at));
@@ -196,7 +216,7 @@ impl History {
 
     /// Does the next act again when the run has come to where it was done.
     fn repeat(&mut self) -> bool {
-        let Some(done) = self.acts.get(self.seen) else { return false };
+        let Some(done) = self.due().cloned() else { return false };
         if self.world.events() < done.events {
             return false;
         }
@@ -210,8 +230,7 @@ impl History {
     }
 
     fn quiet_until(&self, until: Instant) -> bool {
-        self.world.next_event().is_none_or(|next| next > until)
-            && self.acts.get(self.seen).is_none_or(|done| done.at > until)
+        self.world.next_event().is_none_or(|next| next > until) && self.due().is_none_or(|done| done.at > until)
     }
 
     fn restore(&mut self, index: usize) {

@@ -6,11 +6,10 @@
 mod history;
 mod journal;
 mod picture;
-mod player;
 mod race;
 mod script;
-mod scripts;
 mod settings;
+mod steps;
 mod traces;
 
 use vitrine_engine::sim::World;
@@ -20,7 +19,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use history::{Act, History};
 use journal::Journal;
 use picture::Edition;
-use player::Player;
 pub use race::Race;
 pub use settings::Settings;
 use traces::TraceFile;
@@ -32,13 +30,12 @@ pub struct Playground {
     levels: settings::Levels,
     history: History,
     source: script::Source,
+    steps: steps::Steps,
     journal: Journal,
     edition: Edition,
     trace: TraceFile,
     /// Requests of the trace that is being replayed; 0 when none is.
     replaying: u32,
-    /// The script that is being played.
-    player: Option<Player>,
 }
 
 /// Events of one call: what they leave in the world's own trace fits into it, so that the journal misses nothing.
@@ -64,11 +61,11 @@ impl Playground {
             levels: settings::Levels::default(),
             history: History::new(world),
             source: script::Source::default(),
+            steps: steps::Steps::default(),
             journal: Journal::default(),
             edition: Edition::default(),
             trace: TraceFile::default(),
             replaying: 0,
-            player: None,
         })
     }
 
@@ -80,8 +77,8 @@ impl Playground {
         let levels = settings::Levels::parse(write_level, read_level).map_err(wrong)?;
         let world = World::new(settings.world(false).map_err(wrong)?);
         (self.settings, self.levels, self.replaying) = (settings, levels, 0);
-        (self.history, self.journal, self.player) = (History::new(world), Journal::default(), None);
-        self.source = script::Source::default();
+        (self.history, self.journal) = (History::new(world), Journal::default());
+        (self.source, self.steps) = (script::Source::default(), steps::Steps::default());
         self.journal.follow(self.history.world());
         Ok(())
     }
@@ -99,15 +96,17 @@ impl Playground {
     /// Carries out events up to that moment, at most so many and at most 250, and says how many.
     pub fn run(&mut self, until: f64, most: u32) -> u32 {
         // A cast from f64 saturates: no number that the page can send is out of range.
-        let (until, most) = (Instant(until as u64), u64::from(most.min(MOST_AT_ONCE)));
-        let carried = self.run_script(until, most).unwrap_or_else(|| self.history.run(until, most));
+        let Some((until, most)) = self.allowed(Instant(until as u64), u64::from(most.min(MOST_AT_ONCE))) else {
+            return 0;
+        };
+        let carried = self.history.run(until, most);
         self.journal.follow(self.history.world());
         carried as u32
     }
 
     /// Goes on to the next event that a person can see. False when there was none.
     pub fn step_forward(&mut self) -> bool {
-        let moved = self.step_script().unwrap_or_else(|| self.history.forward());
+        let moved = self.step_script();
         self.journal.follow(self.history.world());
         moved
     }
@@ -198,8 +197,8 @@ impl Playground {
         world.replay(keys.iter().cloned());
         let room = u64::from(self.settings.nodes) * u64::from(self.settings.capacity);
         let history = if room <= MOST_REMEMBERED { History::new } else { History::without };
-        (self.history, self.journal, self.player) = (history(world), Journal::default(), None);
-        self.source = script::Source::default();
+        (self.history, self.journal) = (history(world), Journal::default());
+        (self.source, self.steps) = (script::Source::default(), steps::Steps::default());
         Ok(())
     }
 
@@ -298,11 +297,10 @@ impl Playground {
     }
 
     fn act(&mut self, act: Act) -> Result<(), Wrong> {
+        // From here on it is another run than the script's.
+        self.leave_script();
+        self.steps = steps::Steps::default();
         self.finish_moment();
-        // Another future than the script's has begun.
-        if !self.history.is_latest() {
-            self.player = None;
-        }
         let done = self.history.act(act);
         self.journal.follow(self.history.world());
         done.map_err(wrong)

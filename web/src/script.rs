@@ -6,12 +6,13 @@
 use core::fmt::Write as _;
 
 use vitrine_engine::limits;
-use vitrine_engine::sim::{Line, Script, Span, World};
+use vitrine_engine::sim::{Script, Span, Step, World};
 use vitrine_engine::time::Instant;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::history::{Act, Done, History};
 use crate::settings::{Settings, TRACE};
+use crate::steps::Steps;
 use crate::{Playground, Wrong, wrong};
 
 /// The script that a run came from, until somebody does something else.
@@ -53,11 +54,11 @@ impl Playground {
     /// # Errors
     /// When a line is not understood or cannot be carried out, or the run is too long for a page; the old run stays.
     pub fn open(&mut self, text: &str) -> Result<String, Wrong> {
-        let (history, source) = open(text).map_err(wrong)?;
+        let (history, source, steps) = open(text).map_err(wrong)?;
         let world = history.world();
         let end = format!("{:016x} {}", world.fingerprint(), world.now().0);
         self.settings = Settings::of(history.world().config());
-        (self.history, self.source, self.replaying, self.player) = (history, source, 0, None);
+        (self.history, self.source, self.steps, self.replaying) = (history, source, steps, 0);
         self.history.rewind();
         self.journal = crate::Journal::default();
         self.journal.follow(self.history.world());
@@ -94,8 +95,10 @@ impl Source {
             let _ = writeln!(text, "{config}\nnetwork {}", config.network);
         }
         let mut events = ours.checked_sub(1).map_or(0, |last| done[last].events);
-        for Done { events: after, at: then, whole, act } in &done[ours..] {
-            passes(&mut text, (events, at), (*after, *then), *whole);
+        for Done { events: after, at: then, act } in &done[ours..] {
+            if *then > at || *after != events {
+                let _ = writeln!(text, "run {}", Span(then.since(at)));
+            }
             let _ = match act {
                 Act::Command(line) => writeln!(text, "{line}"),
                 Act::Workload(Some(workload)) => writeln!(text, "workload {workload}"),
@@ -103,60 +106,45 @@ impl Source {
             };
             (events, at) = (*after, *then);
         }
-        passes(&mut text, (events, at), (world.events(), world.now()), true);
+        if world.events() != events || world.now() > at {
+            let _ = writeln!(text, "run {}", Span(world.now().since(at)));
+        }
         text
     }
 }
 
-/// What passes between two acts: all events up to a moment, or some of those of a moment, after which a script acted.
-fn passes(text: &mut String, from: (u64, Instant), to: (u64, Instant), whole: bool) {
-    let _ = match (to.0 - from.0, to.1.since(from.1)) {
-        (0, span) if span.is_zero() => Ok(()),
-        (_, span) if whole => writeln!(text, "run {}", Span(span)),
-        (events, _) => writeln!(text, "steps {events}"),
-    };
-}
-
 /// Runs a script to its end.
-fn open(text: &str) -> Result<(History, Source), String> {
+fn open(text: &str) -> Result<(History, Source, Steps), String> {
     let mut script = Script::parse(text).map_err(|why| why.to_string())?;
     script.config.trace = TRACE;
     let mut history = History::new(World::new(script.config.clone()));
     let lines: Vec<&str> = text.lines().collect();
-    let mut acts = Vec::new();
+    let (mut acts, mut steps) = (Vec::new(), Steps::default());
     for (number, line) in script.lines() {
         let at = |why: String| format!("line {number}: {why}");
-        match Line::read(line).map_err(|why| at(why.to_string()))? {
-            Line::Run(span) => pass(&mut history, span).map_err(at)?,
-            Line::Steps(count) => steps(&mut history, count).map_err(at)?,
-            Line::Settle => settle(&mut history).map_err(at)?,
-            Line::Expect(line) => history.world().expect(&line).map_err(|why| at(why.to_string()))?,
-            Line::Command(line) => {
-                history.act(Act::Command(line)).map_err(at)?;
-                acts.extend(history.seen().last().map(|done| (*number as usize, done.clone())));
+        let step = Step::of(line).map_err(|why| at(why.to_string()))?;
+        match step {
+            Step::Run(span) => pass(&mut history, span).map_err(at)?,
+            Step::Settle => settle(&mut history).map_err(at)?,
+            // What is not as expected is shown, and the run goes on: it may be the point of it.
+            Step::Expect => steps.expects(number, line, history.world()),
+            Step::Command => {
+                history.act(Act::Command(line.into())).map_err(at)?;
+                acts.extend(history.seen().last().map(|done| (number as usize, done.clone())));
             }
         }
+        steps.done(number, step, &history);
     }
     // What wrote it is written anew; the numbers of the lines stay.
     let kept = lines.iter().map(|line| if line.starts_with(SAYS) { "#" } else { *line });
     let source = Source { lines: kept.map(String::from).collect(), acts };
-    Ok((history, source))
+    Ok((history, source, steps))
 }
 
 fn pass(history: &mut History, span: core::time::Duration) -> Result<(), String> {
     let until = history.world().now() + span;
     while history.world().now() < until || history.world().next_event().is_some_and(|next| next <= until) {
         history.run(until, MOST_EVENTS);
-        not_too_long(history)?;
-    }
-    Ok(())
-}
-
-fn steps(history: &mut History, count: u64) -> Result<(), String> {
-    let target = history.world().events().saturating_add(count);
-    while history.world().events() < target && history.world().next_event().is_some() {
-        let left = target - history.world().events();
-        history.run(Instant::NEVER, left.min(MOST_EVENTS));
         not_too_long(history)?;
     }
     Ok(())
@@ -192,7 +180,7 @@ mod tests {
 
     fn playground() -> Playground {
         let settings = Settings { seed: 11, fsync: 2, loss_per_mille: 20, ..Settings::default() };
-        Playground::new(settings).ok().expect("good settings")
+        Playground::new(settings).expect("good settings")
     }
 
     fn natively(text: &str) -> String {
@@ -203,18 +191,18 @@ mod tests {
     /// A run as a person makes it: acts in between events, back and forth.
     fn busy() -> Playground {
         let mut playground = playground();
-        playground.workload("zipf", 60, 1_500, 35, 0).ok().expect("a workload");
+        playground.workload("zipf", 60, 1_500, 35, 0).expect("a workload");
         playground.run(90_000.0, 200);
         for line in ["c1 set k v ttl=5s # a remark", "n2 crash", "cut n1 n3"] {
-            playground.command(line).ok().expect("a command");
+            playground.command(line).expect("a command");
             assert!(playground.step_forward());
         }
         playground.run(300_000.0, 250);
-        playground.command("n2 restart").ok().expect("a command");
-        playground.command("join").ok().expect("a command");
+        playground.command("n2 restart").expect("a command");
+        playground.command("join").expect("a command");
         playground.run(playground.now() + 777.0, 250);
         assert!(playground.step_back().is_ok_and(|moved| moved));
-        playground.stop_workload().ok().expect("no workload");
+        playground.stop_workload().expect("no workload");
         for _ in 0..40 {
             playground.run(2_000_000.0, 250);
         }
@@ -224,13 +212,13 @@ mod tests {
     #[test]
     fn a_run_and_its_script_have_one_fingerprint() {
         let mut playground = busy();
-        let text = playground.script().ok().expect("a script");
+        let text = playground.script().expect("a script");
         let fingerprint = playground.fingerprint();
         assert_eq!(natively(&text), fingerprint, "{text}");
         assert!(text.starts_with(&format!("# vitrine {ENGINE} fingerprint {fingerprint}\ncluster nodes=3 ")), "{text}");
         assert!(text.contains("fsync=everysec") && text.contains("loss=2%"), "{text}");
-        let mut other = Playground::new(Settings::default()).ok().expect("good settings");
-        let opened = other.open(&text).ok().expect("a script");
+        let mut other = Playground::new(Settings::default()).expect("good settings");
+        let opened = other.open(&text).expect("a script");
         assert_eq!(opened, format!("{fingerprint} {}", playground.now()));
         assert_eq!((other.now(), other.settings().seed, other.settings().fsync), (0.0, 11, 2));
         let end = playground.now();
@@ -246,19 +234,19 @@ mod tests {
         let text = "cluster nodes=2 seed=3\n# first\nc1 set a 1\nc2 set b 2\nsettle\nn2 crash # now\nrun 10ms\n\
             n2 restart\nsettle\n";
         let mut playground = playground();
-        let opened = playground.open(text).ok().expect("a script");
+        let opened = playground.open(text).expect("a script");
         assert!(opened.starts_with(&natively(text)), "{opened}");
         for (until, said) in [(0.0, "c1 set a 1\n"), (2_000.0, "c2 set b 2"), (200_000.0, "n2 restart")] {
             while playground.now() < until {
                 playground.run(until, 200);
             }
-            let script = playground.script().ok().expect("a script");
+            let script = playground.script().expect("a script");
             assert_eq!(natively(&script), playground.fingerprint(), "{script}");
             assert!(until == 0.0 || script.contains(said), "{script}");
         }
-        playground.command("c1 get a").ok().expect("a command");
+        playground.command("c1 get a").expect("a command");
         playground.run(playground.now() + 9_999.0, 200);
-        let script = playground.script().ok().expect("a script");
+        let script = playground.script().expect("a script");
         assert!(script.contains("# first") && script.contains("c1 get a"), "{script}");
         assert_eq!(natively(&script), playground.fingerprint(), "{script}");
     }

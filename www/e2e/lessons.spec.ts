@@ -43,13 +43,17 @@ for (const lesson of LESSONS) {
     await panel(page).getByRole('button', { name: 'The verdict' }).click();
     await expect(panel(page).locator('.guess.right')).toBeVisible();
     await panel(page).getByRole('button', { name: 'Now break it' }).click();
+    await hurry(page);
     const lines = panel(page).getByRole('list', { name: 'Lines to say' }).getByRole('button');
     for (const line of await lines.all()) {
       await line.click();
-      // Two seconds, of the cluster's as well.
-      await page.waitForTimeout(2_200);
+      // Some seconds of the cluster's.
+      await page.waitForTimeout(400);
     }
-    await expect(panel(page).getByRole('status')).toContainText('✓', { timeout: 30_000 });
+    await expect(
+      panel(page).getByRole('status'),
+      (await page.locator('.log tbody tr').allTextContents()).slice(0, 14).join('\n'),
+    ).toContainText('✓');
     await panel(page).getByRole('button', { name: 'Leave', exact: true }).click();
     await expect(panel(page)).toHaveCount(0);
     await expect(page.getByRole('heading', { name: 'Workload' })).toBeVisible();
@@ -91,7 +95,7 @@ test('a lesson goes step by step, at a pace that can be followed, and back', asy
 test('a lesson is taken with the keyboard alone', async ({ page, site }) => {
   await open(page, site);
   await page.keyboard.press('l');
-  await expect(page.getByRole('dialog', { name: 'Ten lessons' })).toBeVisible();
+  await expect(page.getByRole('dialog')).toBeVisible();
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await expect(panel(page).getByRole('heading', { name: LESSONS[1]?.title ?? '' })).toBeFocused();

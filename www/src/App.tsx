@@ -37,7 +37,7 @@ export function App({ session }: { session: Session }) {
   return (
     <SessionContext.Provider value={session}>
       <TopBar onKeys={() => keys.current?.showModal()} />
-      <OpenedBar />
+      {!taught && <OpenedBar />}
       <main class={taught ? 'taught' : ''} data-look={session.scripts.part.value ?? undefined}>
         <Scene />
         <Stores />

@@ -37,12 +37,11 @@ function open(part: Partial<Engine> = {}) {
     finishTrace: () => 42,
     replay: () => said.push('replay'),
     replayed: () => null,
-    open: (text) => opened(text),
-    script: () => '# nothing\ncluster nodes=3\n',
-    load: (text) => said.push(`load ${text}`),
     go: (line) => said.push(`go ${line}`),
     leave: () => said.push('leave'),
     pace: () => null,
+    open: (text) => opened(text),
+    script: () => '# nothing',
     ...part,
   };
   const unpack = async (file: File, chunk: (bytes: Uint8Array, read: number) => Promise<void>) => {

@@ -2,8 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { LESSONS } from '../src/lessons/all.ts';
 import { scriptOf } from '../src/lessons/scripts.ts';
 import { steps } from '../src/lessons/steps.ts';
-import { FIRST } from '../src/state/session.ts';
-import { fromCluster } from '../src/state/settings.ts';
 
 it('cuts a script at its comments, and keeps the numbers of its lines', () => {
   const found = steps(`#> mutant=X
@@ -45,16 +43,4 @@ describe.each(LESSONS)('the lesson $name', (lesson) => {
     const named = /^#> mutant=(\w+)/m.exec(scriptOf(lesson.name))?.[1] ?? null;
     expect(lesson.mutant?.name ?? null).toBe(named);
   });
-});
-
-it('reads the settings of a cluster from its line', () => {
-  const line = 'cluster nodes=5 replicas=3 seed=18446744073709551615 entries=9 vnodes=8 skew=2ms fsync=always';
-  expect(fromCluster(line, FIRST)).toMatchObject({
-    nodes: 5,
-    replicas: 3,
-    seed: '18446744073709551615',
-    capacity: 9,
-    virtualNodes: 8,
-  });
-  expect(fromCluster('cluster entries=off', FIRST).capacity).toBe(FIRST.capacity);
 });

@@ -30,7 +30,7 @@ pub use fault::{DiskFault, Fault, Faults};
 pub use mark::{Mark, Marks};
 pub use network::{Cargo, Flight, Link, Links, Network, Place};
 pub use replay::Replay;
-pub use script::{Line, Script, ScriptError};
+pub use script::{Script, ScriptError, Step};
 pub use shrink::shrink;
 pub use trace::{DiskNote, Dropped, Trace, TraceEvent, What};
 pub use workload::{Shape, Workload};

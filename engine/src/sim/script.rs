@@ -68,11 +68,6 @@ impl Script {
         Ok(Script { config, lines })
     }
 
-    /// Its lines behind the one that makes the world, with their numbers, without comments.
-    pub fn lines(&self) -> &[(u32, String)] {
-        &self.lines
-    }
-
     /// The same in a world of another seed; what is expected of its own is not expected of that one.
     #[must_use]
     pub fn with_seed(&self, seed: u64) -> Script {
@@ -110,6 +105,36 @@ impl Script {
         }
         Ok(world)
     }
+
+    /// Its lines behind the one that makes the world, with their numbers, without comments.
+    pub fn lines(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.lines.iter().map(|(line, text)| (*line, text.as_str()))
+    }
+}
+
+/// What a line of a script means to whoever runs it line by line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Time passes.
+    Run(Duration),
+    /// Every client is answered first, within [`limits::MAX_TIMEOUT`].
+    Settle,
+    /// The world is as it says, or the script ends: see [`World::expect`].
+    Expect,
+    /// It is a command for the world.
+    Command,
+}
+
+impl Step {
+    /// `run 5s`, `settle`, `expect n1 up`, or anything else.
+    pub fn of(line: &str) -> Result<Step, CommandError> {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["run", span] => Ok(Step::Run(duration("run", span, Duration::ZERO..=A_DAY)?)),
+            ["settle"] => Ok(Step::Settle),
+            ["expect", ..] => Ok(Step::Expect),
+            _ => Ok(Step::Command),
+        }
+    }
 }
 
 /// How long peace lasts before a verdict: longer than any client waits, any peer is suspected, any replica reconciles.
@@ -117,34 +142,6 @@ const PEACE: Duration = Duration::from_secs(20);
 
 /// The longest that a timer of a node is set to.
 const A_MINUTE: Duration = Duration::from_secs(60);
-
-/// A line of a script.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
-    /// `run 5s`: time passes.
-    Run(Duration),
-    /// `steps 3`: so many events happen. A person may act between two of the same moment.
-    Steps(u64),
-    /// `settle`: every client is answered.
-    Settle,
-    /// `expect …`: the world is as it says, or the script ends.
-    Expect(String),
-    /// A command for the world.
-    Command(String),
-}
-
-impl Line {
-    /// What a line of a script says.
-    pub fn read(line: &str) -> Result<Line, CommandError> {
-        match line.split_whitespace().collect::<Vec<_>>()[..] {
-            ["run", span] => Ok(Line::Run(duration("run", span, Duration::ZERO..=A_DAY)?)),
-            ["steps", count] => Ok(Line::Steps(number("steps", count, 1, u64::from(u32::MAX))?)),
-            ["settle"] => Ok(Line::Settle),
-            ["expect", ..] => Ok(Line::Expect(line.into())),
-            _ => Ok(Line::Command(line.into())),
-        }
-    }
-}
 
 impl World {
     /// Is it as a line of a script expects? Where it is not, the error says how it is.
@@ -155,26 +152,18 @@ impl World {
 }
 
 fn perform(world: &mut World, line: &str) -> Result<(), CommandError> {
-    match Line::read(line)? {
-        Line::Run(span) => {
+    match Step::of(line)? {
+        Step::Run(span) => {
             world.run_for(span);
             Ok(())
         }
-        Line::Steps(count) => {
-            (0..count).all(|_| world.step());
-            Ok(())
-        }
-        Line::Settle => match world.settle(limits::MAX_TIMEOUT) {
+        Step::Settle => match world.settle(limits::MAX_TIMEOUT) {
             true => Ok(()),
-            false => Err(unsettled()),
+            false => Err(wrong("some client still waits after a minute", "a script whose requests end")),
         },
-        Line::Expect(line) => world.expect(&line),
-        Line::Command(line) => world.command(&line),
+        Step::Expect => world.expect(line),
+        Step::Command => world.command(line),
     }
-}
-
-fn unsettled() -> CommandError {
-    wrong("some client still waits after a minute", "a script whose requests end")
 }
 
 fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, CommandError> {

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { LESSONS } from '../lessons/all.ts';
 import { useSession } from '../state/context.ts';
 
@@ -7,8 +7,7 @@ export function LessonList() {
   const { scripts } = useSession();
   const dialog = useRef<HTMLDialogElement>(null);
   const open = scripts.listed.value;
-  // Before anything else can be typed.
-  useLayoutEffect(() => {
+  useEffect(() => {
     if (open) dialog.current?.showModal();
     else dialog.current?.close();
   }, [open]);

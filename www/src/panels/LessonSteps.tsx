@@ -39,8 +39,13 @@ export function LessonSteps({ lesson }: { lesson: Lesson }) {
           </li>
         ))}
       </ol>
+      {scripts.isLeft && (
+        <p class="hint" role="status">
+          You have done something else: the steps are those of another run. Run it again for them.
+        </p>
+      )}
       <div class="pair">
-        {scripts.isOver ? (
+        {scripts.isOver || scripts.isLeft ? (
           <button type="button" onClick={() => scripts.again()}>
             Run again
           </button>
@@ -54,7 +59,12 @@ export function LessonSteps({ lesson }: { lesson: Lesson }) {
             The verdict
           </button>
         ) : (
-          <button type="button" class="primary" disabled={scripts.isBusy} onClick={() => scripts.next()}>
+          <button
+            type="button"
+            class="primary"
+            disabled={scripts.isBusy || scripts.isLeft}
+            onClick={() => scripts.next()}
+          >
             {scripts.isBusy ? `Step ${shown + 1} of ${steps.length}…` : 'Next step'}
           </button>
         )}

@@ -40,7 +40,6 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
       )}
       <button
         type="button"
-        class="lessons"
         title="Ten lessons (L)"
         onClick={() => {
           session.scripts.listed.value = true;

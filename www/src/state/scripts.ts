@@ -7,7 +7,6 @@ import type { Lesson } from '../lessons/lesson.ts';
 import { scriptOf } from '../lessons/scripts.ts';
 import { type Step, steps } from '../lessons/steps.ts';
 import type { ToWorker } from '../worker/protocol.ts';
-import { SPEEDS } from './format.ts';
 import type { Session } from './session.ts';
 
 export const STAGES = ['predict', 'run', 'verdict', 'break'] as const;
@@ -44,26 +43,17 @@ export class Scripts {
     });
   }
 
-  /** Builds the cluster of a script and holds at its beginning. */
-  load(text: string): void {
+  /** Makes the run of a script, and holds it at its beginning. */
+  private load(text: string): void {
     batch(() => {
-      this.session.began();
+      this.session.select(null);
       this.steps.value = steps(text);
       this.allowed.value = 0;
       this.paced.value = true;
       this.session.playing.value = false;
     });
-    this.post({ type: 'load', text });
-  }
-
-  /** Plays a whole script, as fast as it can. */
-  play(text: string): void {
-    this.load(text);
-    this.paced.value = false;
-    this.allowed.value = this.steps.value.length;
-    this.session.hurry();
-    this.post({ type: 'go', line: LAST });
-    this.session.playing.value = true;
+    this.session.openScript(text);
+    this.post({ type: 'go', line: 0 });
   }
 
   begin(lesson: Lesson): void {
@@ -82,7 +72,7 @@ export class Scripts {
   end(): void {
     this.lesson.value = null;
     this.paced.value = false;
-    this.session.first();
+    this.session.anew();
   }
 
   to(stage: Stage): void {
@@ -97,6 +87,11 @@ export class Scripts {
   get isBusy(): boolean {
     const played = this.played.value;
     return this.allowed.value > 0 && played !== null && !played.held;
+  }
+
+  /** Has the person done something of their own in the middle of it? */
+  get isLeft(): boolean {
+    return this.allowed.value > 0 && this.played.value === null;
   }
 
   get isOver(): boolean {
@@ -137,7 +132,7 @@ export class Scripts {
       this.turnFrom = session.log.value.at(-1)?.seq ?? 0;
       this.turnDone.value = false;
       this.paced.value = false;
-      session.speed.value = OWN_SPEED;
+      session.speed.value = session.firstSpeed;
       session.playing.value = true;
     });
     this.post({ type: 'leave' });
@@ -153,7 +148,11 @@ export class Scripts {
 
   follow(snapshot: Snapshot): void {
     const { played } = snapshot;
-    if (played?.held && this.session.playing.value && this.isCaughtUp(played)) this.session.playing.value = false;
+    // One that was taken before the script was left says that it is held, and it is no longer.
+    const yours = this.stage.value === 'break';
+    if (played?.held && !yours && this.session.playing.value && this.isCaughtUp(played)) {
+      this.session.playing.value = false;
+    }
     const done = this.lesson.value?.turn.done;
     if (!done || this.stage.value !== 'break' || this.turnDone.value) return;
     const says = (row: LogRow) => `${nameOf(row.place)} ${row.kind} ${row.key}: ${row.text}`;
@@ -168,7 +167,5 @@ export class Scripts {
   }
 }
 
-/** Real time: the seconds that a text speaks of are those of the person. */
-const OWN_SPEED = SPEEDS.indexOf(1);
 /** After the last line of any script. */
 const LAST = 0xffff_ffff;

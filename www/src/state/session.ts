@@ -13,7 +13,6 @@ import {
 import type { FromWorker, Opened, Settings, ToWorker, Trace, Workload } from '../worker/protocol.ts';
 import { SPEEDS } from './format.ts';
 import { Scripts } from './scripts.ts';
-import { fromCluster } from './settings.ts';
 
 /** The other side: a worker, or a test. */
 export interface Port {
@@ -86,6 +85,7 @@ export class Session {
   readonly selectedKey: Signal<string | null> = signal(null);
   readonly selectedNode: Signal<Place | null> = signal(null);
   readonly scripts: Scripts;
+  readonly firstSpeed = FIRST_SPEED;
 
   readonly explained: ReadonlySignal<Explained | null> = computed(() => {
     const explained = this.snapshot.value?.explained ?? null;
@@ -99,10 +99,10 @@ export class Session {
   private waiting = false;
   private lastFrame = 0;
 
-  /** `begin` is a script to begin with in place of the usual cluster. */
+  /** `first` is a script to begin with in place of the usual cluster. */
   constructor(
     private readonly port: Port,
-    private readonly begin: string | null = null,
+    private readonly first: string | null = null,
   ) {
     this.scripts = new Scripts(this, (message) => port.post(message));
     port.listen((message) => this.receive(message));
@@ -182,42 +182,25 @@ export class Session {
     this.command(`${this.isCut(a, b) ? 'heal' : 'cut'} ${nameOf(a)} ${nameOf(b)}`);
   }
 
-  /** Another cluster is on its way: nothing of the last one is shown. */
-  began(): void {
-    batch(() => {
-      this.problem.value = null;
-      this.opened.value = null;
-      this.log.value = [];
-      this.selectedNode.value = null;
-      this.select(null);
-    });
-  }
-
-  /** As fast as it can. */
-  hurry(): void {
-    this.speed.value = SPEEDS.length - 1;
-  }
-
-  /** The cluster of the first screen, under load. */
-  first(): void {
-    this.began();
+  /** Back to the cluster of the first screen, under load. */
+  anew(): void {
+    this.select(null);
     this.speed.value = FIRST_SPEED;
     this.playing.value = true;
-    this.settings.value = FIRST;
-    this.port.post({ type: 'build', settings: FIRST, workload: this.workload.value, after: WARM });
+    this.build(FIRST, WARM, this.workload.value);
   }
 
-  build(settings: Settings, after = 0): void {
+  build(settings: Settings, after = 0, workload?: Workload): void {
     batch(() => {
-      this.settings.value = settings;
       this.scripts.paced.value = false;
+      this.settings.value = settings;
       this.problem.value = null;
       this.opened.value = null;
       this.log.value = [];
       this.selectedNode.value = null;
     });
     // A person who stopped the load wants a quiet cluster.
-    const load = this.snapshot.value?.busy === false ? null : this.workload.value;
+    const load = workload ?? (this.snapshot.value?.busy === false ? null : this.workload.value);
     this.port.post({ type: 'build', settings, workload: load, after });
   }
 
@@ -237,12 +220,7 @@ export class Session {
 
   /** Makes the run of a script, from its beginning. */
   openScript(text: string): void {
-    batch(() => {
-      this.problem.value = null;
-      // A lesson that was under way is left.
-      this.scripts.lesson.value = null;
-      this.scripts.paced.value = false;
-    });
+    this.problem.value = null;
     this.port.post({ type: 'open', text });
   }
 
@@ -283,7 +261,7 @@ export class Session {
     switch (message.type) {
       case 'ready':
         this.started.value = true;
-        if (this.begin !== null) this.openScript(this.begin);
+        if (this.first !== null) this.openScript(this.first);
         else this.usual(this.problem.value);
         break;
       case 'opened':
@@ -308,9 +286,6 @@ export class Session {
         break;
       case 'trace':
         this.trace.value = message.trace;
-        break;
-      case 'loaded':
-        this.settings.value = fromCluster(message.cluster, this.settings.value);
         break;
       case 'problem':
         this.problem.value = message.text;

@@ -158,10 +158,8 @@ class Simulator implements Engine {
     return { text, settings, fingerprint: fingerprint ?? '', end: Number(end), engine: Playground.engine() };
   }
 
-  load(text: string): void {
-    this.playground.load(text);
-    this.logged = 0;
-    this.placed = -1;
+  script(): string {
+    return this.playground.script();
   }
 
   go(line: number): void {
@@ -170,10 +168,6 @@ class Simulator implements Engine {
 
   leave(): void {
     this.playground.leave_script();
-  }
-
-  script(): string {
-    return this.playground.script();
   }
 
   pace(): number | null {

@@ -49,7 +49,7 @@ export type ToWorker =
   | {
       readonly type: 'frame';
       readonly advance: number | null;
-      /** Milliseconds of the person, where the script that is played says how fast time goes. */
+      /** Milliseconds of the person, where the script that is stepped through says how fast time goes. */
       readonly real?: number;
     }
   | { readonly type: 'step'; readonly by: 1 | -1 }
@@ -60,11 +60,9 @@ export type ToWorker =
   | { readonly type: 'replay'; readonly settings: Settings }
   /** Make the run of a script, and go to its beginning. */
   | { readonly type: 'open'; readonly text: string }
-  /** Builds a script's cluster, and holds at its beginning. */
-  | { readonly type: 'load'; readonly text: string }
-  /** The script may go on to the end of that line of its text. */
+  /** The script that was opened goes on to the end of that line of its text, and is held there. */
   | { readonly type: 'go'; readonly line: number }
-  /** The script is left behind. */
+  /** The script is left behind: nothing is held any longer. */
   | { readonly type: 'leave' }
   /** Say the run up to now as a script. */
   | { readonly type: 'script' };
@@ -79,8 +77,6 @@ export type FromWorker =
     }
   | { readonly type: 'trace'; readonly trace: Trace }
   | { readonly type: 'opened'; readonly opened: Opened }
-  /** A script was loaded: the first line says what cluster it is. */
-  | { readonly type: 'loaded'; readonly cluster: string }
   | { readonly type: 'script'; readonly text: string }
   | { readonly type: 'problem'; readonly about: ToWorker['type'] | 'start'; readonly text: string };
 

@@ -28,11 +28,11 @@ export interface Engine {
   open(text: string): Opened;
   /** The run up to now. */
   script(): string;
-  /** Builds the cluster of a script, and plays it as far as `go` says. */
-  load(text: string): void;
+  /** The script that was opened goes on to the end of that line, and is held there. */
   go(line: number): void;
+  /** Nothing is held any longer. */
   leave(): void;
-  /** Simulated microseconds a millisecond that the script asks for; null when none is played. */
+  /** Simulated microseconds a millisecond that the script asks for; null when none is stepped through. */
   pace(): number | null;
 }
 
@@ -116,11 +116,6 @@ export class Runner {
         this.host.post({ type: 'opened', opened });
         break;
       }
-      case 'load':
-        this.engine.load(message.text);
-        this.world += 1;
-        this.host.post({ type: 'loaded', cluster: /^cluster .*$/m.exec(this.engine.script())?.[0] ?? '' });
-        break;
       case 'go':
         this.engine.go(message.line);
         break;
