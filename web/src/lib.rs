@@ -3,6 +3,7 @@
 //! A thin wrapper of [`vitrine_engine::sim::World`]. What the page sends is checked here and answered with an error in
 //! words; nothing that it sends may panic. Every array is a copy: the page may keep it when the wasm's memory moves.
 
+mod disks;
 mod history;
 mod journal;
 mod picture;

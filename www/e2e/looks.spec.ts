@@ -28,7 +28,7 @@ for (const scheme of ['light', 'dark'] as const) {
     await page.screenshot({ path: picture(`faults-${scheme}.png`) });
     await say(page, 'nonsense');
     await page.getByText('What the shapes mean').click();
-    await page.getByText('Levels, ring, network').click();
+    await page.getByText('Levels, log, ring, network').click();
     expect(await serious()).toEqual([]);
     await page.keyboard.press('Tab');
   });

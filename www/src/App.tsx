@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { ClusterPanel } from './panels/ClusterPanel.tsx';
 import { CommandPanel } from './panels/CommandPanel.tsx';
+import { Disks } from './panels/Disks.tsx';
 import { KeyPanel } from './panels/KeyPanel.tsx';
 import { Keys, press } from './panels/Keys.tsx';
 import { LessonList } from './panels/LessonList.tsx';
@@ -47,6 +48,7 @@ export function App({ session }: { session: Session }) {
           <LessonPanel />
           <CommandPanel />
           <KeyPanel />
+          <Disks />
           {!taught && (
             <>
               <WorkloadPanel />

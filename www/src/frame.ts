@@ -146,6 +146,34 @@ export interface Snapshot {
   readonly busy: boolean;
   /** The script that is played. */
   readonly played: Played | null;
+  /** Where nodes write logs. */
+  readonly disks: readonly DiskView[];
+}
+
+export const BLOCKS = ['put', 'remove', 'touch', 'forget', 'floor', 'synced', 'torn', 'damaged'] as const;
+export type BlockKind = (typeof BLOCKS)[number];
+
+/** The log of a node. */
+export interface DiskView {
+  readonly node: Place;
+  readonly bytes: number;
+  /** Of them, those that a crash leaves. */
+  readonly solid: number;
+  /** Null when they are too many to be counted. */
+  readonly records: number | null;
+  /** The latest records, the oldest of them first. */
+  readonly blocks: readonly Block[];
+}
+
+export interface Block {
+  readonly kind: BlockKind;
+  /** Empty when it is about none. */
+  readonly key: string;
+  readonly bytes: number;
+  /** Its node knows that it is on disk. */
+  readonly synced: boolean;
+  /** It is. */
+  readonly solid: boolean;
 }
 
 /** How far a script has come. */

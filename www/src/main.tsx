@@ -9,6 +9,7 @@ import './style/key.css';
 import './style/trace.css';
 import './style/transport.css';
 import './style/log.css';
+import './style/disks.css';
 import './style/keys.css';
 import './style/lesson.css';
 import './style/share.css';

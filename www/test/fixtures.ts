@@ -53,6 +53,7 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     replay: null,
     busy: true,
     played: null,
+    disks: [],
     ...part,
   };
 }

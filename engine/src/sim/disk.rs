@@ -5,6 +5,7 @@
 //! synced, it says that something is synced and it is not, and what was synced changes. It remembers what was written,
 //! so that what is read back is held to that.
 
+mod blocks;
 mod reading;
 mod saving;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod versions;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+pub use self::blocks::{Block, BlockKind};
 pub use self::reading::Recovered;
 use self::saving::Saved;
 pub(super) use self::saving::Saves;

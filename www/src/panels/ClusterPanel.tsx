@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { type ClusterMap, nameOf } from '../frame.ts';
 import { useSession } from '../state/context.ts';
 import { FIRST } from '../state/session.ts';
-import type { ReadLevel, Settings, WriteLevel } from '../worker/protocol.ts';
+import type { Fsync, ReadLevel, Settings, WriteLevel } from '../worker/protocol.ts';
 import { ChoiceField, NumberField } from './fields.tsx';
 
 const WRITES: Readonly<Record<WriteLevel, string>> = {
@@ -15,6 +15,13 @@ const READS: Readonly<Record<ReadLevel, string>> = {
   primary: 'primary: the one in charge',
   one: 'one: whoever holds a copy',
   quorum: 'quorum: a majority agrees',
+};
+
+const FSYNCS: Readonly<Record<Fsync, string>> = {
+  off: 'off: no log, memory only',
+  always: 'always: an answer waits for the disk',
+  everysec: 'everysec: once a second',
+  never: 'never: when the system likes',
 };
 
 /** What to build. The same settings and the same seed give the same run, event by event. */
@@ -30,7 +37,7 @@ export function ClusterPanel() {
   const change = (part: Partial<Settings>) => {
     draft.value = { ...draft.value, ...part };
   };
-  const { nodes, replicas, capacity, virtualNodes, writeLevel, readLevel, lossPerMille } = draft.value;
+  const { nodes, replicas, capacity, virtualNodes, writeLevel, readLevel, lossPerMille, fsync } = draft.value;
   const build = (event: Event) => {
     event.preventDefault();
     session.build({ ...draft.value, replicas: Math.min(replicas, nodes), seed: session.settings.value.seed });
@@ -63,7 +70,7 @@ export function ClusterPanel() {
         </div>
         <Members />
         <details class="more">
-          <summary>Levels, ring, network</summary>
+          <summary>Levels, log, ring, network</summary>
           <NumberField
             label="Virtual nodes"
             value={virtualNodes}
@@ -82,6 +89,12 @@ export function ClusterPanel() {
             value={readLevel}
             choices={READS}
             onChange={(readLevel) => change({ readLevel })}
+          />
+          <ChoiceField
+            label="Log on disk, fsync"
+            value={fsync}
+            choices={FSYNCS}
+            onChange={(fsync) => change({ fsync })}
           />
           <NumberField
             label="Lost messages"

@@ -2,7 +2,9 @@
 // wasm's memory, which may move when it grows.
 
 import {
+  BLOCKS,
   type ClusterMap,
+  type DiskView,
   type Entry,
   type Explained,
   type Flight,
@@ -107,6 +109,7 @@ class Simulator implements Engine {
       replay: replayed,
       busy: this.playground.busy(),
       played: this.played(),
+      disks: this.disks(),
     };
   }
 
@@ -183,6 +186,26 @@ class Simulator implements Engine {
       wrong: words[2 * i + 1] || null,
     }));
     return { line, held: held === 1, over: over === 1, pace, expected };
+  }
+
+  private disks(): DiskView[] {
+    const flat = this.playground.disks();
+    if (flat.length === 0) return [];
+    const keys = this.playground.disk_keys();
+    const disks: DiskView[] = [];
+    for (let at = 0, record = 0; at + 5 <= flat.length; ) {
+      const [node = 0, bytes = 0, solid = 0, records = Number.NaN, shown = 0] = flat.subarray(at, at + 5);
+      at += 5;
+      const blocks = Array.from({ length: shown }, (_, i) => {
+        const [kind = 0, bytes = 0, bits = 0] = flat.subarray(at + 3 * i, at + 3 * i + 3);
+        const key = keys[record + i] ?? '';
+        return { kind: BLOCKS[kind] ?? 'damaged', key, bytes, synced: bits % 2 === 1, solid: bits >= 2 };
+      });
+      at += 3 * shown;
+      record += shown;
+      disks.push({ node, bytes, solid, records: orNull(records), blocks });
+    }
+    return disks;
   }
 
   private nodes(): NodeView[] {
