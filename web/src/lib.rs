@@ -11,6 +11,7 @@ mod race;
 mod script;
 mod settings;
 mod steps;
+mod tape;
 mod traces;
 
 use vitrine_engine::sim::World;
@@ -32,6 +33,7 @@ pub struct Playground {
     history: History,
     source: script::Source,
     steps: steps::Steps,
+    tape: tape::Tape,
     journal: Journal,
     edition: Edition,
     trace: TraceFile,
@@ -63,6 +65,7 @@ impl Playground {
             history: History::new(world),
             source: script::Source::default(),
             steps: steps::Steps::default(),
+            tape: tape::Tape::default(),
             journal: Journal::default(),
             edition: Edition::default(),
             trace: TraceFile::default(),
@@ -80,7 +83,7 @@ impl Playground {
         (self.settings, self.levels, self.replaying) = (settings, levels, 0);
         (self.history, self.journal) = (History::new(world), Journal::default());
         (self.source, self.steps) = (script::Source::default(), steps::Steps::default());
-        self.journal.follow(self.history.world());
+        self.follow();
         Ok(())
     }
 
@@ -101,14 +104,14 @@ impl Playground {
             return 0;
         };
         let carried = self.history.run(until, most);
-        self.journal.follow(self.history.world());
+        self.follow();
         carried as u32
     }
 
     /// Goes on to the next event that a person can see. False when there was none.
     pub fn step_forward(&mut self) -> bool {
         let moved = self.step_script();
-        self.journal.follow(self.history.world());
+        self.follow();
         moved
     }
 
@@ -122,7 +125,7 @@ impl Playground {
             return Err(wrong(format!("there is no way back in a replay with room for more than {most} entries")));
         }
         let moved = self.history.back();
-        self.journal.follow(self.history.world());
+        self.follow();
         Ok(moved)
     }
 
@@ -297,13 +300,19 @@ impl Playground {
         self.history.world()
     }
 
+    /// Takes in what has happened.
+    pub(crate) fn follow(&mut self) {
+        self.journal.follow(self.history.world());
+        self.tape.follow(self.history.world());
+    }
+
     fn act(&mut self, act: Act) -> Result<(), Wrong> {
         // From here on it is another run than the script's.
         self.leave_script();
         self.steps = steps::Steps::default();
         self.finish_moment();
         let done = self.history.act(act);
-        self.journal.follow(self.history.world());
+        self.follow();
         done.map_err(wrong)
     }
 

@@ -231,7 +231,7 @@ fn each_row(world: &World, head: u32, tail: u32, each: &mut impl FnMut(NodeId, u
 }
 
 /// Where an event happened, what kind it is, and the key that it is about.
-fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
+pub fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
     let at = |node: &NodeId| f64::from(node.0);
     match what {
         What::Asked(ask) => (CLIENTS, "asked", Some(&ask.key)),
@@ -275,12 +275,12 @@ fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
     }
 }
 
-const CLIENTS: f64 = -1.0;
+pub const CLIENTS: f64 = -1.0;
 
 /// The kinds from this one on are heartbeats.
 const PING: u8 = 10;
 
-fn place(place: Place) -> f64 {
+pub fn place(place: Place) -> f64 {
     match place {
         Place::Node(node) => f64::from(node.0),
         Place::Client(_) => CLIENTS,

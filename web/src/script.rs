@@ -61,7 +61,7 @@ impl Playground {
         (self.history, self.source, self.steps, self.replaying) = (history, source, steps, 0);
         self.history.rewind();
         self.journal = crate::Journal::default();
-        self.journal.follow(self.history.world());
+        self.follow();
         Ok(end)
     }
 

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { Diagram } from './diagram/Diagram.tsx';
 import { ClusterPanel } from './panels/ClusterPanel.tsx';
 import { CommandPanel } from './panels/CommandPanel.tsx';
 import { Disks } from './panels/Disks.tsx';
@@ -61,6 +62,7 @@ export function App({ session }: { session: Session }) {
       <Keys dialog={keys} />
       <Share />
       <LessonList />
+      <Diagram />
       <DropTarget />
     </SessionContext.Provider>
   );

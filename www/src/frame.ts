@@ -1,6 +1,8 @@
 // What the page draws: the cluster at one moment of simulated time. Plain data; the worker fills it, nothing here
 // decides.
 
+import type { Recorded } from './diagram/tape.ts';
+
 /** A place that sends or receives: a node by its number, or `CLIENTS`. */
 export type Place = number;
 
@@ -146,6 +148,8 @@ export interface Snapshot {
   readonly busy: boolean;
   /** The script that is played. */
   readonly played: Played | null;
+  /** Events since the last snapshot, while they are recorded. */
+  readonly recorded: Recorded | null;
   /** Where nodes write logs. */
   readonly disks: readonly DiskView[];
 }

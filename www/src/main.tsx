@@ -9,6 +9,7 @@ import './style/key.css';
 import './style/trace.css';
 import './style/transport.css';
 import './style/log.css';
+import './style/diagram.css';
 import './style/disks.css';
 import './style/keys.css';
 import './style/lesson.css';

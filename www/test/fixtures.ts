@@ -54,6 +54,7 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     busy: true,
     played: null,
     disks: [],
+    recorded: null,
     ...part,
   };
 }

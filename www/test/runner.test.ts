@@ -39,6 +39,7 @@ function open(part: Partial<Engine> = {}) {
     replayed: () => null,
     go: (line) => said.push(`go ${line}`),
     leave: () => said.push('leave'),
+    record: (on) => said.push(`record ${on}`),
     pace: () => null,
     open: (text) => opened(text),
     script: () => '# nothing',

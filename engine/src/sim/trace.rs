@@ -25,6 +25,8 @@ pub struct Trace {
     events: VecDeque<Arc<TraceEvent>>,
     capacity: usize,
     next: u64,
+    /// When the message was sent that has arrived last.
+    sent: Instant,
 }
 
 /// One event.
@@ -34,6 +36,8 @@ pub struct TraceEvent {
     pub seq: u64,
     /// When.
     pub at: Instant,
+    /// When the message was sent that it is about, where it is about one that has arrived.
+    pub sent: Instant,
     /// What.
     pub what: What,
 }
@@ -180,7 +184,7 @@ pub enum Dropped {
 
 impl Trace {
     pub(super) fn new(capacity: usize) -> Trace {
-        Trace { events: VecDeque::new(), capacity, next: 0 }
+        Trace { events: VecDeque::new(), capacity, next: 0, sent: Instant(0) }
     }
 
     /// Is anything kept?
@@ -205,6 +209,11 @@ impl Trace {
         self.next
     }
 
+    /// What comes next is about a message that was sent then.
+    pub(super) fn arrived(&mut self, sent: Instant) {
+        self.sent = sent;
+    }
+
     pub(super) fn push(&mut self, at: Instant, what: What) {
         self.next += 1;
         if self.capacity == 0 {
@@ -213,7 +222,7 @@ impl Trace {
         if self.events.len() == self.capacity {
             self.events.pop_front();
         }
-        self.events.push_back(Arc::new(TraceEvent { seq: self.next, at, what }));
+        self.events.push_back(Arc::new(TraceEvent { seq: self.next, at, sent: self.sent, what }));
     }
 }
 

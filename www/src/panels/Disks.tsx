@@ -82,7 +82,9 @@ function DiskRow({ disk, note }: { disk: DiskView; note: string | undefined }) {
           {hidden !== null && hidden > 0 && <li class="earlier">{count(hidden)} earlier</li>}
           {disk.blocks.map((block, index) => {
             const [sign, says] = SIGNS[block.kind];
-            const words = `${says}${block.key ? ` ${block.key}` : ''}, ${block.bytes} bytes${block.solid ? '' : ', a crash may lose it'}`;
+            const about = block.key ? ` ${block.key}` : '';
+            const risk = block.solid ? '' : ', a crash may lose it';
+            const words = `${says}${about}, ${block.bytes} bytes${risk}`;
             const line = !block.solid && (index === 0 || disk.blocks[index - 1]?.solid === true);
             return (
               // A record has no name of its own but its place.

@@ -9,6 +9,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['1 … 9', 'crash or restart that node'],
   ['/', 'type a command'],
   ['L', 'the ten lessons'],
+  ['D', 'the diagram of space and time'],
   ['Esc', 'let go of the chosen key or node'],
   ['?', 'this list'],
 ];
@@ -60,6 +61,10 @@ export function press(event: KeyboardEvent, session: Session, showKeys: () => vo
       return true;
     case '-':
       session.faster(-1);
+      return true;
+    case 'd':
+    case 'D':
+      session.diagram.value = true;
       return true;
     case 'l':
     case 'L':

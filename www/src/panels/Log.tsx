@@ -37,6 +37,16 @@ export function Log() {
             filter.value = event.currentTarget.value;
           }}
         />
+        <button
+          type="button"
+          class="small"
+          title="Every message as an arrow (D)"
+          onClick={() => {
+            session.diagram.value = true;
+          }}
+        >
+          Diagram
+        </button>
       </header>
       <div class="scroll" tabindex={0} role="region" aria-label="Log, newest first">
         <table>

@@ -1,6 +1,7 @@
 // What the page knows, and what a person can do: signals fed by the worker, and actions that ask it. Draws nothing.
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { Tape } from '../diagram/tape.ts';
 import {
   type Explained,
   type LogRow,
@@ -85,6 +86,11 @@ export class Session {
   readonly selectedKey: Signal<string | null> = signal(null);
   readonly selectedNode: Signal<Place | null> = signal(null);
   readonly scripts: Scripts;
+  /** The diagram of space and time is open. */
+  readonly diagram: Signal<boolean> = signal(false);
+  readonly tape = new Tape();
+  /** Counts what the tape has taken in. */
+  readonly taped: Signal<number> = signal(0);
   readonly firstSpeed = FIRST_SPEED;
 
   readonly explained: ReadonlySignal<Explained | null> = computed(() => {
@@ -204,6 +210,13 @@ export class Session {
     this.port.post({ type: 'build', settings, workload: load, after });
   }
 
+  /** Keeps every event, for the diagram, or no longer. */
+  record(on: boolean): void {
+    this.tape.clear();
+    this.taped.value += 1;
+    this.port.post({ type: 'record', on });
+  }
+
   run(workload: Workload | null): void {
     batch(() => {
       this.problem.value = null;
@@ -308,6 +321,11 @@ export class Session {
     const before = this.snapshot.value;
     // Stepping back takes back what the log said since.
     const kept = before?.world === snapshot.world ? this.log.value.filter((row) => row.at <= snapshot.now) : [];
+    if (before?.world !== snapshot.world) this.tape.clear();
+    if (snapshot.recorded) {
+      this.tape.take(snapshot.recorded);
+      this.taped.value += 1;
+    }
     this.snapshot.value = snapshot;
     this.scripts.follow(snapshot);
     // Who has left is nobody's choice any more.

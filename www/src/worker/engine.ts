@@ -1,6 +1,7 @@
 // The simulator as the runner sees it: flat arrays from the wasm become frames. Each array is a copy outside of the
 // wasm's memory, which may move when it grows.
 
+import type { Recorded } from '../diagram/tape.ts';
 import {
   BLOCKS,
   type ClusterMap,
@@ -35,6 +36,7 @@ export async function load(): Promise<Engine> {
 class Simulator implements Engine {
   private playground = new Playground(new WasmSettings());
   private logged = 0;
+  private recording = false;
   private placed = -1;
 
   build(settings: Settings): void {
@@ -49,6 +51,7 @@ class Simulator implements Engine {
     this.playground.build(wanted, settings.writeLevel, settings.readLevel);
     this.logged = 0;
     this.placed = -1;
+    if (this.recording) this.playground.record(true);
   }
 
   now(): number {
@@ -110,6 +113,7 @@ class Simulator implements Engine {
       busy: this.playground.busy(),
       played: this.played(),
       disks: this.disks(),
+      recorded: this.recorded(),
     };
   }
 
@@ -147,6 +151,7 @@ class Simulator implements Engine {
     const { seed, nodes, replicas, capacity, virtual_nodes, loss_per_mille, fsync } = this.playground.settings();
     this.logged = 0;
     this.placed = -1;
+    if (this.recording) this.playground.record(true);
     const settings: Settings = {
       seed: String(seed),
       nodes,
@@ -186,6 +191,17 @@ class Simulator implements Engine {
       wrong: words[2 * i + 1] || null,
     }));
     return { line, held: held === 1, over: over === 1, pace, expected };
+  }
+
+  record(on: boolean): void {
+    this.recording = on;
+    this.playground.record(on);
+  }
+
+  private recorded(): Recorded | null {
+    if (!this.recording) return null;
+    const flat = this.playground.tape();
+    return { latest: flat[0] ?? 0, numbers: flat.subarray(1), words: this.playground.tape_words() };
   }
 
   private disks(): DiskView[] {

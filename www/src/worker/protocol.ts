@@ -64,6 +64,8 @@ export type ToWorker =
   | { readonly type: 'go'; readonly line: number }
   /** The script is left behind: nothing is held any longer. */
   | { readonly type: 'leave' }
+  /** Record every event from now on, or no longer. */
+  | { readonly type: 'record'; readonly on: boolean }
   /** Say the run up to now as a script. */
   | { readonly type: 'script' };
 

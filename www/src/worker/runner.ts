@@ -30,6 +30,7 @@ export interface Engine {
   script(): string;
   /** The script that was opened goes on to the end of that line, and is held there. */
   go(line: number): void;
+  record(on: boolean): void;
   /** Nothing is held any longer. */
   leave(): void;
   /** Simulated microseconds a millisecond that the script asks for; null when none is stepped through. */
@@ -118,6 +119,9 @@ export class Runner {
       }
       case 'go':
         this.engine.go(message.line);
+        break;
+      case 'record':
+        this.engine.record(message.on);
         break;
       case 'leave':
         this.engine.leave();

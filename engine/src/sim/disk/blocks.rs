@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn the_blocks_are_the_bytes_of_the_log() {
-        let text = "cluster nodes=1 replicas=1 seed=3 fsync=always\nc1 set a 1\nc1 del a\nc2 incr n\nc2 touch n ttl=5s\nsettle";
+        let text = "cluster nodes=1 replicas=1 seed=3 fsync=always\nc1 set a 1\nc1 del a\nc2 incr n\n\
+            c2 touch n ttl=5s\nsettle";
         let world = world(text);
         let disk = world.machines()[0].disk().expect("it has a disk");
         let sum: u64 = disk.blocks().iter().map(|block| u64::from(block.bytes)).sum();

@@ -48,6 +48,7 @@ impl World {
     pub(super) fn arrive(&mut self, flight: u64) {
         let Some(flight) = self.air.land(flight) else { return };
         self.note(&flight);
+        self.trace.arrived(flight.sent);
         match (flight.from, flight.to, flight.cargo) {
             (Place::Node(from), Place::Node(to), Cargo::Peer(epoch, message)) => {
                 if let Some(message) =

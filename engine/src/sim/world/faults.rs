@@ -240,6 +240,7 @@ impl World {
         self.mark(b'r', me, inbox.len() as u64);
         self.trace.push(self.now, What::Resumed(me));
         self.release_synced(index);
+        self.trace.arrived(self.now);
         for arrived in inbox {
             match arrived {
                 Arrived::Message(from, epoch, message) => self.hand_over(from, me, epoch, message),

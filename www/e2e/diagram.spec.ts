@@ -1,0 +1,73 @@
+// The diagram of space and time: what it shows, how it is gone through, and how fast it scrolls.
+
+import { join } from 'node:path';
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { expect, open, test } from './page.ts';
+
+const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
+const rows = (page: Page) => page.locator('.tape .length').getAttribute('data-rows').then(Number);
+
+test('it draws messages, filters them, and says each in words', async ({ page, site }) => {
+  await open(page, site);
+  await page.getByRole('button', { name: 'Diagram' }).click();
+  await expect.poll(() => rows(page)).toBeGreaterThan(100);
+  await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
+  await page.waitForTimeout(300);
+  const all = await rows(page);
+  await page.screenshot({ path: picture('diagram.png') });
+  const { violations } = await new AxeBuilder({ page }).include('dialog.diagram').analyze();
+  expect(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id)).toEqual([]);
+  await page.getByRole('searchbox', { name: 'Filter the diagram' }).fill('replicate n2');
+  await expect.poll(() => rows(page)).toBeLessThan(all);
+  expect(await rows(page)).toBeGreaterThan(0);
+  const tape = page.getByRole('slider', { name: 'Events, the oldest first' });
+  await tape.focus();
+  await page.keyboard.press('Home');
+  const status = page.getByRole('dialog').getByRole('status');
+  await expect(status).toContainText(/ms: n\d to n\d replicate/);
+  await expect(status).toContainText(/ms under way/);
+  const first = await status.textContent();
+  await page.keyboard.press('ArrowDown');
+  await expect(status).not.toHaveText(first ?? '');
+  await expect(tape).toHaveAttribute('aria-valuenow', '1');
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+});
+
+test('a hundred thousand events scroll, with frames within 33 ms', async ({ page, site }) => {
+  test.setTimeout(180_000);
+  await open(page, site);
+  await page.keyboard.press('d');
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await page.evaluate(() => {
+    const speed = document.querySelector<HTMLInputElement>('.speed input');
+    if (!speed) return;
+    speed.value = speed.max;
+    speed.dispatchEvent(new Event('input', { bubbles: true }));
+  });
+  await expect.poll(() => rows(page), { timeout: 150_000 }).toBeGreaterThan(100_000);
+  await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('checkbox', { name: 'Follow' }).uncheck();
+  await page.waitForTimeout(500);
+  const spans = await page.evaluate(
+    () =>
+      new Promise<number[]>((done) => {
+        const box = document.querySelector('.tape') as HTMLElement;
+        const spans: number[] = [];
+        let last = performance.now();
+        requestAnimationFrame(function next(at) {
+          spans.push(at - last);
+          last = at;
+          box.scrollTop = (box.scrollHeight * spans.length) / 120;
+          if (spans.length < 120) requestAnimationFrame(next);
+          else done(spans.slice(1));
+        });
+      }),
+  );
+  spans.sort((a, b) => a - b);
+  const p95 = spans[Math.floor(spans.length * 0.95)] ?? Number.POSITIVE_INFINITY;
+  console.log(`p95 of a frame: ${p95.toFixed(1)} ms of ${await rows(page)} events`);
+  // Two frames of a screen of 60 Hz take 33.3 ms, and the clock of frames is a tenth off now and then.
+  expect(p95).toBeLessThanOrEqual(33.5);
+});
