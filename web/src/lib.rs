@@ -4,6 +4,7 @@
 //! words; nothing that it sends may panic. Every array is a copy: the page may keep it when the wasm's memory moves.
 
 mod disks;
+mod faults;
 mod history;
 mod journal;
 mod picture;

@@ -43,17 +43,16 @@ for (const lesson of LESSONS) {
     await panel(page).getByRole('button', { name: 'The verdict' }).click();
     await expect(panel(page).locator('.guess.right')).toBeVisible();
     await panel(page).getByRole('button', { name: 'Now break it' }).click();
-    await hurry(page);
     const lines = panel(page).getByRole('list', { name: 'Lines to say' }).getByRole('button');
     for (const line of await lines.all()) {
       await line.click();
-      // Some seconds of the cluster's.
-      await page.waitForTimeout(400);
+      // Two seconds, of the cluster's as well.
+      await page.waitForTimeout(2_200);
     }
     await expect(
       panel(page).getByRole('status'),
       (await page.locator('.log tbody tr').allTextContents()).slice(0, 14).join('\n'),
-    ).toContainText('✓');
+    ).toContainText('✓', { timeout: 30_000 });
     await panel(page).getByRole('button', { name: 'Leave', exact: true }).click();
     await expect(panel(page)).toHaveCount(0);
     await expect(page.getByRole('heading', { name: 'Workload' })).toBeVisible();

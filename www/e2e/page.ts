@@ -21,7 +21,10 @@ export const test = base.extend<{ quiet: undefined }, { site: string }>({
     async ({}, use) => {
       const folder = join(import.meta.dirname, '..', 'dist');
       const server = createServer(async (request, response) => {
-        const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname);
+        // The same files at the root and under a path, as static hosts have them.
+        const path = normalize(
+          new URL(request.url ?? '/', 'http://localhost').pathname.replace(/^\/some\/where\//, '/'),
+        );
         const name = path.endsWith('/') ? `${path}index.html` : path;
         try {
           const body = await readFile(join(folder, name));

@@ -3,6 +3,7 @@ import { Diagram } from './diagram/Diagram.tsx';
 import { ClusterPanel } from './panels/ClusterPanel.tsx';
 import { CommandPanel } from './panels/CommandPanel.tsx';
 import { Disks } from './panels/Disks.tsx';
+import { FaultPanel } from './panels/FaultPanel.tsx';
 import { KeyPanel } from './panels/KeyPanel.tsx';
 import { Keys, press } from './panels/Keys.tsx';
 import { LessonList } from './panels/LessonList.tsx';
@@ -48,6 +49,7 @@ export function App({ session }: { session: Session }) {
         <div class="panels">
           <LessonPanel />
           <CommandPanel />
+          <FaultPanel />
           <KeyPanel />
           <Disks />
           {!taught && (

@@ -100,6 +100,15 @@ export interface Cut {
   readonly to: Place;
 }
 
+/** What is wrong with a node that is up. */
+export interface Condition {
+  readonly node: Place;
+  /** It stands still, and what it is sent waits. */
+  readonly paused: boolean;
+  /** Milliseconds by which its clock is ahead of the truth. */
+  readonly ahead: number;
+}
+
 /** Where a key lives. */
 export interface Explained {
   readonly key: string;
@@ -139,6 +148,9 @@ export interface Snapshot {
   readonly nodes: readonly NodeView[];
   readonly map: ClusterMap;
   readonly cuts: readonly Cut[];
+  /** Ways on which messages are held up. */
+  readonly clogs: readonly Cut[];
+  readonly conditions: readonly Condition[];
   readonly fingerprint: string;
   /** Rows since the last snapshot, oldest first. */
   readonly log: readonly LogRow[];

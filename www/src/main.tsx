@@ -14,9 +14,13 @@ import './style/disks.css';
 import './style/keys.css';
 import './style/lesson.css';
 import './style/share.css';
+import './style/faults.css';
+import './style/embed.css';
 import { App } from './App.tsx';
+import { keepOffline } from './offline.ts';
 import { apply, stored } from './panels/TopBar.tsx';
 import { fromAddress } from './share/address.ts';
+import { asked } from './share/embed.ts';
 import { type Port, Session } from './state/session.ts';
 import type { FromWorker } from './worker/protocol.ts';
 
@@ -38,5 +42,9 @@ const port: Port = {
 const root = document.getElementById('app');
 const begun = await fromAddress(location.hash);
 const session = new Session(port, begun.script);
+const { embed, seed } = asked(location.search);
+if (embed) document.documentElement.dataset.embed = '';
+if (seed !== null) session.settings.value = { ...session.settings.value, seed };
 session.problem.value = begun.problem;
 if (root) render(<App session={session} />, root);
+void keepOffline();

@@ -40,6 +40,8 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     nodes: [node(1), node(2), node(3)],
     map: { edition: 1, phase: 'steady', copies: 2, waiting: 0 },
     cuts: [],
+    clogs: [],
+    conditions: [],
     fingerprint: '1f3c9a5be0d24477',
     log: Array.from({ length: 12 }, (_, i) => ({
       seq: i + 1,

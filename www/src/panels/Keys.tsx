@@ -1,5 +1,6 @@
 import type { RefObject } from 'preact';
 import type { Session } from '../state/session.ts';
+import { faultsOf } from './faults.ts';
 
 const KEYS: readonly (readonly [string, string])[] = [
   ['Space', 'play or pause'],
@@ -7,6 +8,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   [',', 'one event back'],
   ['+ −', 'faster, slower'],
   ['1 … 9', 'crash or restart that node'],
+  ['c r p …', 'with a node chosen: what “Break something” lists'],
   ['/', 'type a command'],
   ['L', 'the ten lessons'],
   ['D', 'the diagram of space and time'],
@@ -80,6 +82,14 @@ export function press(event: KeyboardEvent, session: Session, showKeys: () => vo
       session.select(null);
       session.selectedNode.value = null;
       return true;
+  }
+  const chosen = session.selectedNode.value;
+  if (chosen !== null) {
+    const other = session.snapshot.value?.nodes.find((node) => node.id !== chosen)?.id ?? null;
+    const groups = faultsOf(chosen, other, session.settings.value.fsync !== 'off');
+    const fault = groups.flatMap((group) => group.faults).find(({ key }) => key === event.key);
+    if (fault) session.command(fault.line);
+    if (fault) return true;
   }
   if (/^[1-9]$/.test(event.key)) {
     const node = session.snapshot.value?.nodes[Number(event.key) - 1];

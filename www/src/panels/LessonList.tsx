@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { LESSONS } from '../lessons/all.ts';
 import { useSession } from '../state/context.ts';
 
@@ -7,7 +7,8 @@ export function LessonList() {
   const { scripts } = useSession();
   const dialog = useRef<HTMLDialogElement>(null);
   const open = scripts.listed.value;
-  useEffect(() => {
+  // Before anything else can be typed.
+  useLayoutEffect(() => {
     if (open) dialog.current?.showModal();
     else dialog.current?.close();
   }, [open]);

@@ -47,6 +47,9 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
       >
         Lessons
       </button>
+      <a class="whole-page" href="./" target="_blank" rel="noopener">
+        The whole page
+      </a>
       <ShareButton />
       <ThemeButton />
       <button

@@ -108,29 +108,31 @@ function Route({ discs }: { discs: ReadonlyMap<Place, layout.Disc> }) {
 function Links({ discs, nodes }: { discs: ReadonlyMap<Place, layout.Disc>; nodes: readonly Place[] }) {
   const session = useSession();
   const cuts = useComputed(() => new Map(session.snapshot.value?.cuts.map((c) => [`${c.from}>${c.to}`, c]) ?? []));
+  const clogs = useComputed(() => new Set(session.snapshot.value?.clogs.map((c) => `${c.from}>${c.to}`) ?? []));
   const few = nodes.length <= layout.LINKS_UP_TO;
   const selected = session.selectedNode.value;
   const drawn = nodes.flatMap((a, i) =>
     nodes.slice(i + 1).flatMap((b) => {
       const [ab, ba] = [cuts.value.has(`${a}>${b}`), cuts.value.has(`${b}>${a}`)];
-      const shown = few || ab || ba || selected === a || selected === b;
+      const slow = clogs.value.has(`${a}>${b}`) || clogs.value.has(`${b}>${a}`);
+      const shown = few || ab || ba || slow || selected === a || selected === b;
       const [from, to] = [discs.get(a), discs.get(b)];
-      return shown && from && to ? [{ a, b, ab, ba, ...layout.link(from, to) }] : [];
+      return shown && from && to ? [{ a, b, ab, ba, slow, ...layout.link(from, to) }] : [];
     }),
   );
   return (
     <g class="links">
-      {drawn.map(({ a, b, ab, ba, path, middle }) => {
+      {drawn.map(({ a, b, ab, ba, slow, path, middle }) => {
         const cut = ab || ba;
         const way =
           ab && ba ? 'cut' : ab ? `cut from ${nameOf(a)} to ${nameOf(b)}` : `cut from ${nameOf(b)} to ${nameOf(a)}`;
-        const label = `Link ${nameOf(a)} to ${nameOf(b)}: ${cut ? `${way}; heal it` : 'whole; cut it'}`;
+        const label = `Link ${nameOf(a)} to ${nameOf(b)}: ${cut ? `${way}; heal it` : slow ? 'held up; cut it' : 'whole; cut it'}`;
         const oneWay = ab ? `${nameOf(a)} ↛ ${nameOf(b)}` : `${nameOf(b)} ↛ ${nameOf(a)}`;
         const toggle = () => session.toggleLink(a, b);
         return (
           <g
             key={`${a}-${b}`}
-            class={cut ? 'link cut' : 'link'}
+            class={`link${cut ? ' cut' : ''}${slow ? ' slow' : ''}`}
             role="button"
             tabindex={0}
             aria-label={label}
@@ -147,7 +149,14 @@ function Links({ discs, nodes }: { discs: ReadonlyMap<Place, layout.Disc>; nodes
                 {ab !== ba && <text y={23}>{oneWay}</text>}
               </g>
             ) : (
-              <circle class="handle" cx={middle.x} cy={middle.y} r={4.5} />
+              <>
+                <circle class="handle" cx={middle.x} cy={middle.y} r={4.5} />
+                {slow && (
+                  <text class="held" x={middle.x} y={middle.y + 19}>
+                    held up
+                  </text>
+                )}
+              </>
             )}
           </g>
         );
@@ -178,13 +187,21 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
   const choose = () => {
     session.selectedNode.value = chosen ? null : node.id;
   };
-  const state = !node.up ? 'down' : `${node.leaving ? 'leaving' : 'up'}, ${count(node.entries)} entries`;
+  const condition = session.snapshot.value?.conditions.find((c) => c.node === node.id);
+  const paused = node.up && condition?.paused === true;
+  // A person cannot tell clocks apart by less.
+  const off = condition && Math.abs(condition.ahead) >= 50 ? `${(condition.ahead / 1_000).toFixed(1)} s` : null;
+  const state = !node.up
+    ? 'down'
+    : paused
+      ? 'paused'
+      : `${node.leaving ? 'leaving' : 'up'}, ${count(node.entries)} entries`;
   const big = disc.radius > 24;
   const held = node.entryLimit > 0 ? `${node.entries}/${node.entryLimit}` : count(node.entries);
-  const detail = node.up ? held : 'down';
+  const detail = !node.up ? 'down' : paused ? 'paused' : held;
   return (
     <g
-      class={`node${node.up ? '' : ' down'}${chosen ? ' chosen' : ''}${holds ? ' holds' : ''}`}
+      class={`node${node.up ? '' : ' down'}${paused ? ' paused' : ''}${chosen ? ' chosen' : ''}${holds ? ' holds' : ''}`}
       role="button"
       tabindex={0}
       aria-pressed={chosen}
@@ -210,6 +227,12 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
       {big && (
         <text class="detail" x={disc.x} y={disc.y} dy="1.35em">
           {detail}
+        </text>
+      )}
+      {off && (
+        <text class="clock-off" x={disc.x} y={disc.y + disc.radius + 17}>
+          clock {condition && condition.ahead > 0 ? '+' : ''}
+          {off}
         </text>
       )}
       {node.up && suspected > 0 && (

@@ -7,6 +7,7 @@ import type { Lesson } from '../lessons/lesson.ts';
 import { scriptOf } from '../lessons/scripts.ts';
 import { type Step, steps } from '../lessons/steps.ts';
 import type { ToWorker } from '../worker/protocol.ts';
+import { SPEEDS } from './format.ts';
 import type { Session } from './session.ts';
 
 export const STAGES = ['predict', 'run', 'verdict', 'break'] as const;
@@ -132,7 +133,7 @@ export class Scripts {
       this.turnFrom = session.log.value.at(-1)?.seq ?? 0;
       this.turnDone.value = false;
       this.paced.value = false;
-      session.speed.value = session.firstSpeed;
+      session.speed.value = OWN_SPEED;
       session.playing.value = true;
     });
     this.post({ type: 'leave' });
@@ -169,3 +170,6 @@ export class Scripts {
 
 /** After the last line of any script. */
 const LAST = 0xffff_ffff;
+
+/** Real time: the seconds that a text speaks of are those of the person. */
+const OWN_SPEED = SPEEDS.indexOf(1);

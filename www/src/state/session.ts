@@ -91,7 +91,8 @@ export class Session {
   readonly tape = new Tape();
   /** Counts what the tape has taken in. */
   readonly taped: Signal<number> = signal(0);
-  readonly firstSpeed = FIRST_SPEED;
+  /** The link that was touched last. */
+  readonly selectedLink: Signal<readonly [Place, Place] | null> = signal(null);
 
   readonly explained: ReadonlySignal<Explained | null> = computed(() => {
     const explained = this.snapshot.value?.explained ?? null;
@@ -185,6 +186,7 @@ export class Session {
   }
 
   toggleLink(a: Place, b: Place): void {
+    this.selectedLink.value = [a, b];
     this.command(`${this.isCut(a, b) ? 'heal' : 'cut'} ${nameOf(a)} ${nameOf(b)}`);
   }
 

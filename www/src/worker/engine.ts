@@ -5,6 +5,7 @@ import type { Recorded } from '../diagram/tape.ts';
 import {
   BLOCKS,
   type ClusterMap,
+  type Condition,
   type DiskView,
   type Entry,
   type Explained,
@@ -105,7 +106,9 @@ class Simulator implements Engine {
       steps: this.playground.steps(),
       nodes: this.nodes(),
       map: this.map(),
-      cuts: this.cuts(),
+      cuts: pairs(this.playground.cuts()),
+      clogs: pairs(this.playground.clogs()),
+      conditions: this.conditions(),
       fingerprint: this.playground.fingerprint(),
       log: this.log(),
       explained: explain === null ? null : this.explain(explain),
@@ -281,9 +284,13 @@ class Simulator implements Engine {
     return rows;
   }
 
-  private cuts() {
-    const flat = this.playground.cuts();
-    return Array.from({ length: flat.length / 2 }, (_, i) => ({ from: flat[2 * i] ?? 0, to: flat[2 * i + 1] ?? 0 }));
+  private conditions(): Condition[] {
+    const flat = this.playground.conditions();
+    return Array.from({ length: flat.length / 3 }, (_, i) => ({
+      node: flat[3 * i] ?? 0,
+      paused: flat[3 * i + 1] === 1,
+      ahead: flat[3 * i + 2] ?? 0,
+    }));
   }
 
   private log(): LogRow[] {
@@ -324,6 +331,9 @@ class Simulator implements Engine {
 const NODE = 14;
 const ROW = 7;
 const REPLICA = 8;
+
+const pairs = (flat: Uint16Array) =>
+  Array.from({ length: flat.length / 2 }, (_, i) => ({ from: flat[2 * i] ?? 0, to: flat[2 * i + 1] ?? 0 }));
 
 const orNull = (n: number) => (Number.isNaN(n) ? null : n);
 

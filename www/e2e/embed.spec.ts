@@ -1,0 +1,44 @@
+// The page in a frame of another page, and without a network.
+
+import { join } from 'node:path';
+import { expect, open, test } from './page.ts';
+
+const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
+
+test('another page embeds it, as a frame and as an element', async ({ page, site }) => {
+  await page.setViewportSize({ width: 900, height: 1_500 });
+  await page.route('**/host.html', (route) =>
+    route.fulfill({
+      contentType: 'text/html',
+      body: `<!doctype html><title>A page of somebody</title>
+        <script type="module" src="${site}vitrine-playground.js"></script>
+        <iframe src="${site}?embed" width="820" height="640" title="frame"></iframe>
+        <vitrine-playground seed="42"></vitrine-playground>`,
+    }),
+  );
+  await page.goto(`${site}host.html`);
+  for (const [frame, seed] of [
+    [page.frameLocator('iframe[title=frame]'), '7'],
+    [page.frameLocator('vitrine-playground iframe'), '42'],
+  ] as const) {
+    await expect(frame.getByRole('article', { name: 'Store of n1' })).toBeVisible();
+    await expect(frame.getByRole('textbox', { name: 'Seed' })).toHaveValue(seed);
+    await expect(frame.getByRole('region', { name: 'Log', exact: true })).toBeHidden();
+    await expect(frame.getByRole('link', { name: 'The whole page' })).toBeVisible();
+    await frame.getByRole('button', { name: 'Crash n2', exact: true }).first().click();
+    await expect(frame.getByRole('button', { name: 'Node n2, down' })).toBeVisible();
+  }
+  await page.screenshot({ path: picture('embedded.png') });
+});
+
+test('once it was loaded it loads again without a network, from any folder', async ({ page, site, context }) => {
+  const folder = `${site}some/where/`;
+  for (const address of [site, folder]) {
+    await open(page, address);
+    await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+    await context.setOffline(true);
+    await page.reload();
+    await expect(page.getByRole('article', { name: 'Store of n1' })).toBeVisible();
+    await context.setOffline(false);
+  }
+});

@@ -1,0 +1,61 @@
+// Faults in context: each is a button with its line, and a key where a node is chosen; and what it does is seen.
+
+import { join } from 'node:path';
+import AxeBuilder from '@axe-core/playwright';
+import { drop, expect, open, test } from './page.ts';
+
+const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
+
+test('each fault is a button with its line, and a key where a node is chosen', async ({ page, site }) => {
+  await open(page, site);
+  await page.getByRole('button', { name: /Node n2, up/ }).click();
+  const faults = page.locator('details.faults');
+  await expect(faults).toHaveAttribute('open', '');
+  await page.screenshot({ path: picture('faults-panel.png') });
+  const table = page.getByRole('table');
+  const said: [string, string][] = [
+    ['pause n2', 'n2 paused'],
+    ['n2 clock +1s', 'n2 clock +1'],
+    ['cut n2>n1', 'cut n2 > n1'],
+    ['clog n2 n1', 'clogged n2 > n1'],
+  ];
+  for (const [line, words] of said) {
+    await faults.getByRole('button', { name: line }).first().click();
+    await expect(table.getByText(words).first()).toBeVisible();
+  }
+  await expect(page.getByRole('button', { name: /Node n2, paused/ })).toBeVisible();
+  await expect(page.getByText('clock +1.0 s')).toBeVisible();
+  await page.screenshot({ path: picture('faults-seen.png') });
+  await faults.getByRole('button', { name: 'unclog n2 n1' }).click();
+  await faults.getByRole('button', { name: 'heal n2 n1' }).click();
+  await expect(page.getByRole('button', { name: 'Link n1 to n2: whole; cut it' })).toBeVisible();
+  await faults.getByRole('button', { name: 'clog n2>n1' }).click();
+  await expect(page.getByRole('button', { name: 'Link n1 to n2: held up; cut it' })).toBeVisible();
+  await expect(faults.getByRole('button', { name: 'n2 restart' })).toBeDisabled();
+  await faults.getByRole('button', { name: 'n2 wipe' }).click();
+  await expect(table.getByText('n2 crashed').first()).toBeVisible();
+  await expect(faults.getByRole('button', { name: 'pause n2' })).toBeDisabled();
+  await page.locator('body').press('r');
+  await expect(table.getByText('n2 started').first()).toBeVisible();
+  await page.locator('body').press('c');
+  await expect(page.getByRole('button', { name: 'Node n2, down' })).toBeVisible();
+  await expect(page.getByRole('alert')).toBeHidden();
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id)).toEqual([]);
+});
+
+test('a link that is touched is the one that the panel is about, and the disk where there is one', async ({
+  page,
+  site,
+}) => {
+  await open(page, site);
+  await page.getByRole('button', { name: 'Link n2 to n3: whole; cut it' }).click();
+  const faults = page.locator('details.faults');
+  await expect(faults.getByRole('button', { name: 'heal n2 n3' })).toBeVisible();
+  await expect(faults.getByRole('button', { name: 'disk n2 full' })).toHaveCount(0);
+  await drop(page, 'disks.script', Buffer.from('cluster nodes=2 replicas=2 fsync=always\nc1 set k v\nrun 5s\n'));
+  await expect(page.getByRole('article')).toHaveCount(2);
+  await page.getByRole('button', { name: /Node n2, up/ }).click();
+  await faults.getByRole('button', { name: 'disk n2 full' }).click();
+  await expect(page.getByRole('table').getByText('disk n2 full')).toBeVisible();
+});
