@@ -52,10 +52,10 @@ impl Ghosts {
             self.forget(self.oldest);
         }
         if self.all.is_empty() {
-            self.all.push(Ghost::default());
+            self.add_place();
         }
         let id = if self.free == 0 {
-            self.all.push(Ghost::default());
+            self.add_place();
             self.all.len() as u32 - 1
         } else {
             self.free
@@ -118,6 +118,15 @@ impl Ghosts {
         self.len -= 1;
     }
 
+    /// One more place. The vector doubles as usual, but never beyond what `bytes` accounts for.
+    fn add_place(&mut self) {
+        let (held, most) = (self.all.len(), self.room as usize + 1);
+        if held == self.all.capacity() {
+            self.all.reserve_exact(held.max(4).min(most - held));
+        }
+        self.all.push(Ghost::default());
+    }
+
     fn chain(&self, hash: u32) -> usize {
         // Stripes choose by the upper half of the hash and segments by the top of the lower: its low bits are even.
         hash as usize & (self.chains.len() - 1)
@@ -152,5 +161,19 @@ mod tests {
         let mut nobody = Ghosts::new(0);
         nobody.insert(1, 9);
         assert!(!nobody.take(1));
+    }
+
+    #[test]
+    fn ghosts_take_no_more_memory_than_they_say() {
+        for most in [1, 2, 5, 20, 33, 1_025] {
+            let mut ghosts = Ghosts::new(most);
+            for hash in 0..3 * most {
+                ghosts.insert(hash, most);
+                let ghost = size_of::<Ghost>() * ghosts.all.capacity();
+                let taken = (ghost + size_of::<u32>() * ghosts.chains.capacity()) as u64;
+                assert!(taken <= Ghosts::bytes(most), "{taken} bytes of {most} ghosts");
+            }
+            assert_eq!(ghosts.len, most);
+        }
     }
 }
