@@ -126,7 +126,8 @@ function Links({ discs, nodes }: { discs: ReadonlyMap<Place, layout.Disc>; nodes
         const cut = ab || ba;
         const way =
           ab && ba ? 'cut' : ab ? `cut from ${nameOf(a)} to ${nameOf(b)}` : `cut from ${nameOf(b)} to ${nameOf(a)}`;
-        const label = `Link ${nameOf(a)} to ${nameOf(b)}: ${cut ? `${way}; heal it` : slow ? 'held up; cut it' : 'whole; cut it'}`;
+        const state = cut ? `${way}; heal it` : slow ? 'held up; cut it' : 'whole; cut it';
+        const label = `Link ${nameOf(a)} to ${nameOf(b)}: ${state}`;
         const oneWay = ab ? `${nameOf(a)} ↛ ${nameOf(b)}` : `${nameOf(b)} ↛ ${nameOf(a)}`;
         const toggle = () => session.toggleLink(a, b);
         return (
@@ -199,9 +200,11 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
   const big = disc.radius > 24;
   const held = node.entryLimit > 0 ? `${node.entries}/${node.entryLimit}` : count(node.entries);
   const detail = !node.up ? 'down' : paused ? 'paused' : held;
+  const states = { down: !node.up, paused, chosen, holds };
+  const classes = ['node', ...Object.entries(states).flatMap(([name, is]) => (is ? [name] : []))].join(' ');
   return (
     <g
-      class={`node${node.up ? '' : ' down'}${paused ? ' paused' : ''}${chosen ? ' chosen' : ''}${holds ? ' holds' : ''}`}
+      class={classes}
       role="button"
       tabindex={0}
       aria-pressed={chosen}
