@@ -3,17 +3,26 @@
 //! A thin wrapper of [`vitrine_engine::sim::World`]. What the page sends is checked here and answered with an error in
 //! words; nothing that it sends may panic. Every array is a copy: the page may keep it when the wasm's memory moves.
 
+mod branches;
+mod causes;
+mod finder;
 mod history;
 mod journal;
+mod marks;
+mod mutants;
 mod picture;
+mod promises;
 mod script;
 mod settings;
+mod time;
 mod traces;
 
 use vitrine_engine::sim::World;
 use vitrine_engine::time::Instant;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use branches::Branch;
+pub use finder::Finder;
 use history::{Act, History};
 use journal::Journal;
 use picture::Edition;
@@ -27,6 +36,8 @@ pub struct Playground {
     levels: settings::Levels,
     history: History,
     source: script::Source,
+    /// The other branch, where the run was forked.
+    other: Option<Branch>,
     journal: Journal,
     edition: Edition,
     trace: TraceFile,
@@ -57,6 +68,7 @@ impl Playground {
             levels: settings::Levels::default(),
             history: History::new(world),
             source: script::Source::default(),
+            other: None,
             journal: Journal::default(),
             edition: Edition::default(),
             trace: TraceFile::default(),
@@ -72,9 +84,7 @@ impl Playground {
         let levels = settings::Levels::parse(write_level, read_level).map_err(wrong)?;
         let world = World::new(settings.world(false).map_err(wrong)?);
         (self.settings, self.levels, self.replaying) = (settings, levels, 0);
-        (self.history, self.journal) = (History::new(world), Journal::default());
-        self.source = script::Source::default();
-        self.journal.follow(self.history.world());
+        self.begin(History::new(world));
         Ok(())
     }
 
@@ -92,14 +102,14 @@ impl Playground {
     pub fn run(&mut self, until: f64, most: u32) -> u32 {
         // A cast from f64 saturates: no number that the page can send is out of range.
         let carried = self.history.run(Instant(until as u64), u64::from(most.min(MOST_AT_ONCE)));
-        self.journal.follow(self.history.world());
+        self.moved();
         carried as u32
     }
 
     /// Goes on to the next event that a person can see. False when there was none.
     pub fn step_forward(&mut self) -> bool {
         let moved = self.history.forward();
-        self.journal.follow(self.history.world());
+        self.moved();
         moved
     }
 
@@ -108,12 +118,9 @@ impl Playground {
     /// # Errors
     /// While a trace is replayed by nodes that hold so much that no history of them is kept.
     pub fn step_back(&mut self) -> Result<bool, Wrong> {
-        if !self.history.is_kept() {
-            let most = MOST_REMEMBERED;
-            return Err(wrong(format!("there is no way back in a replay with room for more than {most} entries")));
-        }
+        self.may_go_back()?;
         let moved = self.history.back();
-        self.journal.follow(self.history.world());
+        self.moved();
         Ok(moved)
     }
 
@@ -189,8 +196,7 @@ impl Playground {
         world.replay(keys.iter().cloned());
         let room = u64::from(self.settings.nodes) * u64::from(self.settings.capacity);
         let history = if room <= MOST_REMEMBERED { History::new } else { History::without };
-        (self.history, self.journal) = (history(world), Journal::default());
-        self.source = script::Source::default();
+        self.begin(history(world));
         Ok(())
     }
 
@@ -280,9 +286,19 @@ impl Playground {
         self.history.world()
     }
 
+    /// Another run, from its beginning.
+    fn begin(&mut self, history: History) {
+        (self.history, self.other, self.journal) = (history, None, Journal::default());
+        self.source = script::Source::default();
+        self.journal.follow(self.history.world());
+    }
+
     fn act(&mut self, act: Act) -> Result<(), Wrong> {
         self.finish_moment();
         let done = self.history.act(act);
+        if let Some(other) = &mut self.other {
+            other.difference = None;
+        }
         self.journal.follow(self.history.world());
         done.map_err(wrong)
     }

@@ -326,7 +326,7 @@ fn parts(version: Version) -> [f64; 3] {
 }
 
 /// A key as a person reads it: text where it is text, escaped where it is not, cut where it is long.
-fn text(key: &[u8]) -> String {
+pub fn text(key: &[u8]) -> String {
     let readable = std::str::from_utf8(key).ok().filter(|key| !key.chars().any(char::is_control));
     let whole = readable.map_or_else(|| key.escape_ascii().to_string(), String::from);
     if whole.chars().count() <= MOST_TEXT { whole } else { whole.chars().take(MOST_TEXT - 1).chain(['…']).collect() }

@@ -57,10 +57,11 @@ impl Playground {
         let world = history.world();
         let end = format!("{:016x} {}", world.fingerprint(), world.now().0);
         self.settings = Settings::of(history.world().config());
-        (self.history, self.source, self.replaying) = (history, source, 0);
+        self.replaying = 0;
+        self.begin(history);
+        self.source = source;
         self.history.rewind();
-        self.journal = crate::Journal::default();
-        self.journal.follow(self.history.world());
+        self.again();
         Ok(end)
     }
 
@@ -93,7 +94,7 @@ impl Source {
             let config = world.config();
             let _ = writeln!(text, "{config}\nnetwork {}", config.network);
         }
-        let mut events = ours.checked_sub(1).map_or(0, |last| done[last].events);
+        let mut events = ours.checked_sub(1).map_or(Some(0), |last| done[last].events);
         for Done { events: after, at: then, act } in &done[ours..] {
             if *then > at || *after != events {
                 let _ = writeln!(text, "run {}", Span(then.since(at)));
@@ -105,7 +106,7 @@ impl Source {
             };
             (events, at) = (*after, *then);
         }
-        if world.events() != events || world.now() > at {
+        if Some(world.events()) != events || world.now() > at {
             let _ = writeln!(text, "run {}", Span(world.now().since(at)));
         }
         text

@@ -1,9 +1,12 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { BranchPanel } from './panels/BranchPanel.tsx';
+import { BreakPanel } from './panels/BreakPanel.tsx';
 import { ClusterPanel } from './panels/ClusterPanel.tsx';
 import { CommandPanel } from './panels/CommandPanel.tsx';
 import { KeyPanel } from './panels/KeyPanel.tsx';
 import { Keys, press } from './panels/Keys.tsx';
 import { Log } from './panels/Log.tsx';
+import { PromisePanel } from './panels/PromisePanel.tsx';
 import { Stores } from './panels/Stores.tsx';
 import { TopBar } from './panels/TopBar.tsx';
 import { DropTarget, TracePanel } from './panels/TracePanel.tsx';
@@ -42,10 +45,13 @@ export function App({ session }: { session: Session }) {
         <Log />
         <div class="panels">
           <CommandPanel />
+          <BranchPanel />
+          <PromisePanel />
           <KeyPanel />
           <WorkloadPanel />
           <ClusterPanel />
           <TracePanel />
+          <BreakPanel />
         </div>
       </main>
       <Keys dialog={keys} />

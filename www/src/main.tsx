@@ -8,6 +8,9 @@ import './style/command.css';
 import './style/key.css';
 import './style/trace.css';
 import './style/transport.css';
+import './style/scrubber.css';
+import './style/branches.css';
+import './style/promises.css';
 import './style/log.css';
 import './style/keys.css';
 import './style/share.css';
@@ -15,6 +18,7 @@ import { App } from './App.tsx';
 import { apply, stored } from './panels/TopBar.tsx';
 import { fromAddress } from './share/address.ts';
 import { type Port, Session } from './state/session.ts';
+import type { FinderAnswer } from './worker/finder-protocol.ts';
 import type { FromWorker } from './worker/protocol.ts';
 
 apply(stored());
@@ -36,4 +40,14 @@ const root = document.getElementById('app');
 const begun = await fromAddress(location.hash);
 const session = new Session(port, begun.script);
 session.problem.value = begun.problem;
+session.truth.begin = () => {
+  const finder = new Worker(new URL('./worker/finder.ts', import.meta.url), { type: 'module', name: 'finder' });
+  return {
+    post: (request) => finder.postMessage(request),
+    listen: (receive) => {
+      finder.onmessage = (event: MessageEvent<FinderAnswer>) => receive(event.data);
+    },
+    end: () => finder.terminate(),
+  };
+};
 if (root) render(<App session={session} />, root);

@@ -12,6 +12,8 @@ import {
 } from '../frame.ts';
 import type { FromWorker, Opened, Settings, ToWorker, Trace, Workload } from '../worker/protocol.ts';
 import { SPEEDS } from './format.ts';
+import { Time } from './time.ts';
+import { TruthState } from './truth.ts';
 
 /** The other side: a worker, or a test. */
 export interface Port {
@@ -84,6 +86,12 @@ export class Session {
   readonly selectedKey: Signal<string | null> = signal(null);
   readonly selectedNode: Signal<Place | null> = signal(null);
 
+  /** Going anywhere in the run, and its two branches. */
+  readonly time: Time = new Time(this);
+
+  /** The promises. */
+  readonly truth: TruthState = new TruthState(this);
+
   readonly explained: ReadonlySignal<Explained | null> = computed(() => {
     const explained = this.snapshot.value?.explained ?? null;
     return explained?.key === this.selectedKey.value ? explained : null;
@@ -98,7 +106,7 @@ export class Session {
 
   /** `first` is a script to begin with in place of the usual cluster. */
   constructor(
-    private readonly port: Port,
+    readonly port: Port,
     private readonly first: string | null = null,
   ) {
     port.listen((message) => this.receive(message));
@@ -110,6 +118,7 @@ export class Session {
     if (this.waiting || !this.started.value) return;
     this.lastFrame = real;
     this.waiting = true;
+    this.time.send();
     const speed = SPEEDS[this.speed.value] ?? null;
     const advance = !this.playing.value ? 0 : speed === null ? null : elapsed * 1_000 * speed;
     this.port.post({ type: 'frame', advance });
@@ -271,6 +280,9 @@ export class Session {
       case 'trace':
         this.trace.value = message.trace;
         break;
+      case 'causes':
+        this.truth.causes.value = message.causes;
+        break;
       case 'problem':
         this.problem.value = message.text;
         if (message.about === 'trace') this.trace.value = null;
@@ -293,6 +305,8 @@ export class Session {
     // Stepping back takes back what the log said since.
     const kept = before?.world === snapshot.world ? this.log.value.filter((row) => row.at <= snapshot.now) : [];
     this.snapshot.value = snapshot;
+    this.time.take(snapshot.course);
+    this.truth.take(snapshot.truth);
     // Who has left is nobody's choice any more.
     const chosen = this.selectedNode.value;
     if (chosen !== null && !snapshot.nodes.some((n) => n.id === chosen)) this.selectedNode.value = null;

@@ -1,6 +1,8 @@
 // What the page and its worker say to each other.
 
+import type { CourseRequest } from '../course.ts';
 import type { Motion, Placement, Snapshot } from '../frame.ts';
+import type { TruthAnswer, TruthRequest } from '../truth.ts';
 
 export type WriteLevel = 'one' | 'live' | 'quorum' | 'all';
 export type ReadLevel = 'primary' | 'one' | 'quorum';
@@ -56,9 +58,12 @@ export type ToWorker =
   /** Make the run of a script, and go to its beginning. */
   | { readonly type: 'open'; readonly text: string }
   /** Say the run up to now as a script. */
-  | { readonly type: 'script' };
+  | { readonly type: 'script' }
+  | CourseRequest
+  | TruthRequest;
 
 export type FromWorker =
+  | TruthAnswer
   | { readonly type: 'ready' }
   | {
       readonly type: 'frame';
