@@ -54,7 +54,7 @@ test('a link that is touched is the one that the panel is about, and the disk wh
   await expect(faults.getByRole('button', { name: 'heal n2 n3' })).toBeVisible();
   await expect(faults.getByRole('button', { name: 'disk n2 full' })).toHaveCount(0);
   await drop(page, 'disks.script', Buffer.from('cluster nodes=2 replicas=2 fsync=always\nc1 set k v\nrun 5s\n'));
-  await expect(page.getByRole('article')).toHaveCount(2);
+  await expect(page.getByRole('article', { name: /^Store of/ })).toHaveCount(2);
   await page.getByRole('button', { name: /Node n2, up/ }).click();
   await faults.getByRole('button', { name: 'disk n2 full' }).click();
   await expect(page.getByRole('table').getByText('disk n2 full')).toBeVisible();

@@ -156,7 +156,7 @@ test('a node joins and another is taken out, while the others answer', async ({ 
   await expect(page.getByRole('button', { name: /Node n4, up/ })).toBeVisible();
   await page.screenshot({ path: join(import.meta.dirname, '..', 'test-results', 'joined.png') });
   await page.getByRole('button', { name: /Node n2, up/ }).click();
-  await page.getByRole('button', { name: 'Take out n2' }).click();
+  await page.getByRole('button', { name: 'Take out n2', exact: true }).click();
   await expect(status).toHaveText('Map 7: nothing moves');
   await expect(page.getByRole('article')).toHaveCount(3);
   await expect(page.getByRole('article', { name: 'Store of n2' })).toHaveCount(0);
