@@ -49,7 +49,7 @@ export function App({ session }: { session: Session }) {
         <div class="panels">
           <LessonPanel />
           <CommandPanel />
-          <FaultPanel />
+          {!taught && <FaultPanel />}
           <KeyPanel />
           <Disks />
           {!taught && (
