@@ -182,6 +182,13 @@ impl View {
         self.replicas(slot).contains(&self.me)
     }
 
+    /// May this node answer a read about the slot that any replica may answer? Who hands the slot over may not: the next
+    /// edition of the map may have been made already, by which nobody tells it any more what replaces what it has.
+    #[inline]
+    pub fn answers(&self, slot: Slot) -> bool {
+        self.is_replica(slot) && (self.map.phase != Phase::Handing || self.keeps(self.me, slot))
+    }
+
     /// Is that member believed alive? Somebody who is no member is not.
     pub fn is_alive(&self, node: NodeId) -> bool {
         self.alive.contains(node)
@@ -434,6 +441,11 @@ mod tests {
             let goes_on = if before[0] == NodeId(1) { after[0] } else { before[0] };
             assert_eq!(handing.primary(slot), Some(goes_on));
             assert_eq!(all.primary(slot), done.primary(slot));
+            // Who hands a slot over answers nothing about it; until then every old owner does.
+            let keeps = after.contains(&NodeId(1));
+            assert_eq!(handing.answers(slot), keeps);
+            assert_eq!(filling.answers(slot), keeps || before.contains(&NodeId(1)));
+            assert_eq!((steady.answers(slot), done.answers(slot)), (before.contains(&NodeId(1)), keeps));
             for node in (1..=4).map(NodeId) {
                 assert_eq!(filling.gains(node, slot), after.contains(&node) && !before.contains(&node));
                 assert!(!done.gains(node, slot) && !steady.gains(node, slot));

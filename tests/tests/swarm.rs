@@ -5,6 +5,7 @@
 use vitrine::cli::sim::run_seeds;
 use vitrine_engine::sim::swarm::{self, Plan, Report};
 use vitrine_engine::sim::{Mark, RECONCILES, World};
+use vitrine_engine::store::Policy;
 
 /// Seeds that failed once. They run every time.
 const REGRESSIONS: &str = include_str!("../data/failing-seeds.txt");
@@ -18,8 +19,7 @@ fn every_seed_keeps_every_promise() {
         None => (first..first + number("VITRINE_SEEDS").unwrap_or(200)).collect(),
     };
     let swarming = seeds.len() > 100;
-    let known: Vec<u64> =
-        REGRESSIONS.lines().filter_map(|line| line.split('#').next()?.trim().parse::<u64>().ok()).collect();
+    let known: Vec<u64> = regressions().map(|(seed, _)| seed).collect();
     if swarming {
         seeds.extend(known.iter().filter(|seed| !seeds.contains(seed)).copied().collect::<Vec<_>>());
     }
@@ -33,7 +33,13 @@ fn every_seed_keeps_every_promise() {
     if swarming {
         met(&reports);
         // As they were found: some before nodes could be unusually bad.
-        let plainly = run_seeds(&known, |seed| swarm::report(seed, &Plan::plain(seed).run()), |_| ());
+        let policies: std::collections::BTreeMap<u64, Policy> = regressions().collect();
+        let plainly = |seed| {
+            let mut plan = Plan::plain(seed);
+            plan.config.policy = policies[&seed];
+            swarm::report(seed, &plan.run())
+        };
+        let plainly = run_seeds(&known, plainly, |_| ());
         let broken: Vec<String> = plainly.iter().filter(|report| !report.violations.is_empty()).map(failure).collect();
         assert!(broken.is_empty(), "without what is unusually bad:\n{}", broken.join("\n"));
     }
@@ -58,6 +64,17 @@ fn a_clone_goes_the_same_way() {
     world.run_for(swarm::RUN / 4);
     other.run_for(swarm::RUN / 4);
     assert_eq!((world.fingerprint(), world.events()), (other.fingerprint(), other.events()));
+}
+
+/// The seeds that failed once, and the policy of the stores where they are run plainly.
+fn regressions() -> impl Iterator<Item = (u64, Policy)> {
+    let lines = REGRESSIONS.lines().filter_map(|line| line.split('#').next()).filter(|line| !line.trim().is_empty());
+    lines.map(|line| {
+        let mut words = line.split_whitespace();
+        let seed = words.next().and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no seed: {line}"));
+        let policy = words.next().map_or(Policy::Lru, |word| Policy::named(word).expect("a policy's name"));
+        (seed, policy)
+    })
 }
 
 /// Each interesting thing happened in some run, and not in all of them.

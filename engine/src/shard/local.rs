@@ -110,7 +110,7 @@ impl Shard {
     pub fn read_local(&mut self, time: Time, view: &View, at: Place, key: &[u8], level: ReadLevel) -> Local<'_> {
         let here = match level {
             ReadLevel::Primary => view.is_primary(at.slot),
-            ReadLevel::One => view.is_replica(at.slot),
+            ReadLevel::One => view.answers(at.slot),
             ReadLevel::Quorum => false,
         };
         if !here || self.sources.doubts(at.slot) || view.takes_over(at.slot) || !view.is_sure() {

@@ -413,7 +413,7 @@ impl Shard {
     fn begin(&mut self, time: Time, view: &View, asker: Asker, request: Request, out: &mut Outbox) {
         let slot = request.key.slot();
         let here = match request.operation {
-            Operation::Get { level: ReadLevel::One } => view.is_replica(slot),
+            Operation::Get { level: ReadLevel::One } => view.answers(slot),
             Operation::Get { level: ReadLevel::Quorum } | Operation::Inspect => true,
             _ => view.is_primary(slot),
         };
@@ -485,7 +485,7 @@ impl Shard {
             let timeout = request.timeout.min(limits::MAX_TIMEOUT);
             self.answered.begin(id, time.instant + timeout + self.tuning.answer_memory);
         }
-        let reads_here = matches!(request.operation, Operation::Get { level: ReadLevel::One }) && view.is_replica(slot);
+        let reads_here = matches!(request.operation, Operation::Get { level: ReadLevel::One }) && view.answers(slot);
         // Who believes this node alive while it is believed dead here knows more: nothing is served by the older view.
         let apart = !view.is_alive(id.node);
         if hops > limits::MAX_HOPS || apart || !(view.is_primary(slot) || reads_here) {
