@@ -131,6 +131,8 @@ pub enum Event {
     Suspected {
         /// The member.
         member: NodeId,
+        /// It answers, and has stepped aside.
+        aside: bool,
     },
     /// This node holds another edition of the map from now on.
     Mapped {
@@ -148,6 +150,11 @@ pub enum Event {
         member: NodeId,
         /// Who passes messages on to it; `None` where they go straight.
         through: Option<NodeId>,
+    },
+    /// This node has stepped aside, since it cannot write its log and others can; or it comes back.
+    Aside {
+        /// It has stepped aside.
+        aside: bool,
     },
     /// Others had given up this node, and it has heard so: it is back, and asks what it missed.
     Rejoined,

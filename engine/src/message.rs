@@ -192,6 +192,11 @@ pub struct Standing {
     pub edition: Edition,
     /// It knows all that there is of every slot that it keeps by that map, old owners' included.
     pub filled: bool,
+    /// How often the sender, since its start, has stepped aside or come back; odd while it counts itself out, since it
+    /// cannot write its log.
+    pub steps: u32,
+    /// It cannot write its log, aside or not.
+    pub failing: bool,
 }
 
 /// What is asked about a key.
@@ -222,8 +227,10 @@ pub enum Change {
 /// What a replica did with a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It has it, now or already.
+    /// It has it, now or already, and what is to be on its disk is.
     Applied,
+    /// It has it in memory alone, since it cannot write its log: no copy to be counted, and nothing to wait for.
+    Unlogged,
     /// It knows of this version, which is not below the offered one, and changed nothing. The primary moves on above
     /// it.
     Refused {

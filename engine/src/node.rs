@@ -96,6 +96,7 @@ impl Node {
 
     /// See [`Shard::refuse_writes`].
     pub fn refuse_writes(&mut self, failure: Option<Failure>) {
+        self.cluster.note_failing(failure == Some(Failure::ReadOnly));
         self.shards.iter_mut().for_each(|shard| shard.refuse_writes(failure.clone()));
     }
 

@@ -26,6 +26,8 @@ pub struct View {
     ring: Arc<Ring>,
     moving: Option<Moving>,
     alive: Alive,
+    /// Those who are heard, and have stepped aside: they do not count as alive.
+    aside: Alive,
     /// What has to be made up for with each member, in the map's order.
     pulls: Arc<[Pull]>,
     /// The map is known to be still the one that the cluster goes by.
@@ -72,7 +74,7 @@ impl View {
         let primaries = primaries(me, &map, &ring, moving.as_ref(), &alive);
         // It has just started and holds nothing: what the others have is new to it.
         let pulls = map.members.iter().map(|_| Pull { round: 1, ..Pull::default() }).collect();
-        View { me, generation: 1, map, ring, moving, alive, pulls, sure: true, primaries }
+        View { me, generation: 1, map, ring, moving, alive, aside: Alive::default(), pulls, sure: true, primaries }
     }
 
     /// The same, of a node that knows or does not know that the map is still the one that the cluster goes by.
@@ -125,10 +127,18 @@ impl View {
         View { generation: self.generation + 1, moving, primaries, ..self.clone() }
     }
 
-    /// The next view, with other beliefs about who is alive. This node always believes in itself.
+    /// The same, now that those members are heard and have stepped aside. Whoever has is not among those who are alive:
+    /// the next to be called is [`View::with_alive`].
+    #[must_use]
+    pub fn with_aside(&self, is_aside: impl Fn(NodeId) -> bool) -> View {
+        let aside = Alive::of(self.map.members.iter().map(|m| m.id).filter(|id| is_aside(*id)));
+        View { aside, ..self.clone() }
+    }
+
+    /// The next view, with other beliefs about who is alive. This node believes in itself, unless it is aside.
     pub fn with_alive(&self, is_alive: impl Fn(NodeId) -> bool) -> View {
-        let believed = self.map.members.iter().map(|m| m.id).filter(|id| *id == self.me || is_alive(*id));
-        let alive = Alive::of(believed);
+        let is_alive = |id: &NodeId| !self.aside.contains(*id) && (*id == self.me || is_alive(*id));
+        let alive = Alive::of(self.map.members.iter().map(|m| m.id).filter(is_alive));
         if mutant::on(Mutant::ModuloHash) {
             let alive_ids: Vec<NodeId> =
                 self.map.members.iter().map(|m| m.id).filter(|id| alive.contains(*id)).collect();
@@ -182,16 +192,24 @@ impl View {
         self.replicas(slot).contains(&self.me)
     }
 
-    /// May this node answer a read about the slot that any replica may answer? Who hands the slot over may not: the next
-    /// edition of the map may have been made already, by which nobody tells it any more what replaces what it has.
+    /// May this node answer a read about the slot that any replica may answer? One that is aside may not; and who hands
+    /// the slot over may not: the next edition of the map may have been made already, by which nobody tells it any more
+    /// what replaces what it has.
     #[inline]
     pub fn answers(&self, slot: Slot) -> bool {
-        self.is_replica(slot) && (self.map.phase != Phase::Handing || self.keeps(self.me, slot))
+        self.is_replica(slot)
+            && self.is_alive(self.me)
+            && (self.map.phase != Phase::Handing || self.keeps(self.me, slot))
     }
 
     /// Is that member believed alive? Somebody who is no member is not.
     pub fn is_alive(&self, node: NodeId) -> bool {
         self.alive.contains(node)
+    }
+
+    /// Is that member heard, and not counted on until it can write its log?
+    pub fn is_aside(&self, node: NodeId) -> bool {
+        self.aside.contains(node)
     }
 
     /// How many of the slot's replicas are believed alive.

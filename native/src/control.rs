@@ -67,6 +67,7 @@ impl Control {
             let now = self.shards.now();
             let shards = Arc::clone(&self.shards);
             self.cluster.note_filled(self.cluster.view().generation, shards.are_through());
+            self.cluster.note_failing(shards.is_read_only());
             self.cluster.tick(now, || shards.settled(now.unix), &mut outbox);
             self.perform(&mut outbox);
             // Only now: what was published by the tick is what may be trusted.
@@ -130,7 +131,16 @@ impl Control {
         }
         for event in outbox.events.drain(..) {
             match event {
-                Event::Suspected { member } => tracing::warn!(%member, "a member does not answer"),
+                Event::Suspected { member, aside: false } => tracing::warn!(%member, "a member does not answer"),
+                Event::Suspected { member, aside: true } => {
+                    tracing::warn!(%member, "a member cannot write its log, and is not counted on until it can");
+                }
+                Event::Aside { aside: true } => tracing::warn!(
+                    "this node cannot write its log, and steps aside until it can: others answer for its slots"
+                ),
+                Event::Aside { aside: false } => {
+                    tracing::info!("this node is back among the others, and asks what it missed");
+                }
                 Event::Alive { member } => tracing::info!(%member, "a member answers again"),
                 Event::Rerouted { member, through: Some(through) } => {
                     tracing::warn!(%member, %through, "a member is not reached, and is spoken to through another");

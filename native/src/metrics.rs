@@ -399,7 +399,7 @@ impl Scrape {
             None,
             MetricType::Gauge,
         )?;
-        for health in [Health::Alive, Health::Suspect, Health::Down] {
+        for health in [Health::Alive, Health::Suspect, Health::Aside, Health::Down] {
             let count = membership.routes.ways().iter().filter(|way| way.health == health).count() as u64;
             states.encode_family(&[("state", health.name())])?.encode_gauge(&count)?;
         }

@@ -249,6 +249,11 @@ impl Shards {
         refusal.or_else(|| Some(Failure::Busy { limit: guard.shard.full(&guard.view, slot)? }))
     }
 
+    /// Can the log not be written?
+    pub fn is_read_only(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.refusal() == Some(Failure::ReadOnly))
+    }
+
     /// True when an unconditional write of that level waits for no other node and no disk, as far as can be told
     /// without a lock.
     pub fn writes_at_once(&self, slot: Slot, level: WriteLevel) -> bool {

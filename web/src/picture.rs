@@ -268,6 +268,8 @@ pub fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
             Event::Alive { .. } => (at(node), "hears", None),
             Event::Rerouted { .. } => (at(node), "rerouted", None),
             Event::Rejoined => (at(node), "rejoined", None),
+            Event::Aside { aside: true } => (at(node), "steps aside", None),
+            Event::Aside { aside: false } => (at(node), "comes back", None),
             Event::Mapped { .. } => (at(node), "map", None),
             Event::LeftOut { key, .. } => (at(node), "left out", Some(key)),
             Event::Moved { key, .. } => (at(node), "moved", Some(key)),

@@ -10,6 +10,7 @@
 //! Whatever the others say, a member that has answered no question for [`Heartbeat::suspect_after`], neither directly
 //! nor through anybody, is dead to this node: a node that is cut off from all finds that out by itself, and in time.
 
+mod aside;
 mod editions;
 mod heartbeat;
 mod peer;
@@ -20,6 +21,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use self::aside::{Aside, is_aside};
 pub(crate) use self::editions::ARRIVAL;
 use self::editions::Editions;
 pub use self::heartbeat::Heartbeat;
@@ -56,6 +58,7 @@ pub struct Cluster {
     ticked: Instant,
     counters: ClusterCounters,
     editions: Editions,
+    aside: Aside,
     /// The view does not say all that there is to say.
     stale: bool,
     /// The map has come without this node in it.
@@ -101,6 +104,7 @@ impl Cluster {
             returned: now.instant,
             ticked: now.instant,
             editions: Editions::new(heartbeat.remove_after),
+            aside: Aside::default(),
             stale: false,
             expelled: false,
             placed: false,
@@ -249,6 +253,7 @@ impl Cluster {
         if now > self.trusted_until() {
             self.was_away(now);
         }
+        self.step_aside(now, out);
         self.ticked = self.ticked.max(now);
         let (peers, patience) = (&self.peers, self.heartbeat.suspect_after);
         let heard = |node| peers.iter().find(|peer| peer.id == node).map_or(Instant(0), |peer| peer.heard);
@@ -359,6 +364,8 @@ impl Cluster {
             reach: self.reach.clone(),
             edition,
             filled,
+            steps: self.aside.steps,
+            failing: self.aside.failing,
         }
     }
 
@@ -382,7 +389,7 @@ impl Cluster {
     fn note(&mut self, now: Instant, index: usize, standing: &Standing, out: &mut Outbox) {
         let told_until = self.told_until(index);
         let peer = &mut self.peers[index];
-        let Standing { boot, lapses, settled, life, over, reach, edition, filled } = standing;
+        let Standing { boot, lapses, settled, life, over, reach, edition, filled, steps, failing } = standing;
         match peer.known {
             // It was overtaken by a later one of the same start.
             Some((known, later)) if known == *boot && later > *lapses => return,
@@ -418,6 +425,10 @@ impl Cluster {
         if *life > peer.outlived {
             peer.outlived = 0;
         }
+        // A heartbeat that was overtaken takes nobody back to where it was.
+        let same_start = peer.spoke == *boot;
+        (peer.spoke, peer.failing) = (*boot, *failing);
+        peer.steps = if same_start { peer.steps.max(*steps) } else { *steps };
         let before = core::mem::replace(&mut peer.reach, reach.clone());
         if before != *reach {
             self.note_losses(index, &before);
@@ -427,6 +438,7 @@ impl Cluster {
         self.learn(now, news, out);
         let news = self.swim.is_over(now, over, out);
         self.learn(now, news, out);
+        self.believe(now, index, out);
     }
 
     /// Up to which version this node was told all that a peer knows: what the peer wrote itself, and what it was told
@@ -495,7 +507,11 @@ impl Cluster {
         // One that is back with a later map may have taken writes, while it was away, to slots that by this node's map
         // it does not keep: nobody would ask it for them. It is believed in once that map is here.
         let behind = !peer.alive && self.editions.is_ahead(peer.id, self.view.map.edition());
-        let alive = peer.up && peer.heard + patience > now && !behind;
+        let heard = peer.up && peer.heard + patience > now;
+        let aside = heard && is_aside(peer.steps);
+        self.stale |= aside != peer.aside;
+        peer.aside = aside;
+        let alive = heard && !behind && !aside;
         if alive == peer.alive {
             return;
         }
@@ -505,51 +521,10 @@ impl Cluster {
             peer.broken = true;
             out.event(|| Event::Alive { member: peer.id });
         } else {
-            self.counters.given_up += 1;
+            self.counters.given_up += u64::from(!aside);
             peer.make_up(true, told_until);
-            out.event(|| Event::Suspected { member: peer.id });
+            out.event(|| Event::Suspected { member: peer.id, aside });
         }
-    }
-
-    /// Finds out by which way each peer is reached now.
-    fn find_ways(&mut self, now: Instant, out: &mut Outbox) {
-        let recently = self.heartbeat.detour_after();
-        for peer in &mut self.peers {
-            peer.direct = peer.heard_directly + recently > now;
-        }
-        for index in 0..self.peers.len() {
-            let through = if self.peers[index].direct { None } else { self.helper(index) };
-            let peer = &mut self.peers[index];
-            if peer.through != through {
-                peer.through = through;
-                self.counters.reroutes += 1;
-                out.event(|| Event::Rerouted { member: peer.id, through });
-            }
-        }
-        let health = |peer: &Peer| match peer.alive {
-            false => Health::Down,
-            true if self.swim.known(peer.id).is_some_and(|known| known.is_suspect()) => Health::Suspect,
-            true => Health::Alive,
-        };
-        let way = |peer: &Peer| Way { to: peer.id, health: health(peer), direct: peer.direct, through: peer.through };
-        if !self.peers.iter().map(way).eq(self.routes.ways().iter().copied()) {
-            self.routes = Arc::new(Routes::of(self.peers.iter().map(way).collect()));
-            self.reach = Reach::of(self.peers.iter().map(|peer| (peer.id, peer.contact())));
-        }
-    }
-
-    /// Who passes on what is sent to a peer that does not answer itself: somebody who answers this node, and whom that
-    /// peer answers. Each pair begins its search at another place, the same for both, so that the load is spread;
-    /// whoever has been found is kept while it will do.
-    fn helper(&self, index: usize) -> Option<NodeId> {
-        let peer = &self.peers[index];
-        let helps = |other: &&Peer| {
-            other.alive && other.direct && other.reach.to(peer.id) == Contact::Direct && other.id != peer.id
-        };
-        let kept = self.peers.iter().find(|other| Some(other.id) == peer.through).filter(|other| helps(other));
-        let start = (usize::from(self.view.me.0) + usize::from(peer.id.0)) % self.peers.len();
-        let (before, after) = self.peers.split_at(start);
-        kept.or_else(|| after.iter().chain(before).find(helps)).map(|other| other.id)
     }
 
     /// Publishes another view when there is something new to say.
@@ -560,7 +535,9 @@ impl Cluster {
         }
         self.stale = false;
         let peer = |node| self.peers.iter().find(|peer| peer.id == node);
-        let next = self.view.with(
+        let me = self.view.me;
+        let aside = |node| if node == me { self.is_aside() } else { peer(node).is_some_and(|peer| peer.aside) };
+        let next = self.view.with_aside(aside).with(
             |node| peer(node).is_some_and(|peer| peer.alive),
             |node| peer(node).map_or_else(|| self.view.pull(node).unwrap_or_default(), |peer| peer.pull),
         );

@@ -14,7 +14,7 @@ pub(super) struct Peer {
     pub(super) heard_directly: Instant,
     /// The membership protocol has not given it up.
     pub(super) up: bool,
-    /// What this node believes: that, and it has answered of late.
+    /// What this node believes: that, it has answered of late, and is not aside.
     pub(super) alive: bool,
     pub(super) direct: bool,
     /// Who passes on what is sent to it, where it does not answer itself.
@@ -30,6 +30,14 @@ pub(super) struct Peer {
     pub(super) known: Option<(u64, u32)>,
     /// The life before its present start, where that had a higher number: its clock was set back in between.
     pub(super) outlived: u64,
+    /// The start of it that the next two are of.
+    pub(super) spoke: u64,
+    /// It cannot write its log, as last heard.
+    pub(super) failing: bool,
+    /// How often it has stepped aside and come back.
+    pub(super) steps: u32,
+    /// It is heard, and is aside: not counted on by anybody.
+    pub(super) aside: bool,
     /// Whom it reaches, as last heard.
     pub(super) reach: Reach,
     /// Every write of it up to this version has reached this node.
@@ -57,6 +65,10 @@ impl Peer {
             lapses: 0,
             known: None,
             outlived: 0,
+            spoke: 0,
+            failing: false,
+            steps: 0,
+            aside: false,
             reach: Reach::default(),
             settled: Version::ZERO,
             pull: Pull { round: 1, ..Pull::default() },

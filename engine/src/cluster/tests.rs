@@ -2,7 +2,10 @@
 
 use alloc::format;
 
+extern crate std;
+
 use super::*;
+use crate::id::Slot;
 use crate::time::UnixMs;
 use crate::view::Member;
 use crate::view::Pull;
@@ -257,4 +260,104 @@ fn a_node_that_stood_still_suspects_nobody_and_asks_everybody() {
     }
     assert!(!cluster.view().is_alive(N2));
     assert_eq!(cluster.view().pull(N2), Some(Pull { round: 3, losses: 1, since: settled(1_000), boot: 7 }));
+}
+
+/// A cluster of three whose other members answer at once, each with what `says` makes of its standing; for that long.
+fn answered(cluster: &mut Cluster, ms: std::ops::Range<u64>, says: impl Fn(NodeId, &mut Standing)) -> Vec<Event> {
+    let mut events = Vec::new();
+    for ms in ms.step_by(100) {
+        let mut out = Outbox::watching();
+        cluster.tick(at(ms), || settled(ms), &mut out);
+        for (to, serial, _) in pings(&out) {
+            let mut standing = Standing { boot: 7, life: 1, settled: settled(ms), ..Standing::default() };
+            says(to, &mut standing);
+            cluster.receive(at(ms), to, &Message::Pong { serial, path: Path::Direct, standing }, &mut out);
+        }
+        events.append(&mut out.events);
+    }
+    events
+}
+
+fn steps(events: &[Event]) -> Vec<bool> {
+    let step = |event: &Event| if let Event::Aside { aside } = event { Some(*aside) } else { None };
+    events.iter().filter_map(step).collect()
+}
+
+#[test]
+fn who_cannot_write_its_log_steps_aside_where_others_can() {
+    // Whose logs fail, for how long; who falls silent then; and what becomes of this node.
+    let check = |failing: u64, others: &[NodeId], silent: &[NodeId], expected: &[bool]| {
+        let mut cluster = cluster();
+        answered(&mut cluster, 0..1_000, |_, _| ());
+        cluster.note_failing(true);
+        let says = |node, standing: &mut Standing| standing.failing = others.contains(&node);
+        let mut events = answered(&mut cluster, 1_000..1_000 + failing, says);
+        if !silent.is_empty() {
+            for ms in (1_000 + failing..4_000 + failing).step_by(100) {
+                let mut out = Outbox::watching();
+                cluster.tick(at(ms), || settled(ms), &mut out);
+                events.append(&mut out.events);
+            }
+        }
+        assert_eq!(steps(&events), expected, "for {failing} ms, {others:?} fail, {silent:?} silent");
+        cluster
+    };
+    check(1_100, &[], &[], &[]);
+    let aside = check(2_000, &[], &[], &[true]);
+    let view = aside.view();
+    assert!(aside.is_aside() && view.is_aside(NodeId(1)) && !view.is_alive(NodeId(1)) && view.is_alive(N2));
+    assert!(Slot::all().all(|slot| !view.answers(slot) && view.primary(slot).is_some_and(|node| node != view.me)));
+    // Some slots are kept by this node and one other.
+    check(2_000, &[N2], &[], &[]);
+    check(2_000, &[N2, N3], &[], &[]);
+    // Nobody else answers for its slots any more: better from what is there than not at all.
+    check(2_000, &[], &[N2, N3], &[true, false]);
+}
+
+#[test]
+fn who_comes_back_asks_what_it_missed_before_it_answers() {
+    let mut cluster = cluster();
+    answered(&mut cluster, 0..1_000, |_, _| ());
+    cluster.note_failing(true);
+    answered(&mut cluster, 1_000..3_000, |_, standing| standing.lapses = 1);
+    let before = [N2, N3].map(|node| cluster.view().pull(node).expect("a member"));
+    cluster.note_failing(false);
+    let mut out = Outbox::new();
+    cluster.tick(at(3_000), || settled(3_000), &mut out);
+    let view = Arc::clone(cluster.view());
+    assert!(!cluster.is_aside() && view.is_alive(view.me) && !view.is_sure(), "it has heard nobody since");
+    let sent = pings(&out);
+    assert!(sent.iter().all(|(_, _, standing)| standing.steps == 2 && !standing.failing) && sent.len() == 2);
+    for (node, before) in [N2, N3].into_iter().zip(before) {
+        let after = view.pull(node).expect("a member");
+        assert!(after.round > before.round && after.since < settled(1_300), "{after:?}");
+    }
+    answered(&mut cluster, 3_100..3_400, |_, standing| standing.lapses = 2);
+    assert!(cluster.view().is_sure());
+}
+
+#[test]
+fn who_steps_aside_is_counted_out_by_the_others_and_comes_back() {
+    let mut cluster = cluster();
+    answered(&mut cluster, 0..1_000, |_, _| ());
+    let mut says = |ms: std::ops::Range<u64>, steps| {
+        let events = answered(&mut cluster, ms, |node, standing| {
+            if node == N2 {
+                (standing.steps, standing.failing) = (steps, steps == 1);
+            }
+        });
+        let view = Arc::clone(cluster.view());
+        let health = cluster.routes().way(N2).map(|way| way.health);
+        (view.is_alive(N2), view.is_aside(N2), health.expect("a member"), cluster.counters().given_up, events)
+    };
+    let (alive, aside, health, given_up, events) = says(1_000..1_300, 1);
+    assert_eq!((alive, aside, health, given_up), (false, true, Health::Aside, 0));
+    assert!(events.contains(&Event::Suspected { member: N2, aside: true }), "{events:?}");
+    // A heartbeat that was overtaken changes nothing.
+    let (alive, aside, ..) = says(1_300..1_600, 0);
+    assert_eq!((alive, aside), (false, true));
+    let (alive, aside, health, _, events) = says(1_600..1_900, 2);
+    // These peers say nothing in the membership protocol.
+    assert!(alive && !aside && health <= Health::Suspect, "{health:?}");
+    assert!(events.contains(&Event::Alive { member: N2 }), "{events:?}");
 }

@@ -180,6 +180,8 @@ impl Wire for Standing {
         self.reach.put(out);
         self.edition.put(out);
         self.filled.put(out);
+        self.steps.put(out);
+        self.failing.put(out);
     }
 
     fn take(from: &mut Reader, _: &'static str) -> Result<Self, DecodeError> {
@@ -192,6 +194,8 @@ impl Wire for Standing {
             reach: from.take("reach")?,
             edition: from.take("edition")?,
             filled: from.take("filled")?,
+            steps: from.take("steps aside")?,
+            failing: from.take("failing")?,
         })
     }
 }

@@ -122,7 +122,7 @@ pub fn decode(frame: Bytes, cluster: ClusterTag) -> Result<Envelope, DecodeError
 }
 
 /// The version of the format. Another one is refused: nodes of both are then told apart at once.
-pub const FORMAT: u8 = 6;
+pub const FORMAT: u8 = 7;
 
 /// Bytes that stand before a message: format, kind, cluster tag, sender, receiver, epoch.
 pub const HEADER: usize = 1 + 1 + 8 + 2 + 2 + 8;
@@ -263,6 +263,7 @@ impl Wire for Verdict {
                 2_u8.put(out);
                 held.put(out);
             }
+            Verdict::Unlogged => 3_u8.put(out),
         }
     }
 
@@ -270,6 +271,7 @@ impl Wire for Verdict {
         Ok(match from.take(field)? {
             1_u8 => Verdict::Applied,
             2 => Verdict::Refused { held: from.take("held version")? },
+            3 => Verdict::Unlogged,
             tag => return Err(DecodeError::Tag { field, tag }),
         })
     }

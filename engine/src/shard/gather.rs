@@ -9,7 +9,7 @@ use super::vouch::Use;
 use super::{Asker, Pending, Shard, Work, others};
 use crate::effect::Outbox;
 use crate::error::Failure;
-use crate::id::{NodeId, RequestId, Version};
+use crate::id::{NodeId, RequestId, Slot, Version};
 use crate::message::{Change, Message, Wanted};
 use crate::request::{Answer, Entry, Holding, Inspection, Key, Outcome, Request};
 use crate::time::{Instant, Time};
@@ -86,7 +86,7 @@ impl Shard {
             return self.respond(asker, &key, Err(failure), out);
         }
         let mut found = Vec::new();
-        if matches!(purpose, Purpose::Read | Purpose::Inspect) && view.is_replica(slot) {
+        if purpose.counts_own(view, slot) {
             let (holding, entry) = self.holding(time.unix, &key, purpose.wanted(), out);
             found.push((self.me, Found { holding, entry }));
         }
@@ -130,12 +130,12 @@ impl Shard {
         let serial = self.rename(serial);
         let Some(Pending { work: Work::Gather(gathering), .. }) = self.pending.get(&serial) else { return };
         let (key, wanted) = (gathering.key.clone(), gathering.purpose.wanted());
-        let found = match gathering.purpose {
-            Purpose::Read | Purpose::Inspect if view.is_replica(key.slot()) => {
+        let found = match gathering.purpose.counts_own(view, key.slot()) {
+            true => {
                 let (holding, entry) = self.holding(time.unix, &key, wanted, out);
                 vec![(self.me, Found { holding, entry })]
             }
-            _ => Vec::new(),
+            false => Vec::new(),
         };
         let Some(pending) = self.pending.get_mut(&serial) else { return };
         let Work::Gather(gathering) = &mut pending.work else { return };
@@ -342,6 +342,15 @@ impl Purpose {
                 [only.node].into_iter().filter(|node| view.is_alive(*node)).collect()
             }
             _ => others(view, key.slot()),
+        }
+    }
+
+    /// Is what this node holds a part of the answer? Of one that is aside it is shown to people only.
+    fn counts_own(&self, view: &View, slot: Slot) -> bool {
+        match self {
+            Purpose::Read => view.is_replica(slot) && view.is_alive(view.me),
+            Purpose::Inspect => view.is_replica(slot),
+            Purpose::Doubt | Purpose::Decide(_) | Purpose::Settle { .. } => false,
         }
     }
 

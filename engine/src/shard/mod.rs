@@ -487,7 +487,7 @@ impl Shard {
         }
         let reads_here = matches!(request.operation, Operation::Get { level: ReadLevel::One }) && view.answers(slot);
         // Who believes this node alive while it is believed dead here knows more: nothing is served by the older view.
-        let apart = !view.is_alive(id.node);
+        let apart = !view.is_alive(id.node) && !view.is_aside(id.node);
         if hops > limits::MAX_HOPS || apart || !(view.is_primary(slot) || reads_here) {
             let primary = view.primary(slot);
             return self.reply(asker, slot, Err(Failure::NotPrimary { primary }), out);

@@ -4,6 +4,7 @@ use super::Shard;
 use super::journal;
 use super::local::{Place, Put};
 use crate::effect::{Effect, Event, Outbox};
+use crate::error::Failure;
 use crate::id::{NodeId, RequestId, Version};
 use crate::message::{Change, Message, Verdict, Wanted};
 use crate::request::{Entry, Holding, Key};
@@ -23,7 +24,10 @@ impl Shard {
     ) {
         let version = change.version();
         self.sources.decided(from, key.slot(), version);
-        let verdict = self.apply(time.unix, key, change, out);
+        let verdict = match self.apply(time.unix, key, change, out) {
+            Verdict::Applied if self.refusing == Some(Failure::ReadOnly) => Verdict::Unlogged,
+            verdict => verdict,
+        };
         // It says that the change is kept here, and so waits until it is; a repeated one for whatever was last.
         let after = self.logged.filter(|_| verdict == Verdict::Applied).and_then(journal::waits_for);
         let message = Message::Replicated { id, slot: key.slot(), version, verdict };
@@ -125,7 +129,7 @@ impl Shard {
             bytes: held.map_or(0, size),
             rank,
             floor,
-            doubt: self.sources.unsure.contains(at.slot) || self.sources.doubts(at.slot),
+            doubt: self.sources.unsure.contains(at.slot) || self.sources.doubts(at.slot) || self.sources.is_aside(),
         };
         (holding, entry)
     }

@@ -90,6 +90,11 @@ impl Sources {
         self.doubt.contains(slot) || (self.gaps.contains(slot) && self.gains(slot))
     }
 
+    /// Is this node counted out, and may it be passed by?
+    pub(super) fn is_aside(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.is_aside(view.me))
+    }
+
     /// Has some old owner yet to be heard out about the gained slots of that lane?
     pub(super) fn is_filling(&self, slot: Slot) -> bool {
         self.list.iter().any(|source| source.gained.contains(slot))

@@ -187,6 +187,7 @@ impl Shard {
                 }
                 self.settle_write(view, id.serial, out);
             }
+            Verdict::Unlogged => self.settle_write(view, id.serial, out),
             Verdict::Refused { held } => self.move_on(time, view, id.serial, held, out),
         }
     }

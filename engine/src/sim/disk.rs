@@ -62,6 +62,8 @@ pub struct Disk {
     /// It takes nothing: syncs fail, or writes do.
     failing: Option<Failing>,
     slow: bool,
+    /// The sync under way began while it was.
+    dragging: bool,
     /// The next sync is said to be done, and is not.
     lies: bool,
     unreadable: bool,
@@ -111,6 +113,7 @@ impl Disk {
             kept: Vec::new(),
             failing: None,
             slow: false,
+            dragging: false,
             lies: false,
             unreadable: false,
             tampered: false,
@@ -196,7 +199,7 @@ impl Disk {
 
     /// Do syncs take long?
     pub(super) fn is_slow(&self) -> bool {
-        self.slow
+        self.slow || self.dragging && self.syncing.is_some()
     }
 
     /// Does it take everything, and in time?
@@ -237,6 +240,7 @@ impl Disk {
             return None;
         }
         let taken = self.append(&Record::Synced { below: self.synced.1 });
+        self.dragging = self.slow;
         self.syncing = self.segments.last().filter(|_| taken).map(|segment| (segment.bytes.len(), self.next));
         Some(taken)
     }

@@ -87,6 +87,10 @@ pub enum Mark {
     Relayed,
     /// A node heard that others had given it up.
     Rejoined,
+    /// A node that could not write its log stepped aside.
+    SteppedAside,
+    /// A node that had stepped aside came back.
+    CameBack,
     /// An acknowledged write is nowhere in the end: every node that had it crashed.
     LostToCrashes,
     /// An acknowledged write is nowhere in the end: a later change deleted or replaced it.
@@ -171,7 +175,7 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 82] = [
+    pub const ALL: [Mark; 84] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -214,6 +218,8 @@ impl Mark {
         Mark::PartlyCut,
         Mark::Relayed,
         Mark::Rejoined,
+        Mark::SteppedAside,
+        Mark::CameBack,
         Mark::LostToCrashes,
         Mark::LostToChange,
         Mark::LostToExpiry,
@@ -301,6 +307,8 @@ impl Mark {
             Mark::PartlyCut => "a partition was partial",
             Mark::Relayed => "a message was passed on",
             Mark::Rejoined => "a node heard that it was given up",
+            Mark::SteppedAside => "a node that could not write its log stepped aside",
+            Mark::CameBack => "a node that had stepped aside came back",
             Mark::LostToCrashes => "a key died with all its holders",
             Mark::LostToChange => "a key was deleted or replaced",
             Mark::LostToExpiry => "a key had expired everywhere",

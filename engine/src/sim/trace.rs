@@ -409,7 +409,10 @@ impl fmt::Display for Happened<'_> {
             Event::Mapped { map } => {
                 write!(f, "goes by map {} ({})", map.epoch.0, map.phase)
             }
-            Event::Suspected { member } => write!(f, "suspects {member}"),
+            Event::Suspected { member, aside: false } => write!(f, "suspects {member}"),
+            Event::Suspected { member, aside: true } => write!(f, "counts {member} out"),
+            Event::Aside { aside: true } => f.write_str("steps aside"),
+            Event::Aside { aside: false } => f.write_str("comes back"),
             Event::Alive { member } => write!(f, "hears {member} again"),
             Event::Rerouted { member, through: Some(through) } => write!(f, "reaches {member} through {through}"),
             Event::Rerouted { member, through: None } => write!(f, "reaches {member} through nobody else"),

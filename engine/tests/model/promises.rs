@@ -160,6 +160,8 @@ impl History {
                     self.breaks(Promise::NoGhosts);
                 }
             }
+            // No node of the model has a log.
+            Event::Aside { .. } => {}
             Event::Refused { .. } => mark(Mark::Refused),
             Event::Reconciled { .. } => mark(Mark::Reconciled),
             // The map stays as it is.

@@ -71,7 +71,9 @@ pub fn ready(front: &Front) -> Response<Body> {
 /// A line for a node that cannot write its log, and nothing for any other.
 fn read_only(front: &Front) -> String {
     let trouble = front.shards.log().and_then(|log| log.trouble());
-    trouble.map_or(String::new(), |trouble| format!("read-only: the log cannot be written: {trouble}\n"))
+    let view = front.shards.view();
+    let aside = if view.is_aside(view.me) { "; other members answer for its slots until it can" } else { "" };
+    trouble.map_or(String::new(), |trouble| format!("read-only: the log cannot be written: {trouble}{aside}\n"))
 }
 
 /// `/v1/cluster`: the map, and who is believed alive, as this node sees it.
@@ -132,7 +134,7 @@ pub fn members(front: &Front, view: &View) -> Vec<Json> {
                 "id": member.id.0,
                 "name": member.name,
                 "alive": view.is_alive(member.id),
-                "state": membership.routes.way(member.id).map_or(Health::Alive, |way| way.health).name(),
+                "state": state(view, &membership.routes, member.id).name(),
                 "reached": reached(view, &membership.routes, member.id),
                 "weight": member.weight,
                 "zone": member.zone,
@@ -144,6 +146,12 @@ pub fn members(front: &Front, view: &View) -> Vec<Json> {
             })
         })
         .collect()
+}
+
+/// How a member is doing; this node itself is alive, or aside.
+fn state(view: &View, routes: &Routes, node: NodeId) -> Health {
+    let own = if view.is_aside(node) { Health::Aside } else { Health::Alive };
+    routes.way(node).map_or(own, |way| way.health)
 }
 
 /// By which way a member is reached: `itself`, `direct`, `through NAME` or `not`.

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Node, eventually, run};
+use crate::support::{Cluster, Node, eventually, run};
 
 const ALWAYS: &[&str] = &["--fsync", "always"];
 /// Set for the process that was put into a file system of its own.
@@ -234,21 +234,89 @@ fn snapshots_are_taken_by_time_and_on_request_and_a_start_begins_with_the_last()
     assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
 }
 
-#[test]
-fn a_sync_that_fails_is_no_acknowledgement_and_the_next_segment_has_what_it_lost() {
-    // The thread of the log is the only one that syncs so. Three times it is told that the disk does not.
-    let injected = ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e"];
+/// The binary under `strace`, which says of those syncs of its log that they fail.
+fn failing(when: &str) -> Command {
     let mut strace = Command::new("strace");
-    strace.args(injected).arg("inject=fdatasync:error=EIO:when=10..12");
-    let tried = Command::new("strace").args(injected).arg("inject=fdatasync:error=EIO").arg("true").output();
-    if let Some(obstacle) = match tried {
+    // The thread of the log is the only one that syncs so.
+    strace.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e"]);
+    strace.arg(format!("inject=fdatasync:error=EIO:when={when}"));
+    strace
+}
+
+/// Why no error can be injected on this machine, if so.
+fn obstacle() -> Option<String> {
+    let obstacle = match failing("1").arg("true").output() {
         Ok(output) if output.status.success() => None,
         Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
         Err(error) => Some(error.to_string()),
-    } {
+    };
+    if let Some(obstacle) = &obstacle {
         let _ = writeln!(std::io::stderr(), "skipped: no error can be injected here (strace: {obstacle})");
+    }
+    obstacle
+}
+
+/// As [`crate::support::vitrine`], where the 21st to the 35th sync of the second node fail: one a second, while no more
+/// is written.
+fn second_fails(index: usize) -> Command {
+    if index != 1 {
+        return crate::support::vitrine();
+    }
+    let mut strace = failing("21..35");
+    strace.arg(env!("CARGO_BIN_EXE_vitrine")).stdin(std::process::Stdio::null());
+    strace
+}
+
+#[test]
+fn a_node_whose_disk_fails_steps_aside_and_the_others_answer_for_its_slots() {
+    if obstacle().is_some() {
         return;
     }
+    let cluster = Cluster::start_by(second_fails, 3, ALWAYS);
+    let (own, shared) = (cluster.key_of(&[1, 2]), cluster.key_of(&[0, 1]));
+    let second = cluster.node(1);
+    let state = |of: usize| second_state(cluster.node(of));
+    assert_eq!(put(second, &own, "before"), 201);
+    let mut failed = 0;
+    eventually("its disk fails", || {
+        failed += 1;
+        put(second, &own, &format!("try {failed}")) / 100 != 2
+    });
+    eventually("it steps aside", || [0, 1, 2].iter().all(|of| state(*of) == "aside"));
+    assert!(second.ask("GET", "/healthz").text().contains("other members answer for its slots"));
+    assert_eq!(cluster.node(0).metric("vitrine_members_by_state{state=\"aside\"}"), 1);
+    // Whoever is asked, writes go on, with one copy, and what is read is what was written last.
+    for (key, value) in [(&own, "own"), (&shared, "shared")] {
+        let stored = second.send("PUT", &format!("/v1/entries/{key}"), "", value.as_bytes());
+        assert_eq!(stored.status / 100, 2, "{}", stored.text());
+        assert_eq!(stored.header("x-vitrine-copies"), Some("1"));
+        for node in 0..3 {
+            let found = cluster.node(node).ask("GET", &format!("/v1/entries/{key}?read=one"));
+            assert_eq!((found.status, found.text().as_str()), (200, value), "{key} at n{}", node + 1);
+        }
+    }
+    eventually("it is back", || [0, 1, 2].iter().all(|of| state(*of) == "alive"));
+    eventually("it knows what it missed", || second.ask("GET", "/readyz").text() == "ready\n");
+    for (key, value) in [(&own, "own"), (&shared, "shared")] {
+        let found = second.ask("GET", &format!("/v1/entries/{key}?read=one"));
+        assert_eq!((found.status, found.text().as_str()), (200, value));
+        let stored = second.send("PUT", &format!("/v1/entries/{key}"), "", b"after");
+        assert_eq!((stored.status, stored.header("x-vitrine-copies")), (204, Some("2")), "{}", stored.text());
+    }
+}
+
+/// How the second node is doing, as that one sees it.
+fn second_state(node: &Node) -> String {
+    let document = node.ask("GET", "/v1/cluster").json();
+    document["members"][1]["state"].as_str().expect("a state").to_owned()
+}
+
+#[test]
+fn a_sync_that_fails_is_no_acknowledgement_and_the_next_segment_has_what_it_lost() {
+    if obstacle().is_some() {
+        return;
+    }
+    let mut strace = failing("10..12");
     let data = tempfile::tempdir().expect("a folder");
     strace.arg(env!("CARGO_BIN_EXE_vitrine")).stdin(std::process::Stdio::null());
     let folder = data.path().to_str().expect("text");

@@ -193,11 +193,17 @@ pub struct Cluster {
     members: String,
     folder: tempfile::TempDir,
     arguments: Vec<String>,
+    command: fn(usize) -> Command,
 }
 
 impl Cluster {
     /// Starts n1, n2, …, and waits until each is ready.
     pub fn start(count: usize, arguments: &[&str]) -> Cluster {
+        Cluster::start_by(|_| vitrine(), count, arguments)
+    }
+
+    /// The same, each node by a command that ends with the binary.
+    pub fn start_by(command: fn(usize) -> Command, count: usize, arguments: &[&str]) -> Cluster {
         // A port that was free may be taken before the node binds it: then all is begun anew.
         for _ in 0..5 {
             let ports = free_ports(count * 2);
@@ -206,7 +212,7 @@ impl Cluster {
             let members = members.collect::<Vec<_>>().join(",");
             let folder = tempfile::tempdir().expect("a folder");
             let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
-            let mut cluster = Cluster { nodes: Vec::new(), members, folder, arguments };
+            let mut cluster = Cluster { nodes: Vec::new(), members, folder, arguments, command };
             let started: Result<Vec<Node>, String> = (0..count).map(|index| cluster.spawn(index)).collect();
             if let Ok(nodes) = started {
                 cluster.nodes = nodes.into_iter().map(Some).collect();
@@ -257,7 +263,7 @@ impl Cluster {
         let data = data.to_str().expect("a text path");
         let fixed = ["--node", &name, "--members", &self.members, "--data", data, "--workers", "1"];
         let given: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        Node::spawn(&[&fixed, given.as_slice()].concat())
+        Node::spawn_by((self.command)(index), &[&fixed, given.as_slice()].concat())
     }
 
     fn wait_until_ready(&self, index: usize) {

@@ -106,7 +106,7 @@ fn golden_frames() {
         let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message };
         let frame = bytes_of(&envelope);
         let kind = format!("{:02x}", frame[1]);
-        let header = format!("06{kind}8877665544332211010002000700000000000000");
+        let header = format!("07{kind}8877665544332211010002000700000000000000");
         let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected: String = expected.split_whitespace().collect();
         assert_eq!(text, header + &expected, "{}", envelope.message.kind());
@@ -188,6 +188,7 @@ fn golden_frames() {
     row(replicate(Change::Remove { version }), &[named, "02", VERSION]);
     let replicated = |verdict| Message::Replicated { id, slot, version, verdict };
     row(replicated(Verdict::Applied), &[told, VERSION, "01"]);
+    row(replicated(Verdict::Unlogged), &[told, VERSION, "03"]);
     row(replicated(Verdict::Refused { held: version }), &[told, VERSION, "02", VERSION]);
     for (wanted, tag) in [(Wanted::Facts, "01"), (Wanted::Value, "02"), (Wanted::Copy, "03"), (Wanted::Version, "04")] {
         row(Message::Fetch { id, key: key.clone(), wanted }, &[named, tag]);
@@ -208,9 +209,11 @@ fn golden_frames() {
         reach,
         edition,
         filled: true,
+        steps: 5,
+        failing: true,
     };
     const STANDING: &str = "0d0c000000000000 03000000 07007b68e5cf8b01 0300  0201000000000000 0403000000000000 \
-        0200 1802 0900000000000000 0200 0f0e000000000000 01";
+        0200 1802 0900000000000000 0200 0f0e000000000000 01 05000000 01";
     let ping = Message::Ping { serial: 5, path: Path::Direct, standing: standing.clone() };
     row(ping, &["0500000000000000 01", STANDING]);
     row(Message::Pong { serial: 6, path: Path::Routed, standing }, &["0600000000000000 02", STANDING]);
@@ -266,9 +269,9 @@ fn hostile_frames_are_refused_by_name() {
     let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
 
     check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
-    let newer = [&[7], &ping[1..]].concat();
-    check(&newer, DecodeError::Format { version: 7, known: 6 }, "format version 7; version 6 is known");
-    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 6 }, "format version 71; version 6 is known");
+    let newer = [&[8], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 8, known: 7 }, "format version 8; version 7 is known");
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 7 }, "format version 71; version 7 is known");
     let mut stranger = ping.clone();
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;

@@ -254,7 +254,26 @@ fn while_writes_are_refused_none_is_decided_and_those_of_others_are_taken_in() {
     let (said, records) = logged(&mut trio, N2, 20, |shard, time, view, out| {
         shard.receive(time, view, N1, change.expect("a replica is told"), out);
     });
-    assert_eq!((said.iter().map(after).collect::<Vec<_>>(), records.len()), (vec![Some(20)], 1));
+    assert_eq!(records.len(), 1);
+    let [
+        Effect::Send { to: N1, message: answer @ Message::Replicated { verdict: Verdict::Unlogged, .. }, after: None },
+    ] = &said[..]
+    else {
+        panic!("it has it in memory alone, and says so at once: {said:?}");
+    };
+    let third = logged(&mut trio, N1, 11, |shard, time, view, out| {
+        shard.receive(time, view, N2, answer.clone(), out);
+    });
+    assert_eq!(third, (vec![], vec![]), "another is waited for");
+    let confirmed = match answer.clone() {
+        Message::Replicated { id, slot, version, .. } => {
+            Message::Replicated { id, slot, version, verdict: Verdict::Applied }
+        }
+        _ => unreachable!("it was one above"),
+    };
+    let (said, _) = logged(&mut trio, N1, 11, |shard, time, view, out| shard.receive(time, view, N3, confirmed, out));
+    let [Effect::Reply { outcome: Ok(Answer::Stored { copies, .. }), .. }] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(*copies, 2, "what is in memory alone is no copy");
 }
 
 #[test]

@@ -345,7 +345,7 @@ impl Checks {
                     ledger.copies.removed(node, *version, why);
                 }
             }
-            Event::Suspected { member } => {
+            Event::Suspected { member, .. } => {
                 let up = member_is_up(*member);
                 self.marks.note(if up { Mark::SuspectedAlive } else { Mark::SuspectedAway });
                 self.calm.suspected(node, *member, at);
@@ -382,6 +382,7 @@ impl Checks {
             }
             Event::Reconciled { .. } => self.marks.note(Mark::Reconciled),
             Event::Rejoined => self.marks.note(Mark::Rejoined),
+            Event::Aside { aside } => self.marks.note(if *aside { Mark::SteppedAside } else { Mark::CameBack }),
             Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } | Event::Rerouted { .. } => {}
             Event::Mapped { map } => {
                 self.calm.mapped(node, Arc::clone(map));

@@ -189,7 +189,7 @@ fn p3_what_was_overwritten_or_deleted_does_not_come_back() {
     };
     check(|checks| unknown(checks, &Reply::Lost), &[]);
     check(|checks| unknown(checks, &stored(ver(1), 0)), &[Promise::NoGhosts]);
-    let suspicion = Event::Suspected { member: NodeId(2) };
+    let suspicion = Event::Suspected { member: NodeId(2), aside: false };
     let trouble = |checks: &mut Checks| checks.happened(NodeId(1), &suspicion, at(0), |_| true);
     check(|checks| (trouble(checks), unknown(checks, &stored(ver(1), 0))).1, &[]);
 }

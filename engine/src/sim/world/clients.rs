@@ -127,7 +127,7 @@ impl World {
     pub(super) fn will_give_up(&mut self, id: u64) {
         let Some(open) = self.open.get(&id) else { return };
         let at = open.asked + open.ask.timeout + PATIENCE;
-        self.queue(at, Due::GiveUp(id));
+        self.queue(at.max(self.now), Due::GiveUp(id));
     }
 
     /// A client gives up, if it still waits and the node is still silent: the outcome is unknown.

@@ -252,6 +252,15 @@ impl World {
             self.marks.note(Mark::DiskLied);
         }
         self.trace.push(self.now, What::Disk(node, DiskNote::Suffers(fault)));
+        if fault == DiskFault::Slow {
+            // What waits for it already does not do so for ever, either.
+            let held = self.machines[super::index(node)].held.iter();
+            let asked = |(_, effect): &(Epoch, Effect)| match effect {
+                Effect::Reply { client, .. } => Some(client.0),
+                _ => None,
+            };
+            held.filter_map(asked).collect::<Vec<_>>().into_iter().for_each(|id| self.will_give_up(id));
+        }
     }
 
     /// The machine goes down, or its process alone where that is another matter: returns what its log leaves.

@@ -170,9 +170,9 @@ pub(in crate::codec) fn wish() -> impl Strategy<Value = Wish> {
 }
 
 pub(in crate::codec) fn standing() -> impl Strategy<Value = Standing> {
-    let numbers = any::<(u64, u32, u64, u64, bool)>();
+    let numbers = any::<(u64, u32, u64, u64, bool, u32, bool)>();
     (numbers, version(), reach(), edition()).prop_map(
-        |((boot, lapses, life, over, filled), settled, reach, edition)| Standing {
+        |((boot, lapses, life, over, filled, steps, failing), settled, reach, edition)| Standing {
             boot,
             lapses,
             settled,
@@ -181,6 +181,8 @@ pub(in crate::codec) fn standing() -> impl Strategy<Value = Standing> {
             reach,
             edition,
             filled,
+            steps,
+            failing,
         },
     )
 }
@@ -213,7 +215,8 @@ pub(in crate::codec) fn listed() -> impl Strategy<Value = Message> {
 pub(in crate::codec) fn message() -> impl Strategy<Value = Message> {
     let outcome = prop_oneof![answer().prop_map(Ok), failure().prop_map(Err)];
     let change = prop_oneof![entry().prop_map(Change::Put), version().prop_map(|version| Change::Remove { version })];
-    let verdict = prop_oneof![Just(Verdict::Applied), version().prop_map(|held| Verdict::Refused { held })];
+    let refused = version().prop_map(|held| Verdict::Refused { held });
+    let verdict = prop_oneof![Just(Verdict::Applied), Just(Verdict::Unlogged), refused];
     prop_oneof![
         (id(), any::<(u64, u8)>(), request()).prop_map(|(id, (boot, hops), request)| Message::Forward {
             id,
