@@ -111,6 +111,13 @@ impl Calm {
         }
     }
 
+    /// A node had stepped aside, and is back: it asks everybody what it missed, as if it had just started.
+    pub(super) fn came_back(&mut self, node: NodeId, at: Instant) {
+        self.heard.retain(|(by, _), _| *by != node);
+        self.started.insert(node, at);
+        self.trouble(at);
+    }
+
     /// A node goes by that map from now on.
     pub(super) fn mapped(&mut self, node: NodeId, map: Arc<Map>) {
         self.maps.insert(node, map);
@@ -161,5 +168,8 @@ mod tests {
         assert!(calm.has_met(n1, n2, at(499)));
         calm.suspected(n1, n2, at(501));
         assert!(!calm.has_met(n1, n2, at(499)));
+        calm.heard(n1, n2, at(502));
+        calm.came_back(n1, at(600));
+        assert!(calm.has_met(n1, n2, at(599)) && !calm.look(at(607), true) && calm.look(at(608), true));
     }
 }

@@ -382,7 +382,11 @@ impl Checks {
             }
             Event::Reconciled { .. } => self.marks.note(Mark::Reconciled),
             Event::Rejoined => self.marks.note(Mark::Rejoined),
-            Event::Aside { aside } => self.marks.note(if *aside { Mark::SteppedAside } else { Mark::CameBack }),
+            Event::Aside { aside: true } => self.marks.note(Mark::SteppedAside),
+            Event::Aside { aside: false } => {
+                self.marks.note(Mark::CameBack);
+                self.calm.came_back(node, at);
+            }
             Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } | Event::Rerouted { .. } => {}
             Event::Mapped { map } => {
                 self.calm.mapped(node, Arc::clone(map));
