@@ -243,7 +243,11 @@ impl Shard {
         let elsewhere = found.iter().filter_map(|(_, found)| found.holding.version).max();
         let unsure = only.is_some() && found.iter().any(|(_, found)| found.holding.doubt);
         let more = wanted == Wanted::Version && elsewhere > present;
-        if (more || unsure) && self.room(0, &others(view, key.slot())).is_ok() {
+        if more || unsure {
+            if self.room(0, &others(view, key.slot())).is_err() {
+                // Nothing is made of half an answer.
+                return self.ask_later(time, view, pull, key, elsewhere, out);
+            }
             let only = only.filter(|_| !unsure);
             if only.is_some() {
                 self.budget.asked();

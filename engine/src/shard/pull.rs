@@ -193,6 +193,23 @@ impl Shard {
         self.advance(time, view, id.serial, out);
     }
 
+    /// A key of a pull is in question still, and there is no room to ask more about it: that begins anew.
+    pub(super) fn ask_later(
+        &mut self,
+        time: Time,
+        view: &View,
+        pull: u64,
+        key: Key,
+        elsewhere: Option<Version>,
+        out: &mut Outbox,
+    ) {
+        if let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&pull) {
+            let todo = elsewhere.map(|version| Todo::Listed(key.clone(), version));
+            pulling.todo.push_back(todo.unwrap_or(Todo::Held(key)));
+        }
+        self.settled_one(time, view, pull, out);
+    }
+
     /// A key of a pull is settled, or was given up.
     pub(super) fn settled_one(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
         let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) else { return };
