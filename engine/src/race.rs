@@ -52,9 +52,27 @@ pub struct Race {
     caches: Vec<Cache>,
 }
 
+/// Somebody whom a racer let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// The last request for that key before it went, counted from 0.
+    pub asked: u32,
+    /// The request that made it go.
+    pub at: u32,
+    /// The next request for it, which is a miss; `None` is never again.
+    pub again: Option<u32>,
+}
+
 enum Cache {
-    Store { store: Box<Store>, hits: u32 },
+    Store { store: Box<Store>, hits: u32, gone: Option<Evicted> },
     Oracle(Oracle),
+}
+
+/// A key, and the request that made it go.
+#[derive(Clone, Copy)]
+struct Evicted {
+    key: u32,
+    at: u32,
 }
 
 struct Oracle {
@@ -64,6 +82,7 @@ struct Oracle {
     holds: u32,
     /// The next requests of everybody who is held, the latest first; requests that have been since stay at the bottom.
     next: BinaryHeap<u32>,
+    gone: Option<Evicted>,
 }
 
 impl Keys {
@@ -81,7 +100,7 @@ impl Keys {
         }
         let hash = self.numbers.hash(key);
         let number = match self.numbers.peek(UnixMs(0), hash, key) {
-            Some(entry) => entry.value.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte)),
+            Some(entry) => number(entry.value),
             None => {
                 let number = self.hashes.len() as u32;
                 let entry = EntryRef { value: &number.to_le_bytes(), ..NOTHING };
@@ -146,11 +165,11 @@ impl Race {
             Racer::Policy(policy) => {
                 let mut store = Store::new(Limits { entries: Some(size), bytes: None }, KeyHasher::new((0, 0)));
                 store.evict_by(policy);
-                Cache::Store { store: Box::new(store), hits: 0 }
+                Cache::Store { store: Box::new(store), hits: 0, gone: None }
             }
             Racer::Belady => {
                 let held = vec![false; course.hashes.len()];
-                Cache::Oracle(Oracle { size, hits: 0, held, holds: 0, next: BinaryHeap::new() })
+                Cache::Oracle(Oracle { size, hits: 0, held, holds: 0, next: BinaryHeap::new(), gone: None })
             }
         };
         Race { course: course.clone(), at: 0, caches: racers.into_iter().map(cache).collect() }
@@ -164,11 +183,12 @@ impl Race {
             for at in slice.clone() {
                 let key = self.course.requests[at];
                 match cache {
-                    Cache::Store { store, hits } => {
+                    Cache::Store { store, hits, gone } => {
                         let hash = self.course.hashes[key as usize];
-                        *hits += u32::from(ask(store, hash, &key.to_le_bytes()));
+                        let mut note = |key: u32| *gone = Some(Evicted { key, at: at as u32 });
+                        *hits += u32::from(ask(store, hash, &key.to_le_bytes(), &mut note));
                     }
-                    Cache::Oracle(oracle) => oracle.ask(key, self.course.next[at], &self.course),
+                    Cache::Oracle(oracle) => oracle.ask(key, at as u32, &self.course),
                 }
             }
         }
@@ -188,33 +208,52 @@ impl Race {
             Cache::Oracle(oracle) => oracle.hits,
         })
     }
+
+    /// Whom each racer let go last, in the same order; `None` while nobody had to go. Looks back through the trace.
+    pub fn gone(&self) -> impl Iterator<Item = Option<Gone>> + '_ {
+        self.caches.iter().map(|cache| match cache {
+            Cache::Store { gone, .. } | Cache::Oracle(Oracle { gone, .. }) => {
+                let Evicted { key, at } = (*gone)?;
+                let asked = self.course.requests[..at as usize].iter().rposition(|other| *other == key)?;
+                let next = self.course.next[asked];
+                Some(Gone { asked: asked as u32, at, again: (next < self.course.requests()).then_some(next) })
+            }
+        })
+    }
 }
 
 /// Reads, and writes on a miss. Was it a hit?
-fn ask(store: &mut Store, hash: u64, key: &[u8]) -> bool {
+fn ask(store: &mut Store, hash: u64, key: &[u8], gone: &mut dyn FnMut(u32)) -> bool {
     let hit = store.get(UnixMs(0), hash, key, &mut |_| ()).is_some();
     if !hit {
         // A store of no entries takes none.
-        let _ = store.set(UnixMs(0), hash, key, NOTHING, &mut |_| ());
+        let _ = store.set(UnixMs(0), hash, key, NOTHING, &mut |removal| gone(number(removal.key)));
     }
     hit
 }
 
+/// The number in those bytes, as `to_le_bytes` gives them.
+fn number(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
 impl Oracle {
-    /// A request for a key, whose next one is known.
-    fn ask(&mut self, key: u32, next: u32, keys: &Course) {
+    /// A request for a key.
+    fn ask(&mut self, key: u32, at: u32, course: &Course) {
         if self.held[key as usize] {
             self.hits += 1;
         } else if self.holds < self.size {
             self.holds += 1;
         } else if let Some(latest) = self.next.pop() {
             // The request that comes latest is still to come: those of the past are all before it.
-            self.held[keys.asked_at(latest) as usize] = false;
+            let goes = course.asked_at(latest);
+            self.held[goes as usize] = false;
+            self.gone = Some(Evicted { key: goes, at });
         } else {
             return;
         }
         self.held[key as usize] = true;
-        self.next.push(next);
+        self.next.push(course.next[at as usize]);
     }
 }
 
@@ -273,6 +312,24 @@ mod tests {
                 assert!(hits.iter().all(|others| *others <= hits[4]), "{hits:?}");
             }
         }
+    }
+
+    #[test]
+    fn who_went_last() {
+        let mut keys = Keys::new();
+        [1, 2, 3, 1, 3, 2].iter().for_each(|key: &u32| assert!(keys.push(&key.to_be_bytes())));
+        let mut race = Race::new(&keys.finish(), [(Racer::Policy(Policy::Lru), 2), (Racer::Belady, 2)]);
+        let gone = |race: &Race| race.gone().collect::<Vec<_>>();
+        race.advance(2);
+        assert_eq!(gone(&race), [None, None]);
+        // The third key makes 1 go by recency, one request before it is asked for; who knows the future lets 2 go.
+        race.advance(1);
+        let (one, two) = (Gone { asked: 0, at: 2, again: Some(3) }, Gone { asked: 1, at: 2, again: Some(5) });
+        assert_eq!(gone(&race), [Some(one), Some(two)]);
+        race.advance(9);
+        // In the end 2 comes back, and neither 1 nor 3 is asked for again.
+        let last = |asked| Some(Gone { asked, at: 5, again: None });
+        assert_eq!(gone(&race), [last(3), last(4)]);
     }
 
     #[test]

@@ -23,3 +23,8 @@ const RACED_KEYS: u32 = 1_024;
 const RACED_AT: [u32; 2] = [20, 100];
 /// Hits of LRU, SIEVE, S3-FIFO, W-TinyLFU and Belady's bound at the two.
 const RACED: [[u32; 2]; 5] = [[230, 1096], [528, 1380], [568, 1486], [586, 1543], [992, 1787]];
+
+/// Sizes for the first 20,000 requests of the page's first workload (Zipf, 60 keys, a third of them writes, seed 7).
+const WORKLOAD_AT: [u32; 2] = [8, 32];
+/// Of the five, as above.
+const WORKLOAD: [[u32; 2]; 5] = [[8240, 16098], [10087, 16736], [10461, 16595], [10828, 16899], [12664, 18307]];

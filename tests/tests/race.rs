@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use vitrine_engine::race::{Course, Keys, Race, Racer};
+use vitrine_engine::sim::Workload;
 use vitrine_engine::store::Policy;
 
 const RACERS: [Racer; 5] = [
@@ -46,6 +47,18 @@ fn a_small_race_comes_to_the_same_everywhere() {
     while !race.advance(700) {}
     assert_eq!((course.requests(), course.keys()), (3_000, RACED_KEYS));
     assert_eq!(race.hits().collect::<Vec<u32>>(), RACED.concat());
+}
+
+/// As above, of the workload that stands in for a trace in the page.
+#[test]
+fn a_raced_workload_comes_to_the_same_everywhere() {
+    let workload = Workload { keys: 60, writes: 35, deletes: 0, expiring: 100, ..Workload::default() };
+    let mut keys = Keys::new();
+    workload.asked(7).take(20_000).for_each(|key| assert!(keys.push(key.as_bytes())));
+    let course = keys.finish();
+    let mut race = Race::new(&course, RACERS.into_iter().flat_map(|racer| WORKLOAD_AT.map(|size| (racer, size))));
+    while !race.advance(700) {}
+    assert_eq!(race.hits().collect::<Vec<u32>>(), WORKLOAD.concat());
 }
 
 /// These are counts of this implementation: a change of a policy changes them, and has to say why.

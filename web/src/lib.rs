@@ -191,6 +191,22 @@ impl Playground {
         self.kept(finished)
     }
 
+    /// The first requests of a workload, as a cluster with that seed is asked them, in the place of a trace file.
+    ///
+    /// # Errors
+    /// When a number is out of its bounds.
+    pub fn trace_workload(&mut self, kind: &str, keys: u32, writes: u32, ttl: u32, seed: u64) -> Result<u32, Wrong> {
+        let workload = settings::workload(kind, keys, 1, writes, ttl, self.levels).map_err(wrong)?;
+        self.trace = TraceFile::of(workload.asked(seed));
+        self.trace_finish()
+    }
+
+    /// The key of a request of the trace that was opened, counted from 0; empty where there is none.
+    pub fn trace_key(&self, request: u32) -> String {
+        let key = self.trace.keys().ok().and_then(|keys| keys.get(request as usize));
+        key.map_or(String::new(), |key| String::from_utf8_lossy(key.as_bytes()).into_owned())
+    }
+
     /// Feeds the trace to a new cluster of the settings: one client reads each key, and on a miss writes it.
     ///
     /// # Errors

@@ -8,6 +8,10 @@
 //!     race.asked()                    // requests so far
 //!     race.hits()                     // Uint32Array: a row for LRU, SIEVE, S3-FIFO, W-TinyLFU and Belady's bound, in
 //! }                                   // this order; each row has the hits so far at each of race.sizes()
+//! race.gone()                         // Float64Array, a pair for each cache, in the order of race.hits(): a request
+//!                                     // of the key that it let go last, NaN while nobody had to go, and how many
+//!                                     // requests later it is asked for again, Infinity where it never is
+//! const other = race.again(new Uint32Array([200]))    // over the same requests, from the start
 //! race.free()
 //! ```
 //!
@@ -15,10 +19,12 @@
 //! its own numbers of the trace, 8 bytes a request and some 100 a key, and for each size 5 caches of so many entries.
 //! It reads all keys when it begins; another trace may be opened meanwhile.
 
-use vitrine_engine::race::{Course, Keys, Race as Running, Racer};
+use vitrine_engine::race::{Course, Gone, Keys, Race as Running, Racer};
 use vitrine_engine::request::Key;
 use vitrine_engine::store::Policy;
 use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::Wrong;
 
 /// A race. See the module for what its methods give.
 #[wasm_bindgen]
@@ -40,10 +46,17 @@ impl Race {
         requests.iter().for_each(|key| {
             keys.push(key.as_bytes());
         });
-        let course = keys.finish();
-        let sizes = if sizes.is_empty() { course.sizes(CURVE) } else { sizes.to_vec() };
+        Race::on(keys.finish(), sizes)
+    }
+
+    fn on(course: Course, sizes: &[u32]) -> Result<Race, String> {
         // No cache holds more than there are keys.
-        let entries: u64 = sizes.iter().map(|size| u64::from(*size.min(&course.keys())) * 5).sum();
+        let held = |sizes: &[u32]| sizes.iter().map(|size| u64::from(*size.min(&course.keys())) * 5).sum::<u64>();
+        let curve = sizes.is_empty();
+        let mut sizes = if curve { course.sizes(CURVE) } else { sizes.to_vec() };
+        // A curve leaves out the largest sizes where there is no room for them.
+        while curve && held(&sizes) > MOST_ENTRIES && sizes.pop().is_some() {}
+        let entries = held(&sizes);
         if entries > MOST_ENTRIES {
             return Err(format!(
                 "the caches of this race hold {entries} entries; the page has room for {MOST_ENTRIES}"
@@ -86,6 +99,25 @@ impl Race {
     pub fn hits(&self) -> Vec<u32> {
         self.running.hits().collect()
     }
+
+    /// Whom each cache let go last: see the module.
+    pub fn gone(&self) -> Vec<f64> {
+        let pair = |gone: Option<Gone>| match gone {
+            Some(Gone { asked, at, again }) => {
+                [f64::from(asked), again.map_or(f64::INFINITY, |again| f64::from(again - at))]
+            }
+            None => [f64::NAN; 2],
+        };
+        self.running.gone().flat_map(pair).collect()
+    }
+
+    /// Another race over the same requests, from the start, at those sizes.
+    ///
+    /// # Errors
+    /// When the caches would hold too much together.
+    pub fn again(&self, sizes: &[u32]) -> Result<Race, Wrong> {
+        Race::on(self.course.clone(), sizes).map_err(crate::wrong)
+    }
 }
 
 #[cfg(test)]
@@ -100,5 +132,8 @@ mod tests {
         assert_eq!(race.hits(), vec![0; 5 * race.sizes().len()]);
         assert!(Race::over(&keys, &[u32::MAX]).is_ok(), "it holds a hundred keys, whatever it may");
         assert!(Race::over(&keys, &vec![100; 8_001]).is_err());
+        let many: Vec<Key> = (0..400_000_u32).map(|key| Key::new(key.to_be_bytes().to_vec()).expect("a key")).collect();
+        let sizes = Race::over(&many, &[]).expect("a curve of what there is room for").sizes();
+        assert_eq!((sizes.len(), sizes.last()), (10, Some(&200_000)), "the largest are left out");
     }
 }

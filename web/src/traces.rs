@@ -17,6 +17,8 @@ pub struct TraceFile {
 
 /// Requests that the page keeps of one trace: with their keys that is some hundreds of megabytes.
 const MOST_REQUESTS: usize = 5_000_000;
+/// Requests of a workload in the place of a file.
+const WORKLOAD: usize = 20_000;
 /// Bytes of keys that the page keeps of one trace.
 const MOST_KEY_BYTES: usize = 256 << 20;
 
@@ -24,6 +26,12 @@ impl TraceFile {
     /// At the start of a file of that name.
     pub fn start(name: &str) -> TraceFile {
         TraceFile { name: name.into(), ..TraceFile::default() }
+    }
+
+    /// The keys of a workload.
+    pub fn of(keys: impl Iterator<Item = Key>) -> TraceFile {
+        let parser = Some(Parser::new(Format::Lines));
+        TraceFile { parser, keys: keys.take(WORKLOAD).collect(), ..TraceFile::default() }
     }
 
     /// Takes the next bytes, unpacked; says how many requests have been read.

@@ -50,6 +50,10 @@ test('a node serves the page, each file as what it is, and the page runs', async
   await say(page, 'c1 set greeting hello');
   await hurry(page);
   await expect(page.getByRole('table').getByText('greeting -> stored, 2 copies').first()).toBeVisible();
+  // What is fetched when it is asked for is served as well: the race, and its recorded trace.
+  await page.getByRole('button', { name: 'Race policies' }).click();
+  await expect(page.getByRole('dialog')).toContainText('12 000 requests for 2 863 keys');
+  expect(types.get('gz')).toBe('application/octet-stream');
   expect(types.get('html')).toBe('text/html; charset=utf-8');
   expect(types.get('js')).toBe('text/javascript; charset=utf-8');
   expect(types.get('css')).toBe('text/css; charset=utf-8');

@@ -14,6 +14,7 @@ import { TopBar } from './panels/TopBar.tsx';
 import { DropTarget, TracePanel } from './panels/TracePanel.tsx';
 import { Transport } from './panels/Transport.tsx';
 import { WorkloadPanel } from './panels/WorkloadPanel.tsx';
+import { RaceDoor } from './race/Door.tsx';
 import { Scene } from './scene/Scene.tsx';
 import { OpenedBar, Share } from './share/Share.tsx';
 import { SessionContext } from './state/context.ts';
@@ -65,6 +66,7 @@ export function App({ session }: { session: Session }) {
       <Share />
       <LessonList />
       <Diagram />
+      <RaceDoor />
       <DropTarget />
     </SessionContext.Provider>
   );

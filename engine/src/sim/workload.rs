@@ -51,6 +51,19 @@ pub struct Workload {
     pub read_level: Option<ReadLevel>,
 }
 
+impl Workload {
+    /// The keys that it asks for, one after the other and without end, where it is the first workload of a world with
+    /// that seed and no client asks twice.
+    pub fn asked(self, seed: u64) -> impl Iterator<Item = Key> {
+        let mut load = Load::new(self, seed ^ 1);
+        core::iter::repeat_with(move || {
+            load.pause();
+            load.client();
+            load.request(0, Instant(0)).0
+        })
+    }
+}
+
 /// Which keys are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -272,5 +285,26 @@ impl Load {
     fn read_level(&mut self) -> ReadLevel {
         const ANY: [ReadLevel; 3] = [ReadLevel::Primary, ReadLevel::One, ReadLevel::Quorum];
         self.workload.read_level.unwrap_or_else(|| ANY[self.rng.below(3) as usize])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::trace::What;
+    use crate::sim::{World, WorldConfig};
+
+    #[test]
+    fn a_world_is_asked_for_the_keys_of_its_workload() {
+        for shape in Shape::ALL {
+            let workload = Workload { shape, writes: 35, expiring: 50, ..Workload::default() };
+            let mut world = World::new(WorldConfig { seed: 7, trace: 100_000, ..WorldConfig::default() });
+            world.workload(Some(workload.clone()));
+            world.run_for(Duration::from_secs(1));
+            let asked = |what: &What| if let What::Asked(ask) = what { Some(ask.key.clone()) } else { None };
+            let keys: Vec<Key> = world.trace().events().filter_map(|event| asked(&event.what)).collect();
+            assert!(keys.len() > 100);
+            assert!(workload.asked(7).take(keys.len()).eq(keys), "{shape:?}");
+        }
     }
 }

@@ -120,6 +120,27 @@ fn a_race_has_the_hits_that_it_has_natively() {
         assert_eq!(race.asked() % 700, 0);
     }
     assert_eq!((race.asked(), race.hits()), (3_000, RACED.concat()));
+    let mut other = race.again(&[RACED_AT[1]]).ok().expect("a small size");
+    assert_eq!((other.asked(), other.gone().iter().all(|number| number.is_nan())), (0, true));
+    while !other.advance(1_000) {}
+    assert!(other.hits().iter().eq(RACED.iter().map(|hits| &hits[1])));
+    // Everybody has let somebody go; nobody who could know lets one go that comes sooner than another's.
+    let gone = other.gone();
+    assert!(gone.len() == 10 && gone.iter().all(|number| *number >= 0.0));
+    assert_eq!(gone[9], f64::INFINITY);
+    assert!(playground.trace_key(gone[8] as u32).starts_with('k'));
+    assert_eq!((playground.trace_key(3_000), playground.trace_key(u32::MAX)), (String::new(), String::new()));
+    assert!(race.again(&[u32::MAX]).is_ok() && race.again(&vec![1_024; 800]).is_err());
+}
+
+#[wasm_bindgen_test]
+fn a_raced_workload_has_the_hits_that_it_has_natively() {
+    let mut playground = playground();
+    assert!(playground.trace_workload("storm", 60, 35, 500, 7).is_err());
+    assert_eq!(playground.trace_workload("zipf", 60, 35, 500, 7).ok(), Some(20_000));
+    let mut race = playground.race(&WORKLOAD_AT).ok().expect("a trace");
+    while !race.advance(700) {}
+    assert_eq!(race.hits(), WORKLOAD.concat());
 }
 
 #[wasm_bindgen_test]

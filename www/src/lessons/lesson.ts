@@ -20,6 +20,8 @@ export interface Lesson {
   readonly read: readonly string[];
   /** The mistake that somebody could make, by its name in `engine/src/mutant.rs`, and what it would do here. */
   readonly mutant: { readonly name: string; readonly says: string } | null;
+  /** The eviction race goes on from here. */
+  readonly race?: true;
   readonly turn: Turn;
 }
 

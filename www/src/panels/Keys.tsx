@@ -12,6 +12,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['/', 'type a command'],
   ['L', 'the ten lessons'],
   ['D', 'the diagram of space and time'],
+  ['V', 'the eviction race'],
   ['Esc', 'let go of the chosen key or node'],
   ['?', 'this list'],
 ];
@@ -44,7 +45,9 @@ export function Keys({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 export function press(event: KeyboardEvent, session: Session, showKeys: () => void): boolean {
   const target = event.target as HTMLElement | null;
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
-  if (target?.closest('input:not([type=range]), textarea, select, dialog[open]')) return false;
+  if (target?.closest('input:not([type=range]), textarea, select')) return false;
+  // A dialog has the keys for itself, also where nothing in it has the focus.
+  if (document.querySelector('dialog[open]')) return false;
   // A focused button or link keeps its own Space.
   if (event.key === ' ' && target?.closest('button, a, summary, [role=button]')) return false;
   switch (event.key) {
@@ -67,6 +70,10 @@ export function press(event: KeyboardEvent, session: Session, showKeys: () => vo
     case 'd':
     case 'D':
       session.diagram.value = true;
+      return true;
+    case 'v':
+    case 'V':
+      session.race.value = { file: null };
       return true;
     case 'l':
     case 'L':

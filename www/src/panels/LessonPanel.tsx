@@ -2,6 +2,7 @@
 
 import { useEffect, useRef } from 'preact/hooks';
 import type { Lesson } from '../lessons/lesson.ts';
+import { RaceButton } from '../race/Door.tsx';
 import { useSession } from '../state/context.ts';
 import { STAGES, type Stage } from '../state/scripts.ts';
 import { LessonSteps } from './LessonSteps.tsx';
@@ -124,6 +125,7 @@ function Verdict({ lesson }: { lesson: Lesson }) {
           </span>
         ))}
       </p>
+      {lesson.race && <RaceButton class="wide" />}
       <button type="button" class="primary wide" onClick={() => scripts.to('break')}>
         Now break it
       </button>

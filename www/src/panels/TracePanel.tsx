@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { RaceButton } from '../race/Door.tsx';
 import { useSession } from '../state/context.ts';
 import { count, percent } from '../state/format.ts';
 import { NumberField } from './fields.tsx';
@@ -44,6 +45,7 @@ export function TracePanel() {
           Drop a file anywhere: a key a line, CSV, oracleGeneral or Twitter’s format; plain, .gz or .zst.
         </p>
       )}
+      {!trace && <RaceButton class="wide" />}
       {trace && (
         <>
           <p class="file" aria-live="polite">
@@ -66,6 +68,7 @@ export function TracePanel() {
           <button type="button" class="primary wide" disabled={!trace.whole} onClick={run}>
             Replay it
           </button>
+          {trace.whole && <RaceButton class="wide" file={session.traceFile.value} />}
         </>
       )}
       {replay && (
@@ -132,5 +135,11 @@ export function DropTarget() {
       removeEventListener('drop', drop);
     };
   }, [session, over]);
-  return over.value ? <div class="drop">Drop a trace to replay it, or a script to run it</div> : null;
+  if (!over.value) return null;
+  return (
+    // Above a dialog that is open.
+    <div class="drop" popover="manual" ref={(drop) => drop?.showPopover?.()}>
+      {session.race.value ? 'Drop a trace to race on it' : 'Drop a trace to replay it, or a script to run it'}
+    </div>
+  );
 }

@@ -78,6 +78,8 @@ export class Session {
   readonly workload: Signal<Workload> = signal(FIRST_WORKLOAD);
   readonly log: Signal<readonly LogRow[]> = signal([]);
   readonly trace: Signal<Trace | null> = signal(null);
+  /** The file that the trace is read from. */
+  readonly traceFile: Signal<File | null> = signal(null);
   readonly problem: Signal<string | null> = signal(null);
   /** The script that the run came from. */
   readonly opened: Signal<Opened | null> = signal(null);
@@ -88,6 +90,8 @@ export class Session {
   readonly scripts: Scripts;
   /** The diagram of space and time is open. */
   readonly diagram: Signal<boolean> = signal(false);
+  /** The eviction race is open, on that trace file where it is for one. */
+  readonly race: Signal<{ readonly file: File | null } | null> = signal(null);
   readonly tape = new Tape();
   /** Counts what the tape has taken in. */
   readonly taped: Signal<number> = signal(0);
@@ -248,13 +252,18 @@ export class Session {
     this.port.post({ type: 'script' });
   }
 
-  /** A file that was dropped or chosen: a script, or else a trace. */
+  /** A file that was dropped or chosen: a script, or else a trace; a trace of the race while that is open. */
   open(file: File): void {
     this.problem.value = null;
+    if (this.race.value) {
+      this.race.value = { file };
+      return;
+    }
     if (file.name.endsWith('.script') && file.size <= MOST_SCRIPT) {
       void file.text().then((text) => this.openScript(text));
       return;
     }
+    this.traceFile.value = file;
     this.port.post({ type: 'trace', file });
   }
 

@@ -33,11 +33,12 @@ export const eviction: Lesson = {
   verdict: [
     `One pass over many keys flushes a cache that goes by recency. The cures look at more than the last use: how
       often (LFU), a small door in front that only what comes twice gets through (W-TinyLFU, S3-FIFO, SIEVE).`,
-    `None of them wins on every trace, so measure yours: drop a recorded trace on this page and compare the miss
-      ratio at your capacity.`,
+    `None of them wins on every trace, so measure yours: the race below takes a recorded trace, and shows each of them
+      beside the best that anybody could do.`,
   ],
   read: ['docs/store.md', 'engine/src/store/'],
   mutant: null,
+  race: true,
   turn: {
     say: 'Save a key from the scan: write it, then touch it between the keys of the scan.',
     lines: [
