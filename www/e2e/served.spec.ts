@@ -53,7 +53,7 @@ test('a node serves the page, each file as what it is, and the page runs', async
   // What is fetched when it is asked for is served as well: the race, and its recorded trace.
   await page.getByRole('button', { name: 'Race policies' }).click();
   await expect(page.getByRole('dialog')).toContainText('12 000 requests for 2 863 keys');
-  expect(types.get('gz')).toBe('application/octet-stream');
+  expect(types.get('gz')).toBe('application/gzip');
   expect(types.get('html')).toBe('text/html; charset=utf-8');
   expect(types.get('js')).toBe('text/javascript; charset=utf-8');
   expect(types.get('css')).toBe('text/css; charset=utf-8');

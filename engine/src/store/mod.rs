@@ -160,12 +160,13 @@ impl Store {
         removed: &mut impl FnMut(Removal<'_>),
     ) -> Option<EntryRef<'_>> {
         let at = self.find(hash, key)?;
-        if self.expired(at, now) {
+        let deadline = self.deadline(at);
+        if deadline.is_some_and(|deadline| deadline <= now) {
             self.discard(at, Cause::Expired, removed);
             return None;
         }
         self.eviction.used(&mut self.entries, at);
-        Some(self.entry(at))
+        Some(self.entry_until(at, deadline))
     }
 
     /// The live entry of a key, its recency untouched. An expired one stays where it is, and is a miss.
@@ -184,7 +185,8 @@ impl Store {
         removed: &mut impl FnMut(Removal<'_>),
     ) -> Result<Option<Version>, TooLarge> {
         let bytes = self.check_size(key, entry)?;
-        if self.over(1, bytes).is_some() {
+        let mut over = self.over(1, bytes);
+        if over.is_some() {
             // The memory that the eviction needs comes while that of the look-up does.
             self.index.prefetch(hash as u32);
             self.prefetch_oldest();
@@ -192,16 +194,16 @@ impl Store {
         let mut found = self.find(hash, key);
         if let Some(at) = found.filter(|at| self.expired(*at, now)) {
             self.discard(at, Cause::Expired, removed);
-            found = None;
+            (found, over) = (None, self.over(1, bytes));
         }
         if let Some(at) = found {
             let replaced = self.entries.version(at);
             self.eviction.used(&mut self.entries, at);
             self.bytes -= self.bytes_of(at);
-            if self.over(0, bytes).is_some() {
+            if let Some(cause) = self.over(0, bytes) {
                 // It fits, so it need not go; whoever does, it is the newest of its list then.
                 self.entries.lift(at);
-                drop(self.evict(now, 0, bytes, removed));
+                drop(self.evict(now, cause, 0, bytes, removed));
                 self.entries.put_back(at);
             }
             self.bytes += bytes;
@@ -209,7 +211,7 @@ impl Store {
             return Ok(Some(replaced));
         }
         let list = self.eviction.admit(hash as u32);
-        let spare = self.evict(now, 1, bytes, removed);
+        let spare = over.map(|cause| self.evict(now, cause, 1, bytes, removed));
         self.bytes += bytes;
         let EntryRef { version, value, media, deadline } = entry;
         let at = self.entries.insert(&New { version, hash: hash as u32, key, value, media }, list, spare);
@@ -367,8 +369,14 @@ impl Store {
 
     #[inline]
     fn entry(&self, at: At) -> EntryRef<'_> {
+        self.entry_until(at, self.deadline(at))
+    }
+
+    /// An entry whose deadline is known.
+    #[inline]
+    fn entry_until(&self, at: At, deadline: Option<UnixMs>) -> EntryRef<'_> {
         let (value, media, version) = (self.entries.value(at), self.entries.media(at), self.entries.version(at));
-        EntryRef { value, media, version, deadline: self.deadline(at) }
+        EntryRef { value, media, version, deadline }
     }
 
     fn bytes_of(&self, at: At) -> u64 {
@@ -387,21 +395,24 @@ impl Store {
         if bytes > limit { Err(TooLarge { bytes, limit }) } else { Ok(bytes) }
     }
 
-    /// Makes room for so many more, and returns who left last.
+    /// Makes room for so many more, who would be above that limit, and returns who left last.
     fn evict(
         &mut self,
         now: UnixMs,
+        mut over: Cause,
         entries: u32,
         bytes: u64,
         removed: &mut impl FnMut(Removal<'_>),
-    ) -> Option<Removed> {
-        let mut last = None;
-        while let Some(cause) = self.over(entries, bytes) {
+    ) -> Removed {
+        loop {
             let at = self.eviction.victim(&mut self.entries);
-            let cause = if self.expired(at, now) { Cause::Expired } else { cause };
-            last = Some(self.discard(at, cause, removed));
+            let cause = if self.expired(at, now) { Cause::Expired } else { over };
+            let last = self.discard(at, cause, removed);
+            match self.over(entries, bytes) {
+                Some(next) => over = next,
+                None => return last,
+            }
         }
-        last
     }
 
     /// The limit that so many more would be above.

@@ -65,13 +65,14 @@ impl At {
         self.0.addr().get()
     }
 
-    pub(super) fn allocate(new: &New<'_>) -> At {
+    /// An entry with that mark, and with that one before it in its list; that one does not know of it yet.
+    pub(super) fn allocate(new: &New<'_>, older: Option<At>, mark: u32) -> At {
         let layout = layout(new.size());
         // SAFETY: the layout is at least a header long, so never of size zero.
         let Some(pointer) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
         let at = At(pointer.cast());
         // SAFETY: the allocation is that long, and nobody else has it.
-        unsafe { at.write(new) };
+        unsafe { at.write(new, older, mark) };
         at
     }
 
@@ -80,15 +81,15 @@ impl At {
     /// # Safety
     ///
     /// The allocation has the new entry's size, and nobody else may use this name, or what it gave, any more.
-    pub(super) unsafe fn write(self, new: &New<'_>) {
+    pub(super) unsafe fn write(self, new: &New<'_>, older: Option<At>, mark: u32) {
         let New { version, hash, key, value, media } = *new;
         let flag = if media.is_empty() { 0 } else { HAS_MEDIA };
         let header = Header {
             stamp: version.stamp,
-            older: None,
+            older,
             newer: None,
             hash,
-            timer_and_mark: NO_TIMER << MARK_BITS,
+            timer_and_mark: NO_TIMER << MARK_BITS | mark,
             value_and_flag: value.len() as u32 | flag,
             node: version.node.0,
             key: key.len() as u16,

@@ -112,21 +112,21 @@ impl Entries {
     /// Makes an entry, the newest of a list, without a timer and without uses, in the place of a removed one if that
     /// was as long. Panics past the bounds of `limits`, which callers check.
     pub fn insert(&mut self, new: &New<'_>, list: usize, spare: Option<Removed>) -> At {
+        let list = list % LISTS;
+        let newest = self.lists[list].newest;
         let at = match spare {
             Some(spare) if spare.0.size() == new.size() => {
                 let at = ManuallyDrop::new(spare).0;
                 // SAFETY: the sizes are equal, and it is out of the lists: nobody reaches it any more.
-                unsafe { at.write(new) };
+                unsafe { at.write(new, newest, list as u32) };
                 at
             }
             other => {
                 drop(other);
-                At::allocate(new)
+                At::allocate(new, newest, list as u32)
             }
         };
-        let list = list % LISTS;
-        at.header_mut().timer_and_mark |= list as u32;
-        self.link(at, list);
+        self.lead(at, list, newest);
         self.len += 1;
         at
     }
@@ -187,7 +187,7 @@ impl Entries {
         }
         let (hash, timer_and_mark) = (at.header().hash, at.header().timer_and_mark);
         let (older, newer) = (at.header().older, at.header().newer);
-        let new = At::allocate(&New { version, hash, key: at.key(), value, media });
+        let new = At::allocate(&New { version, hash, key: at.key(), value, media }, None, 0);
         let header = new.header_mut();
         (header.older, header.newer, header.timer_and_mark) = (older, newer, timer_and_mark);
         let list = self.list(at);
@@ -288,6 +288,12 @@ impl Entries {
         let newest = self.lists[list].newest;
         let header = at.header_mut();
         (header.older, header.newer) = (newest, None);
+        self.lead(at, list, newest);
+    }
+
+    /// The list begins with that entry, which names the one that was its newest.
+    #[inline]
+    fn lead(&mut self, at: At, list: usize, newest: Option<At>) {
         self.lists[list].newest = Some(at);
         match newest {
             Some(newest) => newest.header_mut().newer = Some(at),
