@@ -5,6 +5,8 @@
 //! in its values, so what wins a race is what a node would run. A race goes on in slices, so that whoever draws it can
 //! show how it stands.
 
+mod stack;
+
 use alloc::boxed::Box;
 use alloc::collections::BinaryHeap;
 use alloc::sync::Arc;

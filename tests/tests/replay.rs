@@ -121,6 +121,21 @@ fn a_replay_by_a_policy_has_the_hits_of_its_race() {
         assert!(hits.is_sorted(), "{racer:?} {hits:?}");
     }
     assert_eq!(curve.json()["policies"].as_array().unwrap().len(), 5);
+    // That of LRU is made in one pass, at every size: it is what a node does at each.
+    let args = ReplayArgs { curve: true, policy: Some(Chosen::One(Policy::Lru)), ..ReplayArgs::of(&file) };
+    let lru = race(&args).unwrap();
+    assert_eq!((lru.rows.len(), &lru.rows[0].1), (1, &curve.rows[0].1));
+    let at_every_size = lru.lru.as_ref().unwrap();
+    for capacity in [1, 2, 40, 307, 1_000, 2_000, 2_862, 2_863] {
+        let args = ReplayArgs { capacity: Some(capacity), ..ReplayArgs::of(&file) };
+        assert_eq!(totals(&args).hits, u64::from(at_every_size[capacity as usize - 1]), "at {capacity}");
+    }
+    assert_eq!(lru.json()["lru_hits_by_size"].as_array().unwrap().len(), 2_863);
+    assert!(curve.json().get("lru_hits_by_size").is_none());
+    for (index, size) in curve.sizes.iter().enumerate() {
+        let args = ReplayArgs { capacity: Some(u64::from(*size)), ..ReplayArgs::of(&file) };
+        assert_eq!(totals(&args).hits, u64::from(curve.rows[0].1[index]), "at {size}");
+    }
     let check = |args: ReplayArgs, expected: &str| {
         let error = race(&args).unwrap_err();
         assert!(error.status() == 2 && error.to_string().contains(expected), "{error}");

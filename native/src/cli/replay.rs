@@ -40,7 +40,8 @@ pub struct ReplayArgs {
     /// with --capacity entries (in this process; lru by default, with --curve all)
     #[arg(long, value_name = "NAME", conflicts_with = "cluster")]
     pub policy: Option<Chosen>,
-    /// Hit ratios at a dozen sizes, up to a cache of all keys (in this process)
+    /// Hit ratios at a dozen sizes, up to a cache of all keys, and the sizes at which exact LRU has half, 90% and 99%
+    /// of the hits that there can be (in this process)
     #[arg(long, conflicts_with_all = ["capacity", "memory", "cluster"])]
     pub curve: bool,
     /// Ask these servers instead of a cache in this process, in turn: http://HOST:PORT, separated by commas

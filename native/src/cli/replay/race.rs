@@ -45,6 +45,8 @@ pub struct Outcome {
     pub sizes: Vec<u32>,
     /// Each racer with its hits at each size.
     pub rows: Vec<(Racer, Vec<u32>)>,
+    /// Of a curve with exact LRU in it: its hits at every size, of one entry first.
+    pub lru: Option<Vec<u32>>,
     /// One size was asked for, and not a curve.
     pub single: bool,
     /// How long it took, reading included.
@@ -103,14 +105,17 @@ pub fn race(args: &ReplayArgs) -> Result<Outcome, ReplayError> {
         Some(Chosen::One(policy)) => vec![Racer::Policy(policy)],
         Some(Chosen::All) | None => Policy::ALL.map(Racer::Policy).into_iter().chain([Racer::Belady]).collect(),
     };
-    let rows = run(&course, &racers, &sizes);
+    let single = args.capacity.is_some();
+    let lru = (!single && racers.contains(&LRU)).then(|| course.lru_hits());
+    let rows = run(&course, &racers, &sizes, lru.as_deref());
     let (requests, keys, took) = (course.requests(), course.keys(), begun.elapsed());
-    Ok(Outcome { title, format, requests, keys, sizes, rows, single: args.capacity.is_some(), took })
+    Ok(Outcome { title, format, requests, keys, sizes, rows, lru, single, took })
 }
 
-/// The hits of each racer at each size.
-fn run(course: &Course, racers: &[Racer], sizes: &[u32]) -> Vec<(Racer, Vec<u32>)> {
-    let all: Vec<(Racer, u32)> = racers.iter().flat_map(|racer| sizes.iter().map(|size| (*racer, *size))).collect();
+/// The hits of each racer at each size. Those of exact LRU may be known at every size.
+fn run(course: &Course, racers: &[Racer], sizes: &[u32], lru: Option<&[u32]>) -> Vec<(Racer, Vec<u32>)> {
+    let running = racers.iter().filter(|racer| lru.is_none() || **racer != LRU);
+    let all: Vec<(Racer, u32)> = running.flat_map(|racer| sizes.iter().map(|size| (*racer, *size))).collect();
     let (hits, next) = (Mutex::new(vec![0; all.len()]), AtomicUsize::new(0));
     let bar = bar(u64::from(course.requests()) * all.len() as u64);
     let work = || {
@@ -132,7 +137,12 @@ fn run(course: &Course, racers: &[Racer], sizes: &[u32]) -> Vec<(Racer, Vec<u32>
     thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(work))));
     bar.finish_and_clear();
     let hits = hits.into_inner().expect("nobody panics with it");
-    racers.iter().copied().zip(hits.chunks(sizes.len().max(1)).map(<[u32]>::to_vec)).collect()
+    let mut ran = hits.chunks(sizes.len().max(1));
+    let row = |racer: &Racer| match lru {
+        Some(lru) if *racer == LRU => sizes.iter().map(|size| at_size(lru, *size)).collect(),
+        _ => ran.next().unwrap_or_default().to_vec(),
+    };
+    racers.iter().copied().zip(racers.iter().map(row).collect::<Vec<_>>()).collect()
 }
 
 impl Outcome {
@@ -166,6 +176,12 @@ impl Outcome {
                 let cells: Vec<String> = self.rows.iter().map(|(_, hits)| format!("{:>10}", ratio(hits))).collect();
                 println!("{:<11} {}", grouped((*size).into()), cells.join(" "));
             }
+            if let Some(sizes) = self.lru_sizes() {
+                let [half, most, nearly] = sizes.map(|size| grouped(size.into()));
+                println!(
+                    "\nof the hits that there can be, lru has half at {half} entries, 90% at {most}, 99% at {nearly}"
+                );
+            }
         }
         println!("\ntime        {:.3} s", self.took.as_secs_f64());
     }
@@ -177,7 +193,7 @@ impl Outcome {
             let ratios: Vec<Option<f64>> = hits.iter().map(|hits| self.ratio(*hits)).collect();
             json!({ "policy": name(*racer), "hits": hits, "misses": misses, "hit_ratio": ratios })
         });
-        json!({
+        let mut json = json!({
             "trace": self.title,
             "format": self.format,
             "requests": self.requests,
@@ -185,12 +201,30 @@ impl Outcome {
             "sizes": self.sizes,
             "policies": rows.collect::<Vec<_>>(),
             "seconds": self.took.as_secs_f64(),
-        })
+        });
+        // Of LRU alone: as many numbers as there are keys.
+        if let (Some(lru), [_]) = (&self.lru, &self.rows[..]) {
+            json["lru_hits_by_size"] = json!(lru);
+        }
+        json
+    }
+
+    /// The smallest sizes at which exact LRU has half, nine tenths and 99 of 100 of the hits that there can be.
+    fn lru_sizes(&self) -> Option<[u32; 3]> {
+        let lru = self.lru.as_ref()?;
+        let most = u64::from(*lru.last().filter(|hits| **hits > 0)?);
+        Some([50, 90, 99].map(|share| lru.partition_point(|hits| u64::from(*hits) * 100 < most * share) as u32 + 1))
     }
 
     fn ratio(&self, part: u32) -> Option<f64> {
         (self.requests > 0).then(|| f64::from(part) / f64::from(self.requests))
     }
+}
+
+/// The hits at a size, of those at every size: a cache that is larger than all keys has those of one that is as large.
+fn at_size(hits: &[u32], size: u32) -> u32 {
+    let most = hits.len().min(size as usize);
+    most.checked_sub(1).map_or(0, |last| hits[last])
 }
 
 /// What a racer is called.
@@ -201,6 +235,7 @@ fn name(racer: Racer) -> &'static str {
     }
 }
 
+const LRU: Racer = Racer::Policy(Policy::Lru);
 /// Sizes of a curve.
 const CURVE: u32 = 12;
 /// Requests between two looks at the bar.
