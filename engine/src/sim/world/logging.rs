@@ -242,8 +242,8 @@ impl World {
         if !disk.suffer(fault, &mut self.damages) {
             return;
         }
-        // What a disk had when its machine went down is known: it has less now, or what was damaged while it could not be
-        // read is read.
+        // What a disk had when its machine went down is known: it has less now, or what was damaged while it could not
+        // be read is read.
         let changes = DiskFault::DAMAGES.contains(&fault) || fault == DiskFault::Heals;
         if self.config.checks && machine.node.is_none() && changes {
             let left = disk.versions();
