@@ -169,7 +169,21 @@ export interface Snapshot {
 export const BLOCKS = ['put', 'remove', 'touch', 'forget', 'floor', 'synced', 'torn', 'damaged'] as const;
 export type BlockKind = (typeof BLOCKS)[number];
 
-/** The log of a node. */
+/** What happens next to a snapshot that is being taken. */
+export const STAGES = ['turns', 'walks', 'syncs', 'waits', 'named', 'drops'] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** A snapshot, or as much of one as there is. */
+export interface SavedView {
+  /** Its name: a start reads the log over it from that number on. */
+  readonly first: number;
+  /** The log has to reach as far as this. */
+  readonly until: number;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** The log of a node, and its snapshots. */
 export interface DiskView {
   readonly node: Place;
   readonly bytes: number;
@@ -177,11 +191,22 @@ export interface DiskView {
   readonly solid: number;
   /** Null when they are too many to be counted. */
   readonly records: number | null;
+  /** The number of the first record that was not dropped. */
+  readonly begins: number;
+  /** The snapshot that a start would begin with, or 0, for the log alone; null when it is too long to be read. */
+  readonly starts: number | null;
+  /** A start would refuse what is there. */
+  readonly refused: boolean;
+  /** The oldest first. */
+  readonly snapshots: readonly (SavedView & { readonly named: boolean })[];
+  /** The one that is being taken. */
+  readonly saving: (SavedView & { readonly stage: Stage }) | null;
   /** The latest records, the oldest of them first. */
   readonly blocks: readonly Block[];
 }
 
 export interface Block {
+  readonly number: number;
   readonly kind: BlockKind;
   /** Empty when it is about none. */
   readonly key: string;

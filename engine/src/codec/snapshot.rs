@@ -127,6 +127,11 @@ impl Encoder {
         self.raw.len()
     }
 
+    /// Entries that were taken in.
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
     /// Makes a block of what has gathered, if anything has.
     pub fn end_block(&mut self, out: &mut Vec<u8>) {
         if self.count == 0 {

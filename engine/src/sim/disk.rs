@@ -16,7 +16,7 @@ mod versions;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-pub use self::blocks::{Block, BlockKind};
+pub use self::blocks::{Block, BlockKind, Snapshot, Stage};
 pub use self::reading::Recovered;
 use self::saving::Saved;
 pub(super) use self::saving::Saves;

@@ -25,7 +25,7 @@ mod world;
 pub use check::{Checks, Promise, RECONCILES, Record, Violation};
 pub use client::{Ask, Reply, Told, Verb};
 pub use command::{Command, CommandError, Span};
-pub use disk::{Block, BlockKind, Disk};
+pub use disk::{Block, BlockKind, Disk, Snapshot, Stage};
 pub use fault::{DiskFault, Fault, Faults};
 pub use mark::{Mark, Marks};
 pub use network::{Cargo, Flight, Link, Links, Network, Place};

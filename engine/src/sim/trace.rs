@@ -10,7 +10,7 @@ use super::client::{Ask, Reply, Verb};
 use super::fault::DiskFault;
 use super::network::Place;
 use crate::effect::Event;
-use crate::id::NodeId;
+use crate::id::{Lsn, NodeId};
 use crate::map::Refusal;
 use crate::request::{Answer, Condition, Key, ReadLevel, WriteLevel};
 use crate::store::Cause;
@@ -117,8 +117,8 @@ pub enum What {
     Recovered {
         /// The node.
         node: NodeId,
-        /// Records that it has read in a snapshot, where it began with one.
-        snapshot: Option<u64>,
+        /// The number from which it has read the log over a snapshot, and the records in that, where it began with one.
+        snapshot: Option<(Lsn, u64)>,
         /// Records that it has read in its log.
         records: u64,
         /// Bytes of a torn tail that it has cut off.
@@ -165,6 +165,11 @@ pub enum DiskNote {
     LogDropped,
     /// The snapshot came to nothing.
     SaveFailed,
+    /// Its node goes down while it takes one.
+    SaveCutOff {
+        /// It has its name, and the log before it is not dropped.
+        named: bool,
+    },
     /// Its node has started, and its newest snapshot is damaged.
     PassedOver,
 }
@@ -263,11 +268,14 @@ impl fmt::Display for What {
             What::Started(node) => write!(f, "{node} started"),
             What::Recovered { node, snapshot, records, torn } => {
                 write!(f, "{node} read ")?;
-                if let Some(snapshot) = snapshot {
-                    write!(f, "{snapshot} records from its snapshot and ")?;
+                if let Some((first, held)) = snapshot {
+                    write!(f, "{} from its snapshot {}, then ", Records(*held), first.0)?;
                 }
-                write!(f, "{records} records from its log")?;
-                if *torn > 0 { write!(f, " and cut off {torn} bytes that were torn") } else { Ok(()) }
+                write!(f, "{} from its log", Records(*records))?;
+                if let Some((first, _)) = snapshot {
+                    write!(f, " from {} on", first.0)?;
+                }
+                if *torn > 0 { write!(f, " and cut off {torn} torn bytes") } else { Ok(()) }
             }
             What::Disk(node, DiskNote::Suffers(fault)) => write!(f, "disk {node} {}", fault.name()),
             What::Disk(node, note) => {
@@ -279,6 +287,8 @@ impl fmt::Display for What {
                     DiskNote::LogDropped => "has dropped the log before its snapshot",
                     DiskNote::PassedOver => "found its newest snapshot damaged",
                     DiskNote::SaveFailed => "could not take a snapshot",
+                    DiskNote::SaveCutOff { named: false } => "goes down with half a snapshot, which has no name",
+                    DiskNote::SaveCutOff { named: true } => "goes down before the log before its snapshot is dropped",
                     DiskNote::GivenUp | DiskNote::Suffers(_) => "cannot write its log, and takes no writes",
                 };
                 write!(f, "{node} {what}")
@@ -313,6 +323,15 @@ struct Copies(u8);
 impl fmt::Display for Copies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.0, if self.0 == 1 { "copy" } else { "copies" })
+    }
+}
+
+/// `1 record`, `2 records`.
+struct Records(u64);
+
+impl fmt::Display for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, if self.0 == 1 { "record" } else { "records" })
     }
 }
 

@@ -19,6 +19,7 @@ import {
   type Played,
   type Replay,
   SLOTS,
+  STAGES,
 } from '../frame.ts';
 import init, { Playground, Settings as WasmSettings } from '../wasm/vitrine_web.js';
 import wasmUrl from '../wasm/vitrine_web_bg.wasm?url';
@@ -212,17 +213,38 @@ class Simulator implements Engine {
     if (flat.length === 0) return [];
     const keys = this.playground.disk_keys();
     const disks: DiskView[] = [];
-    for (let at = 0, record = 0; at + 5 <= flat.length; ) {
-      const [node = 0, bytes = 0, solid = 0, records = Number.NaN, shown = 0] = flat.subarray(at, at + 5);
-      at += 5;
-      const blocks = Array.from({ length: shown }, (_, i) => {
-        const [kind = 0, bytes = 0, bits = 0] = flat.subarray(at + 3 * i, at + 3 * i + 3);
-        const key = keys[record + i] ?? '';
-        return { kind: BLOCKS[kind] ?? 'damaged', key, bytes, synced: bits % 2 === 1, solid: bits >= 2 };
+    let at = 0;
+    const next = (many: number) => {
+      at += many;
+      return flat.subarray(at - many, at);
+    };
+    for (let record = 0; at + DISK <= flat.length; ) {
+      const [node = 0, bytes = 0, solid = 0, records = Number.NaN, begins = 1, starts = 0, refused, ...rest] =
+        next(DISK);
+      const [many = 0, isSaving, shown = 0] = rest;
+      const snapshots = Array.from({ length: many }, () => {
+        const [first = 0, until = 0, entries = 0, bytes = 0, mark = 0] = next(SAVED);
+        return { first, until, entries, bytes, mark };
       });
-      at += 3 * shown;
+      const last = isSaving === 1 ? snapshots.pop() : undefined;
+      const blocks = Array.from({ length: shown }, (_, i) => {
+        const [number = 0, kind = 0, bytes = 0, bits = 0] = next(BLOCK);
+        const key = keys[record + i] ?? '';
+        return { number, kind: BLOCKS[kind] ?? 'damaged', key, bytes, synced: bits % 2 === 1, solid: bits >= 2 };
+      });
       record += shown;
-      disks.push({ node, bytes, solid, records: orNull(records), blocks });
+      disks.push({
+        node,
+        bytes,
+        solid,
+        records: orNull(records),
+        begins,
+        starts: orNull(starts),
+        refused: refused === 1,
+        snapshots: snapshots.map(({ mark, ...saved }) => ({ ...saved, named: mark === 1 })),
+        saving: last ? { ...last, stage: STAGES[last.mark] ?? 'turns' } : null,
+        blocks,
+      });
     }
     return disks;
   }
@@ -331,6 +353,10 @@ class Simulator implements Engine {
 const NODE = 14;
 const ROW = 7;
 const REPLICA = 8;
+/** The same of a disk, a snapshot and a record: `web/src/disks.rs`. */
+const DISK = 10;
+const SAVED = 5;
+const BLOCK = 4;
 
 const pairs = (flat: Uint16Array) =>
   Array.from({ length: flat.length / 2 }, (_, i) => ({ from: flat[2 * i] ?? 0, to: flat[2 * i + 1] ?? 0 }));

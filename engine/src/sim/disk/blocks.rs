@@ -1,17 +1,21 @@
-//! A log as a person sees it: its records as blocks, and which of them a crash leaves.
+//! A disk as a person sees it: the records of its log as blocks, which of them a crash leaves, and its snapshots.
 
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use super::Disk;
+use super::saving::Saving;
 use crate::codec::wal::{End, Scan};
+use crate::id::Lsn;
 use crate::record::Record;
 use crate::request::Key;
 
 /// One record of a log, or what stands behind the last that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
+    /// Its number, or that of what cannot be read.
+    pub number: Lsn,
     /// What it says.
     pub kind: BlockKind,
     /// The key that it is about.
@@ -46,6 +50,39 @@ pub enum BlockKind {
     Damaged,
 }
 
+/// A snapshot, or as much of one as there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its name: the log is read over it from that number on.
+    pub first: Lsn,
+    /// The log that it stands on reaches at least as far as this.
+    pub until: Lsn,
+    /// Entries in it.
+    pub entries: u64,
+    /// Bytes that it takes.
+    pub bytes: u64,
+    /// Its name is on disk: a crash leaves it.
+    pub named: bool,
+}
+
+/// What happens next to a snapshot that is being taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stage {
+    /// The segment that was written to ends.
+    Turns,
+    /// The store is walked.
+    Walks,
+    /// Its file is synced.
+    Syncs,
+    /// It gets its name once the log is on disk as far as that.
+    Waits,
+    /// Its folder is synced, which has its name.
+    Named,
+    /// The log before it is dropped.
+    Drops,
+}
+
 impl Disk {
     /// The records of all segments, the oldest first. Nothing is cut off or changed.
     pub fn blocks(&self) -> Vec<Block> {
@@ -54,25 +91,58 @@ impl Disk {
             let is_last = at + 1 == self.segments.len();
             let length = segment.bytes.len();
             let (synced, solid) = if is_last { (self.synced.0, self.solid.0) } else { (length, length) };
-            let mut block = |kind, key, begins: u64, ends: u64| {
+            let mut block = |number, kind, key, begins: u64, ends: u64| {
                 let (synced, solid) = (ends <= synced as u64, ends <= solid as u64);
-                blocks.push(Block { kind, key, bytes: (ends - begins) as u32, synced, solid });
+                blocks.push(Block { number, kind, key, bytes: (ends - begins) as u32, synced, solid });
             };
             let Ok(mut scan) = Scan::new(Bytes::copy_from_slice(&segment.bytes)) else {
-                block(BlockKind::Damaged, None, 0, length as u64);
+                block(segment.first, BlockKind::Damaged, None, 0, length as u64);
                 continue;
             };
-            while let Some((begins, _, record)) = scan.next() {
+            while let Some((begins, number, record)) = scan.next() {
                 let (kind, key) = said(record);
-                block(kind, key, begins, scan.at());
+                block(number, kind, key, begins, scan.at());
             }
+            let number = scan.next_lsn();
             match scan.end() {
-                Some(End::Torn { at, .. }) if at < length as u64 => block(BlockKind::Torn, None, at, length as u64),
-                Some(End::Damaged { at, .. }) => block(BlockKind::Damaged, None, at, length as u64),
+                Some(End::Torn { at, .. }) if at < length as u64 => {
+                    block(number, BlockKind::Torn, None, at, length as u64);
+                }
+                Some(End::Damaged { at, .. }) => block(number, BlockKind::Damaged, None, at, length as u64),
                 Some(End::Torn { .. } | End::Whole { .. }) | None => {}
             }
         }
         blocks
+    }
+
+    /// The number of the first record that the log has not dropped.
+    pub fn begins(&self) -> Lsn {
+        self.segments.first().map_or(self.next, |segment| segment.first)
+    }
+
+    /// The snapshots that have their names, the oldest first.
+    pub fn snapshots(&self) -> impl ExactSizeIterator<Item = Snapshot> {
+        self.snapshots.iter().map(|saved| Snapshot {
+            first: saved.first,
+            until: saved.until,
+            entries: saved.entries,
+            bytes: saved.bytes.len() as u64,
+            named: saved.named,
+        })
+    }
+
+    /// The one that is being taken, and how far it is.
+    pub fn saving(&self) -> Option<(Stage, Snapshot)> {
+        let (stage, saved, entries) = match self.saving.as_ref()? {
+            Saving::Begun => (Stage::Turns, None, 0),
+            Saving::Walking(_, encoder, saved) => (Stage::Walks, Some(saved), encoder.entries()),
+            Saving::Written(saved, _) => (Stage::Syncs, Some(saved), saved.entries),
+            Saving::Synced(saved, _) => (Stage::Waits, Some(saved), saved.entries),
+            Saving::Named => (Stage::Named, self.snapshots.last(), 0),
+            Saving::Kept => (Stage::Drops, self.snapshots.last(), 0),
+        };
+        let (first, bytes) = saved.map_or((self.next, 0), |saved| (saved.first, saved.bytes.len() as u64));
+        Some((stage, Snapshot { first, until: first, entries, bytes, named: false }))
     }
 }
 
@@ -125,5 +195,30 @@ mod tests {
         let disk = world.machines()[0].disk().expect("it has a disk");
         let sum: u64 = disk.blocks().iter().map(|block| u64::from(block.bytes)).sum();
         assert_eq!(sum + crate::codec::wal::HEADER as u64, disk.bytes().0);
+    }
+
+    #[test]
+    fn a_snapshot_is_shown_as_it_grows_and_with_its_log() {
+        let text = "cluster nodes=1 replicas=1 seed=5 fsync=always save-step=20ms\n\
+            c1 set a 1\nc1 set b 2\nc1 set c 3\nc1 del c\nsettle\nn1 save";
+        let mut world = world(text);
+        let mut stages = Vec::new();
+        while let Some((stage, snapshot)) = world.machines()[0].disk().and_then(Disk::saving) {
+            stages.push((stage as u8, snapshot.entries));
+            assert!(world.step());
+        }
+        stages.dedup();
+        let numbers: Vec<u8> = stages.iter().map(|(stage, _)| *stage).collect();
+        assert!(numbers.is_sorted() && numbers.first() == Some(&0) && numbers.last() == Some(&5), "{stages:?}");
+        assert!(stages.contains(&(Stage::Syncs as u8, 2)), "{stages:?}");
+        let disk = world.machines()[0].disk().expect("it has a disk");
+        let snapshots: Vec<_> = disk.snapshots().collect();
+        let [Snapshot { first, until, entries: 2, named: true, .. }] = snapshots[..] else { panic!("{snapshots:?}") };
+        assert!(first.0 > 4 && until == first && disk.begins() == first, "{snapshots:?}");
+        assert_eq!(disk.read().snapshot.map(|(first, _)| first), Some(first));
+        assert!(disk.blocks().iter().all(|block| block.number >= first));
+        world.command("disk n1 unreadable").expect("a good line");
+        let disk = world.machines()[0].disk().expect("it has a disk");
+        assert_eq!(disk.read().snapshot, None);
     }
 }

@@ -16,8 +16,9 @@ use crate::request::Key;
 pub struct Recovered {
     /// The records, in order: first those of the snapshot that it began with.
     pub records: Vec<Record>,
-    /// How many of them were in a snapshot; `None` where there was none.
-    pub snapshot: Option<u64>,
+    /// The number from which the log was read over a snapshot, and how many of them were in that; `None` where there
+    /// was none.
+    pub snapshot: Option<(Lsn, u64)>,
     /// Newer snapshots that were not whole, and passed over.
     pub passed: u64,
     /// The number that follows the last of them.
@@ -44,8 +45,9 @@ impl Recovered {
 }
 
 impl Disk {
-    /// Reads the newest whole snapshot and the segments behind it, and holds what was read to what was written.
-    pub(super) fn read(&self) -> Recovered {
+    /// What a start would read: the newest whole snapshot and the segments behind it, held to what was written. Nothing
+    /// is cut off or changed.
+    pub fn read(&self) -> Recovered {
         let mut recovered = Recovered::default();
         let mut start = Start::with(None);
         // Who cannot read anything knows of no snapshot either.
@@ -53,7 +55,7 @@ impl Disk {
         for saved in self.snapshots.iter().rev().filter(|_| is_whole) {
             if let Some((records, until)) = saved.read() {
                 start = Start::with(Some((saved.first, until)));
-                recovered.snapshot = Some(records.len() as u64);
+                recovered.snapshot = Some((saved.first, records.len() as u64));
                 recovered.records = records;
                 recovered.wrong = Some(saved.first).filter(|_| digest(&saved.bytes) != saved.sum);
                 break;

@@ -17,6 +17,10 @@ pub(super) struct Saved {
     /// The log is read over it from that number on.
     pub(super) first: Lsn,
     pub(super) bytes: Vec<u8>,
+    /// Entries in it.
+    pub(super) entries: u64,
+    /// As far as this its log reaches.
+    pub(super) until: Lsn,
     /// What was written, in one number.
     pub(super) sum: u64,
     /// All of it is on disk.
@@ -114,7 +118,8 @@ impl Disk {
                     (Saves::Goes, Some(Saving::Walking(cursor, encoder, saved)))
                 }
                 None => {
-                    encoder.finish(self.next, now, &mut saved.bytes);
+                    let footer = encoder.finish(self.next, now, &mut saved.bytes);
+                    (saved.entries, saved.until) = (footer.entries, footer.until);
                     saved.sum = digest(&saved.bytes);
                     if mutant::on(Mutant::DropLogEarly) {
                         self.drop_segments(saved.first);

@@ -347,7 +347,7 @@ impl World {
         }
         self.outbox = out;
         if !records.is_empty() {
-            let records = records.len() as u64 - snapshot.unwrap_or(0);
+            let records = records.len() as u64 - snapshot.map_or(0, |(_, held)| held);
             self.trace.push(self.now, What::Recovered { node: me, snapshot, records, torn });
         }
     }

@@ -83,10 +83,14 @@ impl World {
         self.queue(self.now + wait, Due::Save { machine, boots: self.machines[index].boots });
     }
 
-    /// The machine goes down: was it about to drop what its snapshot has made unnecessary?
+    /// The machine goes down: was it taking a snapshot, or about to drop what that has made unnecessary?
     pub(super) fn note_saving(&mut self, index: usize) {
-        if self.machines[index].disk.as_ref().is_some_and(Disk::is_dropping) {
+        let machine = &self.machines[index];
+        let Some(disk) = machine.disk.as_ref().filter(|disk| disk.is_saving()) else { return };
+        if disk.is_dropping() {
             self.marks.note(Mark::CrashedNaming);
         }
+        let named = disk.is_dropping();
+        self.trace.push(self.now, What::Disk(machine.id, DiskNote::SaveCutOff { named }));
     }
 }
