@@ -18,6 +18,7 @@ pub mod map_file;
 pub mod members;
 pub mod metrics;
 pub mod peer;
+pub mod progress;
 pub mod server;
 pub mod settings;
 pub mod shards;

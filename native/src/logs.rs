@@ -1,5 +1,6 @@
 //! Where log lines go and how they look: for people on a terminal, JSON lines otherwise, always on standard error.
 
+use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::filter::EnvFilter;
@@ -18,7 +19,7 @@ pub fn begin(filter: &str, format: LogFormat) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr)
-        .with_ansi(terminal && !json);
+        .with_ansi(terminal && !json && wants_colours(std::env::var_os("NO_COLOR").as_deref()));
     let begun = if json {
         builder.json().flatten_event(true).with_current_span(false).with_span_list(false).finish().try_init()
     } else {
@@ -26,4 +27,21 @@ pub fn begin(filter: &str, format: LogFormat) {
     };
     // Somebody logs already: a test that starts several servers in its process.
     drop(begun);
+}
+
+/// `NO_COLOR` with anything in it says no: <https://no-color.org>.
+fn wants_colours(no_color: Option<&OsStr>) -> bool {
+    no_color.is_none_or(OsStr::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wants_no_colours_says_so() {
+        for (value, expected) in [(None, true), (Some(""), true), (Some("1"), false), (Some("0"), false)] {
+            assert_eq!(wants_colours(value.map(OsStr::new)), expected, "{value:?}");
+        }
+    }
 }

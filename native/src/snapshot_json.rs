@@ -328,7 +328,7 @@ fn read(file: &mut File, bounds: Bounds, each: &mut Each<'_>) -> Result<(), Read
     decode(BufReader::with_capacity(1 << 16, file.take(bounds.max_file)), bounds, each).map_err(|error| {
         match error.classify() {
             serde_json::error::Category::Io => ReadError::Io(error.into()),
-            _ => ReadError::Content(error.to_string()),
+            _ => ReadError::Content(explain(&error)),
         }
     })
 }
@@ -338,6 +338,23 @@ pub fn decode(text: impl Read, bounds: Bounds, each: &mut Each<'_>) -> Result<()
     let mut deserializer = serde_json::Deserializer::from_reader(text);
     Top { bounds, each }.deserialize(&mut deserializer).and_then(|()| deserializer.end())
 }
+
+/// What is wrong with a file, as a sentence goes on.
+pub fn explain(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Eof => {
+            format!("it was cut off at line {} column {}", error.line(), error.column())
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Has a later version of Vitrine written the file?
+pub fn is_newer(error: &serde_json::Error) -> bool {
+    error.to_string().starts_with(NEWER)
+}
+
+const NEWER: &str = "a newer version wrote it";
 
 /// The whole document.
 struct Top<'a, 'b> {
@@ -429,7 +446,11 @@ impl<'de> Visitor<'de> for Top<'_, '_> {
                 match name.as_str() {
                     "version" => match map.next_value::<u64>()? {
                         1 => {}
-                        other => return Err(A::Error::custom(format!("its `version` is {other}; this reads 1"))),
+                        other => {
+                            return Err(A::Error::custom(format!(
+                                "{NEWER}: version {other}, and this one reads version 1"
+                            )));
+                        }
                     },
                     "saved_unix_ms" => drop(map.next_value::<IgnoredAny>()?),
                     "entries" if !seen => {
@@ -536,65 +557,4 @@ fn expiry(value: &serde_json::Value) -> Result<Option<UnixMs>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_read_whole_or_refused_with_what_is_wrong() {
-        let check = |text: &str, expected: &str| {
-            let folder = tempfile::tempdir().expect("a temporary folder");
-            let path = folder.path().join(DEFAULT_FILE);
-            std::fs::write(&path, text).expect("written");
-            let bounds = Bounds { max_value: 5, max_file: 1_000 };
-            let mut seen = String::new();
-            let mut each = |entry: Restored| {
-                let value = String::from_utf8_lossy(&entry.value.bytes).into_owned();
-                let key = String::from_utf8_lossy(entry.key.as_bytes()).into_owned();
-                seen += &format!("{key}={value}@{}", entry.deadline.map_or(String::new(), |d| d.0.to_string()));
-                Ok(())
-            };
-            let mut file = File::open(&path).expect("just written");
-            match read(&mut file, bounds, &mut each) {
-                Ok(()) => assert_eq!(seen, expected, "{text}"),
-                Err(ReadError::Content(error)) => {
-                    let sentence = error.split(" at line ").next().unwrap_or_default();
-                    assert_eq!(sentence, expected, "{text}");
-                    assert!(error.contains(" at line 1 column ") || error.starts_with("it has "), "{error}");
-                }
-                Err(ReadError::Io(error)) => panic!("{error}"),
-            }
-        };
-        let ours = |entries: &str| format!(r#"{{"format":"vitrine-cache","version":1,"entries":[{entries}]}}"#);
-        check(&ours(r#"{"key":"a","value":"1","version":"1-2-3","deadline_unix_ms":7}"#), "a=1@7");
-        check(&ours(r#"{"key":"YQ==","key_encoding":"base64","value":"Yg==","encoding":"base64"}"#), "a=b@");
-        check(&ours(""), "");
-        check("{}", "");
-        check(r#"{"a":{"value":"1","expiry":1700000000},"b":{"value":2}}"#, "a=1@1700000000000b=2@");
-        check(r#"{"a":{"Value":"1","Expiration":"2023-11-14T22:13:20Z"}}"#, "a=1@1700000000000");
-        check("", "EOF while parsing a value");
-        check("[]", "invalid type: sequence, expected an object");
-        check(r#"{"format":"other"}"#, "its `format` is not `vitrine-cache`");
-        check(r#"{"format":"vitrine-cache","version":2}"#, "its `version` is 2; this reads 1");
-        check(r#"{"format":"vitrine-cache"}"#, "`entries` is missing");
-        check(&ours(r#"{"key":"","value":"1"}"#), "the key is empty; a key has 1 to 65535 bytes");
-        check(&ours(r#"{"key":"a","value":"123456"}"#), "a value has 6 bytes, and the limit is 5");
-        check(&ours(r#"{"key":"a"}"#), "missing field `value`");
-        check(&ours(r#"{"key":"a","value":"1"}"#).replace("]}", "]"), "EOF while parsing an object");
-        check(&"[".repeat(500), "invalid type: sequence, expected an object");
-        check(&format!("{{\"a\":{}", "[".repeat(500)), "invalid type: sequence, expected an entry as an object");
-        check(&format!("{{\"a\":{{\"value\":{}", "[".repeat(500)), "recursion limit exceeded");
-        check(r#"{"a":["1",1700000000]}"#, "invalid type: sequence, expected an entry as an object");
-        check(&ours(r#"["a",null,"1",null,null,null,""]"#), "invalid type: sequence, expected an entry as an object");
-        check(&" ".repeat(1_001), "it has 1001 bytes, and 1000 are taken");
-    }
-
-    #[test]
-    fn file_names_stay_in_their_folder() {
-        for good in ["cache.json", "a", "A-b_c.1.json"] {
-            assert!(is_file_name(good), "{good}");
-        }
-        for bad in ["", ".", "..", "../x", "a/b", "/etc/passwd", "a\\b", ".hidden", "a b", "ä", "a\0"] {
-            assert!(!is_file_name(bad), "{bad}");
-        }
-    }
-}
+mod tests;

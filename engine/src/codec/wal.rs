@@ -79,7 +79,7 @@ pub fn header(segment: &Bytes) -> Result<Header, HeaderError> {
     if segment[..common] != MAGIC[..common] {
         return Err(HeaderError::Magic);
     }
-    if let Some(version) = segment.get(MAGIC.len()).copied().filter(|version| *version != FORMAT) {
+    if let Some(version) = other_format(segment, FORMAT, HEADER) {
         return Err(HeaderError::Format { version });
     }
     let short = HeaderError::Short { length: segment.len() };
@@ -96,6 +96,21 @@ pub fn header(segment: &Bytes) -> Result<Header, HeaderError> {
         Ok(Header { cluster, node, first, begun, salt })
     };
     fields().map_err(|_: super::bytes::DecodeError| short)
+}
+
+/// The version that a file names behind its magic bytes, where that is another one than ours. Where the checksum of our
+/// header is right but for that byte, the file is ours, and the byte is not as it was written.
+pub(super) fn other_format(file: &[u8], ours: u8, header: usize) -> Option<u8> {
+    let version = *file.get(MAGIC.len())?;
+    let was_ours = |(said, sum): (&[u8], &[u8])| {
+        let mut digest = CRC.digest();
+        digest.update(&said[..MAGIC.len()]);
+        digest.update(&[ours]);
+        digest.update(&said[MAGIC.len() + 1..]);
+        digest.finalize().to_le_bytes() == *sum
+    };
+    let head = file.get(..header).map(|head| head.split_at(header - 4));
+    (version != ours && !head.is_some_and(was_ours)).then_some(version)
 }
 
 /// Appends a record under that number to a segment with that salt.
@@ -173,6 +188,13 @@ pub(super) static CRC: Crc<u32, crc::Table<16>> = Crc::<u32, crc::Table<16>>::ne
 /// The same sums by a sixteenth of the tables: a page is downloaded.
 #[cfg(target_arch = "wasm32")]
 pub(super) static CRC: Crc<u32, crc::Table<1>> = Crc::<u32, crc::Table<1>>::new(&CRC_32_ISCSI);
+
+impl HeaderError {
+    /// Has a later version of Vitrine written the file? It is no damage, and nothing to be repaired.
+    pub fn is_newer(&self) -> bool {
+        matches!(self, HeaderError::Format { version } if *version > FORMAT)
+    }
+}
 
 impl fmt::Display for HeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 
+use indicatif::ProgressBar;
 use vitrine_engine::codec::snapshot::{self, Flaw};
 use vitrine_engine::codec::wal::{self, End, HeaderError, Scan};
 use vitrine_engine::limits::MAX_VALUE;
@@ -12,10 +13,10 @@ use vitrine_engine::time::UnixMs;
 use super::{Contents, Head, Kind, Report, State};
 use crate::clock::{Clock as _, SystemClock};
 use crate::snapshot::{ReadError, Reading};
-use crate::snapshot_json::{Bounds, decode};
+use crate::snapshot_json::{Bounds, decode, explain, is_newer};
 
-/// Says what a file holds. An error is the system's, which did not give the file.
-pub fn inspect(path: &Path) -> io::Result<Report> {
+/// Says what a file holds. An error is the system's, which did not give the file. The bar goes on by its bytes.
+pub fn inspect(path: &Path, bar: &ProgressBar) -> io::Result<Report> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
@@ -43,15 +44,18 @@ pub fn inspect(path: &Path) -> io::Result<Report> {
         contents: Contents::default(),
     };
     let now = SystemClock::start().now().unix;
-    match kind {
+    let before = bar.position();
+    let report = match kind {
         Kind::LogSegment => segment(report, now),
-        Kind::Snapshot => binary(report, now),
-        Kind::CacheJson => json(report, now),
+        Kind::Snapshot => binary(report, now, bar),
+        Kind::CacheJson => json(report, now, bar),
         Kind::Unknown => {
             let what = "it is no log, snapshot or cache.json of this cache: its first bytes are others".to_owned();
             Ok(Report { state: State::Damaged { at: Some(0), what }, ..report })
         }
-    }
+    };
+    bar.set_position(before + metadata.len());
+    report
 }
 
 fn segment(mut report: Report, now: UnixMs) -> io::Result<Report> {
@@ -67,6 +71,7 @@ fn segment(mut report: Report, now: UnixMs) -> io::Result<Report> {
             report.state = match error {
                 // It was cut off while it was begun.
                 HeaderError::Short { .. } => State::TornTail { at: 0, bytes, what },
+                error if error.is_newer() => State::Newer { what },
                 _ => State::Damaged { at: Some(0), what },
             };
             return Ok(report);
@@ -98,7 +103,8 @@ fn segment(mut report: Report, now: UnixMs) -> io::Result<Report> {
     Ok(report)
 }
 
-fn binary(mut report: Report, now: UnixMs) -> io::Result<Report> {
+fn binary(mut report: Report, now: UnixMs, bar: &ProgressBar) -> io::Result<Report> {
+    let before = bar.position();
     let read = (|| {
         let mut reading = Reading::open(&report.file)?;
         let header = *reading.header();
@@ -110,6 +116,7 @@ fn binary(mut report: Report, now: UnixMs) -> io::Result<Report> {
         });
         while let Some(records) = reading.block()? {
             records.iter().for_each(|record| report.contents.record(record, now));
+            bar.set_position(before + reading.bytes());
         }
         report.numbers = reading.footer().map(|footer| [header.first.0, footer.until.0]);
         Ok(())
@@ -117,6 +124,9 @@ fn binary(mut report: Report, now: UnixMs) -> io::Result<Report> {
     match read {
         Ok(()) => {}
         Err(ReadError::Io(error)) => return Err(error),
+        Err(error @ ReadError::Content(_)) if error.is_newer() => {
+            report.state = State::Newer { what: error.to_string() }
+        }
         Err(ReadError::Content(error)) => {
             let what = match error.flaw {
                 Flaw::Cut { .. } => format!("{}; it has no end, and is no snapshot", error.flaw),
@@ -128,8 +138,8 @@ fn binary(mut report: Report, now: UnixMs) -> io::Result<Report> {
     Ok(report)
 }
 
-fn json(mut report: Report, now: UnixMs) -> io::Result<Report> {
-    let text = BufReader::new(File::open(&report.file)?);
+fn json(mut report: Report, now: UnixMs, bar: &ProgressBar) -> io::Result<Report> {
+    let text = BufReader::with_capacity(1 << 16, bar.wrap_read(File::open(&report.file)?));
     let contents = &mut report.contents;
     let read = decode(text, Bounds { max_value: MAX_VALUE, max_file: u64::MAX }, &mut |entry| {
         contents.entry(entry.key.as_bytes().len(), entry.value.bytes.len(), entry.deadline, now);
@@ -138,7 +148,8 @@ fn json(mut report: Report, now: UnixMs) -> io::Result<Report> {
     });
     match read {
         Err(error) if error.is_io() => return Err(error.into()),
-        Err(error) => report.state = State::Damaged { at: None, what: error.to_string() },
+        Err(error) if is_newer(&error) => report.state = State::Newer { what: explain(&error) },
+        Err(error) => report.state = State::Damaged { at: None, what: explain(&error) },
         Ok(()) => {}
     }
     Ok(report)

@@ -10,6 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use indicatif::ProgressBar;
 use serde::Serialize;
 use vitrine_engine::id::Lsn;
 
@@ -70,6 +71,11 @@ pub enum State {
         /// What is wrong with it.
         what: String,
     },
+    /// It is not read: a later version of Vitrine wrote it.
+    Newer {
+        /// Which formats there are.
+        what: String,
+    },
     /// With something that is not as it was written.
     Damaged {
         /// The byte where it begins; `None` for a file that is text.
@@ -98,6 +104,11 @@ impl Report {
     pub fn is_damaged(&self) -> bool {
         matches!(self.state, State::Damaged { .. })
     }
+
+    /// True when a later version of Vitrine wrote it: nobody here knows what is in it, or behind it.
+    pub fn is_newer(&self) -> bool {
+        matches!(self.state, State::Newer { .. })
+    }
 }
 
 /// All files of a node in a folder, in the order in which a start reads them; or the one file.
@@ -121,9 +132,12 @@ pub fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Reads the files of one folder, and holds them to each other: the log has no gap, only its last segment may have a
-/// torn tail, and it goes on from the newest snapshot that is whole.
-pub fn inspect_all(paths: &[PathBuf]) -> io::Result<Vec<Report>> {
-    let mut reports = paths.iter().map(|path| inspect(path)).collect::<io::Result<Vec<_>>>()?;
+/// torn tail, and it goes on from the newest snapshot that is whole. Not where one of them is of a later version.
+pub fn inspect_all(paths: &[PathBuf], bar: &ProgressBar) -> io::Result<Vec<Report>> {
+    let mut reports = paths.iter().map(|path| inspect(path, bar)).collect::<io::Result<Vec<_>>>()?;
+    if reports.iter().any(Report::is_newer) {
+        return Ok(reports);
+    }
     let mut segments: Vec<usize> =
         (0..reports.len()).filter(|index| reports[*index].kind == Kind::LogSegment).collect();
     segments.sort_by_key(|index| reports[*index].numbers);

@@ -20,7 +20,14 @@ pub struct Repaired {
 
 /// Repairs what is damaged among the files of one folder, as [`super::inspect_all`] has reported them: a log is cut
 /// where its first damage begins, later segments of it and damaged snapshots are set aside.
+///
+/// # Errors
+/// Also where a later version of Vitrine wrote one of them: then nothing is touched.
 pub fn repair(reports: &[Report]) -> io::Result<Vec<Repaired>> {
+    if let Some(Report { state: State::Newer { what }, .. }) = reports.iter().find(|report| report.is_newer()) {
+        let what = format!("nothing was repaired: {what}; the version that wrote it can");
+        return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+    }
     let mut done = Vec::new();
     let mut cut = false;
     let mut segments: Vec<&Report> = reports.iter().filter(|report| report.kind == Kind::LogSegment).collect();
@@ -44,7 +51,7 @@ pub fn repair(reports: &[Report]) -> io::Result<Vec<Repaired>> {
                 done.push(set_aside(&report.file, "all that it held".to_owned())?);
                 cut = true;
             }
-            State::Whole | State::TornTail { .. } => {}
+            State::Whole | State::TornTail { .. } | State::Newer { .. } => {}
         }
     }
     let snapshots = reports.iter().filter(|report| report.kind == Kind::Snapshot && report.is_damaged());

@@ -1,13 +1,15 @@
 //! `vitrine check`: what the files of a node hold, what is wrong with them, and cutting a log at its damage.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{Failed, failed, grouped};
 use crate::check::{self, Kind, Report, State, repair};
+use crate::progress;
+use crate::wal::folder::{self, Held, HoldError};
 
 /// What can be typed.
 pub fn command() -> Command {
@@ -17,7 +19,7 @@ pub fn command() -> Command {
             "Say what a log, a snapshot or a cache.json holds: counts by kind, sizes, deadlines, versions, numbers. \
              A folder stands for all that a start would read in it, and they are held to each other as well. What is \
              wrong is named by file and byte. A torn tail, which was never synced and which a start cuts off, is no \
-             damage.\n\nExit status: 0 whole, 1 damaged, 2 usage, 3 no such file.",
+             damage.\n\nExit status: 0 whole, 1 damaged or of a newer version, 2 usage, 3 no such file.",
         )
         .after_help(EXAMPLES)
         .arg(
@@ -50,15 +52,23 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
             if error.kind() == std::io::ErrorKind::NotFound { Failed::NotFound(text) } else { Failed::Failed(text) }
         };
         let files = check::files(path).map_err(refused)?;
+        let repairs = matches.get_flag("repair");
+        let held = repairs.then(|| hold(path)).transpose()?;
+        let length = |file: &PathBuf| std::fs::metadata(file).map_or(0, |about| about.len());
+        let bar = progress::bar(files.iter().map(length).sum());
+        bar.set_message("checking");
         // A file alone is held to nothing but itself.
         let found = if path.is_dir() {
-            check::inspect_all(&files).map_err(refused)?
+            check::inspect_all(&files, &bar)
         } else {
-            files.iter().map(|file| check::inspect(file)).collect::<Result<Vec<_>, _>>().map_err(refused)?
+            files.iter().map(|file| check::inspect(file, &bar)).collect()
         };
-        if matches.get_flag("repair") {
+        bar.finish_and_clear();
+        let found = found.map_err(refused)?;
+        if repairs {
             done.extend(repair::repair(&found).map_err(refused)?);
         }
+        drop(held);
         reports.extend(found);
     }
     if matches.get_flag("json") {
@@ -76,10 +86,28 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
     let left = reports.iter().filter(|report| report.is_damaged());
     let left = left.filter(|report| !done.iter().any(|repaired| repaired.file == report.file)).count();
     match left {
-        0 => Ok(()),
+        0 if reports.iter().any(Report::is_newer) => {
+            Err(failed("what a newer version wrote is not damaged, and not read: check it with that version"))
+        }
+        0 => {
+            if matches.get_flag("repair") && done.is_empty() {
+                eprintln!("nothing is to be repaired");
+            }
+            Ok(())
+        }
         1 => Err(failed("1 file is damaged")),
         count => Err(failed(format!("{count} files are damaged"))),
     }
+}
+
+/// Nobody else may write to what is repaired.
+fn hold(path: &Path) -> Result<Held, Failed> {
+    let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = if path.is_dir() { path } else { beside };
+    folder::hold(folder, "vitrine-check").map_err(|error| match error {
+        HoldError::Taken { .. } => failed(format!("{error}: stop it, and repair then")),
+        HoldError::Io { .. } => failed(error),
+    })
 }
 
 /// What a person reads of one file.
@@ -96,6 +124,7 @@ fn describe(report: &Report) -> String {
         State::TornTail { at, bytes, what } => {
             format!("whole up to byte {at}; behind it {} bytes of a torn tail: {what}", grouped(*bytes))
         }
+        State::Newer { what } => format!("NOT READ: {what}"),
         State::Damaged { at: Some(at), what } => format!("DAMAGED at byte {at}: {what}"),
         State::Damaged { at: None, what } => format!("DAMAGED: {what}"),
     };
@@ -117,16 +146,15 @@ fn describe(report: &Report) -> String {
         };
     }
     let contents = &report.contents;
-    let kinds = contents.kinds.iter().map(|(kind, count)| format!("{} {kind}", grouped(*count)));
+    let kinds = contents.kinds.iter().map(|(kind, count)| match (*count, kind.strip_suffix('s')) {
+        (1, Some(one)) => format!("1 {}", one.strip_suffix("he").map_or(one.to_owned(), |start| format!("{start}h"))),
+        _ => format!("{} {kind}", grouped(*count)),
+    });
     let kinds = kinds.collect::<Vec<_>>().join(", ");
-    let room =
-        report.room.filter(|room| *room > 0).map_or(String::new(), |room| format!(", {} of them room", grouped(room)));
-    let _ = writeln!(
-        text,
-        "  {} bytes{room}: {}",
-        grouped(report.bytes),
-        if kinds.is_empty() { "nothing" } else { &kinds }
-    );
+    let room = report.room.filter(|room| *room > 0);
+    let room = room.map_or(String::new(), |room| format!(", {} of them set aside for what comes", grouped(room)));
+    let kinds = if kinds.is_empty() { String::new() } else { format!(": {kinds}") };
+    let _ = writeln!(text, "  {} bytes{room}{kinds}", grouped(report.bytes));
     if contents.kinds.contains_key("puts") {
         let (keys, values, longest) = (contents.key_bytes, contents.value_bytes, contents.longest_value);
         let (keys, values, longest) = (grouped(keys), grouped(values), grouped(longest));

@@ -8,8 +8,9 @@ use clap::{Arg, ArgMatches, Command};
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, StatusCode};
 
-use super::{Failed, failed};
+use super::{Failed, failed, grouped};
 use crate::load::client::{Client, Response};
+use crate::progress;
 
 const GET_EXAMPLES: &str = "\
 Examples:
@@ -138,7 +139,13 @@ pub fn save_command() -> Command {
         )
         .after_help(SAVE_EXAMPLES)
         .arg(file())
-        .arg(Arg::new("form").long("form").value_name("FORM").help("json or snapshot alone"))
+        .arg(
+            Arg::new("form")
+                .long("form")
+                .value_name("FORM")
+                .value_parser(["json", "snapshot"])
+                .help("One of them alone"),
+        )
         .arg(url())
 }
 
@@ -220,20 +227,22 @@ pub fn touch(matches: &ArgMatches) -> Result<(), Failed> {
 
 /// Saves.
 pub fn save(matches: &ArgMatches) -> Result<(), Failed> {
-    let document = of_file(matches, "/save", &["file", "form"])?;
-    if document["file"].is_string() {
-        println!("{}", document["message"].as_str().unwrap_or("saved"));
+    let document = of_file(matches, "/save", &["file", "form"], "saving")?;
+    let number = |number: &serde_json::Value| grouped(number.as_u64().unwrap_or(0));
+    if let Some(file) = document["file"].as_str() {
+        println!("saved {} entries to {file}", number(&document["entries"]));
     }
     let snapshot = &document["snapshot"];
     if let Some(file) = snapshot["file"].as_str() {
-        println!("{file}: {} entries, {} bytes, in {} ms", snapshot["entries"], snapshot["bytes"], snapshot["took_ms"]);
+        let [entries, bytes, took] = ["entries", "bytes", "took_ms"].map(|field| number(&snapshot[field]));
+        println!("{file}: {entries} entries, {bytes} bytes, in {took} ms");
     }
     Ok(())
 }
 
 /// Loads.
 pub fn load(matches: &ArgMatches) -> Result<(), Failed> {
-    let document = of_file(matches, "/load", &["file"])?;
+    let document = of_file(matches, "/load", &["file"], "loading")?;
     println!("{}", document["message"].as_str().unwrap_or("loaded"));
     for (field, what) in [("kept_newer", "were newer here"), ("expired", "had expired")] {
         if let Some(count) = document[field].as_u64().filter(|count| *count > 0) {
@@ -244,16 +253,19 @@ pub fn load(matches: &ArgMatches) -> Result<(), Failed> {
 }
 
 /// Asks for something with a file, however long it takes.
-fn of_file(matches: &ArgMatches, path: &str, names: &[&str]) -> Result<serde_json::Value, Failed> {
+fn of_file(matches: &ArgMatches, path: &str, names: &[&str], doing: &'static str) -> Result<serde_json::Value, Failed> {
     let path = match query(matches, names) {
         none if none.is_empty() => path.to_owned(),
         query => format!("{path}?{query}"),
     };
+    let bar = progress::waiting(doing);
     let response = block_on(async {
         let client = Client::connect(&address(matches)).await.map_err(failed)?;
         let mut client = client.with_timeout(FILE_PATIENCE);
         client.request(Method::POST, &path, HeaderMap::new(), Bytes::new()).await.map_err(failed)
-    })??;
+    });
+    bar.finish_and_clear();
+    let response = response??;
     if !response.status.is_success() {
         return Err(refused(&response));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +10,6 @@ use bytes::Bytes;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use vitrine_engine::cluster::Routes;
 use vitrine_engine::effect::Outbox;
@@ -24,9 +23,10 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::effects::Wire;
 use crate::load::Stopwatch;
 use crate::load::client::Client;
+use crate::progress;
 use crate::shards::{Shards, ShardsConfig};
 use crate::snapshot_json;
-use crate::wal;
+use crate::wal::{self, folder::HoldError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -130,7 +130,10 @@ fn from_folder(folder: &Path, out: &mut impl Write) -> Result<Exported, Failed> 
     if !folder.is_dir() {
         return Err(Failed::NotFound(format!("there is no folder {}", folder.display())));
     }
-    let _held = wal::folder::hold(folder, "vitrine-export").map_err(failed)?;
+    let _held = wal::folder::hold(folder, "vitrine-export").map_err(|error| match error {
+        HoldError::Taken { .. } => failed(format!("{error}: `vitrine export` with --url asks the node that runs")),
+        HoldError::Io { .. } => failed(error),
+    })?;
     let map = Map::first(vec![Member::new(NodeId(1), "here".to_owned())], 1, 1);
     let view = Arc::new(View::first(NodeId(1), Arc::new(map)));
     let mut random = [0; 16];
@@ -237,7 +240,7 @@ async fn export(url: &str, out: &mut impl Write) -> Result<Exported, Failed> {
     put(snapshot_json::head(SystemClock::start().now().unix).as_bytes(), &mut exported)?;
     let alive: Vec<&Peer> = before.1.iter().filter(|member| member.alive).collect();
     let ids = json!(alive.iter().map(|member| member.id).collect::<Vec<_>>());
-    let bar = progress(alive.len() as u64 * 1_000);
+    let bar = progress::bar(alive.len() as u64 * 1_000);
     // By node, how often its view of the cluster had changed when it was first asked.
     let mut views: BTreeMap<&str, u64> = BTreeMap::new();
     for (index, member) in alive.iter().enumerate() {
@@ -281,15 +284,4 @@ async fn export(url: &str, out: &mut impl Write) -> Result<Exported, Failed> {
     }
     out.flush().map_err(failed)?;
     Ok(exported)
-}
-
-/// A bar on a terminal, and nothing in a pipe.
-pub(super) fn progress(length: u64) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(length.max(1));
-    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {percent} % {elapsed} (left: {eta})");
-    bar.with_style(style.expect("the template is a constant"))
 }

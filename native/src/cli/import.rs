@@ -18,10 +18,11 @@ use vitrine_engine::limits;
 use vitrine_engine::time::UnixMs;
 
 use super::client::{address, block_on, url, write};
-use super::export::{json_flag, members, progress};
+use super::export::{json_flag, members};
 use super::{Failed, failed, grouped};
 use crate::load::Stopwatch;
 use crate::load::client::Client;
+use crate::progress;
 use crate::snapshot_json::{self, Bounds, Restored};
 
 const EXAMPLES: &str = "\
@@ -81,7 +82,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
     let (source, length) = open(named)?;
     let level = matches.get_one::<String>("write").map_or("live", String::as_str);
     let concurrency = matches.get_one::<u16>("concurrency").map_or(4, |count| usize::from(*count));
-    let bar = progress(length);
+    let bar = progress::bar(length);
     let path = format!("/v1/import?write={}", percent_encoding::utf8_percent_encode(level, ESCAPED));
     let imported = block_on(import(source, named, &address(matches), path, concurrency, &bar))??;
     bar.finish_and_clear();
@@ -96,7 +97,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
         );
     } else {
         println!("{} entries imported from {named}", grouped(stored));
-        for (count, what) in [(expired, "had expired"), (kept_newer, "were newer there")] {
+        for (count, what) in [(expired, "had expired"), (kept_newer, "were there already, as new or newer")] {
             if count > 0 {
                 println!("{} {what}", grouped(count));
             }
@@ -122,8 +123,14 @@ fn open(named: &str) -> Result<(Box<dyn Read + Send>, u64), Failed> {
     };
     let mut file = File::open(named).map_err(cannot)?;
     let length = file.metadata().map_err(cannot)?.len();
-    snapshot_json::decode(BufReader::with_capacity(1 << 16, &file), BOUNDS, &mut |_| Ok(()))
-        .map_err(|error| failed(format!("{named} cannot be imported: {error}; nothing was")))?;
+    let bar = progress::bar(length);
+    bar.set_message("checking");
+    let checked =
+        snapshot_json::decode(BufReader::with_capacity(1 << 16, bar.wrap_read(&file)), BOUNDS, &mut |_| Ok(()));
+    bar.finish_and_clear();
+    checked.map_err(|error| {
+        failed(format!("{named} cannot be imported: {}; nothing was", snapshot_json::explain(&error)))
+    })?;
     file.rewind().map_err(cannot)?;
     Ok((Box::new(file), length))
 }

@@ -177,6 +177,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_command_says_what_it_does() {
+        let command = command();
+        command.clone().debug_assert();
+        for command in command.get_subcommands() {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            let verb = about.split(' ').next().unwrap_or_default();
+            assert!(about.contains(' ') && !verb.starts_with("What"), "{}: {about}", command.get_name());
+            assert!(!about.ends_with('.'), "{}: {about}", command.get_name());
+        }
+    }
+
+    #[test]
     fn counts_are_readable() {
         for (count, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(count), expected);

@@ -71,8 +71,10 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
     }
     logs::begin(&settings.log, settings.log_format);
     if !layers.is_default("data") {
-        std::fs::create_dir_all(&settings.data)
-            .map_err(|error| failed(format!("the folder {} cannot be made: {error}", settings.data.display())))?;
+        std::fs::create_dir_all(&settings.data).map_err(|error| match settings.data.exists() {
+            true => failed(format!("{} is no folder: --data takes one", settings.data.display())),
+            false => failed(format!("the folder {} cannot be made: {error}", settings.data.display())),
+        })?;
     }
     // One signal is awaited on this thread; the node has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;

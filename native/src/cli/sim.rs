@@ -17,8 +17,9 @@ use vitrine_engine::sim::{Mark, Script, shrink};
 use super::{Failed, failed, grouped};
 use crate::load::Stopwatch;
 
-/// What to simulate
+/// Simulate whole clusters under load and faults, a seed each, and check what the cache promises
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct SimArgs {
     /// Seeds to run; 200, or 1 where --seed or --scenario says what is run
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -40,6 +41,13 @@ pub struct SimArgs {
     #[arg(long, value_name = "WORDS", num_args = 0..=1, default_missing_value = "", conflicts_with = "json")]
     pub trace: Option<String>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  vitrine sim                              200 seeds, on every core
+  vitrine sim --seeds 1000 --seed 5000
+  vitrine sim --seed 42 --trace \"k7 n2\"    what happened to one key at one node
+  vitrine sim --scenario FILE              a script of your own; the docs say what it may say";
 
 /// Failing seeds that a smaller script is looked for: a change that breaks everything must not search for hours.
 const SHRUNK: usize = 3;
@@ -110,7 +118,7 @@ pub fn run_seeds<T: Send>(seeds: &[u64], run: impl Fn(u64) -> T + Sync, each: im
 
 fn one(script: Option<&Script>, seed: u64) -> Result<Report, String> {
     let Some(script) = script else { return Ok(swarm::run(seed)) };
-    let mut world = script.with_seed(seed).run().map_err(|error| error.to_string())?;
+    let mut world = script.with_seed(seed).run().map_err(|error| format!("the script: {error}"))?;
     // Where the script ends: the peace before the verdict is not its own.
     let fingerprint = world.fingerprint();
     script.judge(&mut world);
@@ -126,7 +134,7 @@ fn trace(script: Option<&Script>, seed: u64, count: u64, words: &str) -> Result<
         Some(script) => {
             let mut script = script.with_seed(seed);
             script.config.trace = u32::MAX;
-            script.judged().map_err(|error| Failed::Usage(error.to_string()))?
+            script.judged().map_err(|error| Failed::Usage(format!("the script: {error}")))?
         }
         None => {
             let mut plan = Plan::of(seed);

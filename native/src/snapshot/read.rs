@@ -87,11 +87,12 @@ impl Reading {
     }
 }
 
-/// Reads all of a file, and hands out what is in it. When it fails, some may have been handed out.
-pub fn read(path: &Path, each: &mut impl FnMut(Record)) -> Result<Whole, ReadError> {
+/// Reads all of a file, and hands out what is in it, a block at a time, with the bytes that were read so far. When it
+/// fails, some may have been handed out.
+pub fn read(path: &Path, each: &mut impl FnMut(Vec<Record>, u64)) -> Result<Whole, ReadError> {
     let mut reading = Reading::open(path)?;
     while let Some(records) = reading.block()? {
-        records.into_iter().for_each(&mut *each);
+        each(records, reading.bytes());
     }
     let footer = *reading.footer().expect("the last block is behind the footer");
     Ok(Whole { path: path.to_owned(), header: *reading.header(), footer, bytes: reading.bytes() })
@@ -99,18 +100,30 @@ pub fn read(path: &Path, each: &mut impl FnMut(Record)) -> Result<Whole, ReadErr
 
 /// Reads all of a file only to know that it is whole.
 pub fn whole(path: &Path) -> Result<Whole, ReadError> {
-    read(path, &mut drop)
+    read(path, &mut |_, _| {})
 }
 
-/// The newest snapshot of a folder that is whole; the newer ones that are not are handed to `passed`.
-pub fn newest(folder: &Path, passed: &mut impl FnMut(&Path, &ReadError)) -> io::Result<Option<Whole>> {
+/// The newest snapshot of a folder that is whole. `passed` is asked about newer ones that are not: may they be passed
+/// over? `at` is told how many bytes of a file were read.
+pub fn newest<E: From<io::Error>>(
+    folder: &Path,
+    passed: &mut impl FnMut(&Path, ReadError) -> Result<(), E>,
+    at: &mut impl FnMut(u64),
+) -> Result<Option<Whole>, E> {
     for named in list(folder)? {
-        match whole(&named.path) {
+        match read(&named.path, &mut |_, bytes| at(bytes)) {
             Ok(whole) => return Ok(Some(whole)),
-            Err(error) => passed(&named.path, &error),
+            Err(error) => passed(&named.path, error)?,
         }
     }
     Ok(None)
+}
+
+impl ReadError {
+    /// Has a later version of Vitrine written the file?
+    pub fn is_newer(&self) -> bool {
+        matches!(self, ReadError::Content(error) if error.is_newer())
+    }
 }
 
 impl fmt::Display for ReadError {

@@ -75,13 +75,18 @@ fn what_was_taken_is_found_whole() {
     assert_eq!(log.synced.load(Ordering::Relaxed), 1);
     assert_eq!((taken.first, taken.footer.until, taken.footer.entries), (Lsn(17), Lsn(17), 3_001));
     assert_eq!(taken.bytes, std::fs::metadata(&taken.path).expect("a file").len());
-    let found = newest(folder.path(), &mut |_, error| panic!("{error}")).expect("listed").expect("one");
+    let mut read_so_far = 0;
+    let mut none = |_: &Path, error| -> std::io::Result<()> { panic!("{error}") };
+    let found = newest(folder.path(), &mut none, &mut |bytes| read_so_far = bytes).expect("listed").expect("one");
+    assert!(read_so_far > 0 && read_so_far <= taken.bytes);
     assert_eq!((&found.path, found.footer, found.bytes), (&taken.path, taken.footer, taken.bytes));
     assert_eq!((found.header.cluster, found.header.node, found.header.first), (OF.cluster, OF.node, Lsn(17)));
     let mut seen = BTreeMap::new();
-    let mut each = |record| {
-        let Record::Put { key, entry } = record else { return };
-        seen.insert(String::from_utf8_lossy(key.as_bytes()).into_owned(), entry.value.bytes);
+    let mut each = |records: Vec<Record>, _| {
+        for record in records {
+            let Record::Put { key, entry } = record else { continue };
+            seen.insert(String::from_utf8_lossy(key.as_bytes()).into_owned(), entry.value.bytes);
+        }
     };
     read(&taken.path, &mut each).expect("read");
     assert!(seen == there, "{} of {}", seen.len(), there.len());
@@ -95,8 +100,11 @@ fn one_that_is_not_whole_is_passed_over_and_one_that_failed_leaves_nothing() {
     let bytes = std::fs::read(&taken.path).expect("read");
     std::fs::write(folder.path().join(file_name(Lsn(99))), &bytes[..bytes.len() - 1]).expect("written");
     let mut passed = Vec::new();
-    let mut note = |path: &Path, error: &ReadError| passed.push((path.to_owned(), error.to_string()));
-    let found = newest(folder.path(), &mut note).expect("listed").expect("one");
+    let mut note = |path: &Path, error: ReadError| -> std::io::Result<()> {
+        passed.push((path.to_owned(), error.to_string()));
+        Ok(())
+    };
+    let found = newest(folder.path(), &mut note, &mut |_| {}).expect("listed").expect("one");
     assert_eq!(found.path, taken.path);
     assert_eq!(passed.len(), 1);
     assert!(passed[0].1.contains("it was cut off"), "{passed:?}");

@@ -119,11 +119,7 @@ const LONGEST_NAME: u64 = 512;
 impl fmt::Display for HoldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HoldError::Taken { folder, by } => write!(
-                f,
-                "the folder {} is in use by {by}: each node needs a folder of its own for its log, see --data",
-                folder.display()
-            ),
+            HoldError::Taken { folder, by } => write!(f, "the folder {} is in use by {by}", folder.display()),
             HoldError::Io { path, source } => write!(f, "{} cannot be locked: {source}", path.display()),
         }
     }

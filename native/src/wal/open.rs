@@ -108,7 +108,7 @@ fn forget_what_was_cut_short(folder: &Path, of: Of, unsynced: &Unsynced) -> Resu
     match recover(folder, of, &mut |_| {}) {
         Ok(_) | Err(RecoverError::Damaged { .. }) => {}
         // Another's log is not for this node to remove: whoever reads it says so.
-        Err(RecoverError::Foreign { .. }) => return Ok(()),
+        Err(RecoverError::Foreign { .. } | RecoverError::Newer { .. }) => return Ok(()),
         Err(error @ RecoverError::Io { .. }) => return Err(error),
     }
     tracing::warn!(folder = %folder.display(), "the machine has gone down since the log was written, and with \
@@ -202,6 +202,9 @@ impl Open {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            OpenError::Hold(error @ HoldError::Taken { .. }) => {
+                write!(f, "{error}: each node needs a folder of its own for its log, see --data")
+            }
             OpenError::Hold(error) => error.fmt(f),
             OpenError::Recover(error) => error.fmt(f),
             OpenError::Begin(trouble) => write!(f, "the log cannot be written: {trouble}"),

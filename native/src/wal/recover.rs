@@ -3,17 +3,19 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
+use indicatif::ProgressBar;
 use vitrine_engine::codec::wal::{Header, Refused, Scan, Start, Tail};
 use vitrine_engine::id::Lsn;
 use vitrine_engine::record::Record;
 
 use super::folder::{self, Segment};
 use crate::load::Stopwatch;
+use crate::progress;
 use crate::snapshot::{self, Of};
 
 /// What was there.
@@ -56,6 +58,13 @@ pub enum RecoverError {
         /// What is wrong there.
         what: String,
     },
+    /// A later version of Vitrine wrote it.
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Which formats there are.
+        what: String,
+    },
     /// Another node's, or another cluster's.
     Foreign {
         /// The file.
@@ -89,14 +98,12 @@ fn read(
 ) -> Result<Recovered, RecoverError> {
     let begun = Stopwatch::start();
     let segments = folder::list(folder).map_err(failed("reading the folder", folder))?;
-    let mut progress = Progress { begun, said: Duration::ZERO, of: segments.len(), segments: 0, records: 0 };
+    let mut progress = Progress::of(folder, &segments).map_err(failed("reading the folder", folder))?;
     let mut recovered = Recovered::default();
-    let mut start = from_snapshot(folder, of, &mut recovered, &mut |record| {
-        progress.note();
-        each(record);
-    })?;
+    let mut start = from_snapshot(folder, of, &mut recovered, &mut progress, each)?;
     for (index, segment) in segments.iter().enumerate() {
         let follows = segments.get(index + 1).map(|next| next.first);
+        progress.file(&segment.path);
         if start.passes(follows) {
             continue;
         }
@@ -105,19 +112,19 @@ fn read(
         while scan.next_lsn() < follows.unwrap_or(Lsn(u64::MAX)) {
             let Some((_, number, record)) = scan.next() else { break };
             if start.takes(number) {
-                progress.note();
+                progress.note(LOG, scan.at());
                 each(record);
                 recovered.records += 1;
             }
         }
         let tail = start.ends(&scan, follows).map_err(refused(&segment.path))?;
         if tail.is_last && cuts {
+            progress.clear();
             cut(&segment.path, &tail, scan.next_lsn()).map_err(failed("cutting", &segment.path))?;
         }
         recovered.segments += 1;
         recovered.bytes += tail.at;
         recovered.torn += tail.torn;
-        progress.segments += 1;
     }
     let of_all = recovered.snapshot.as_ref().map_or(folder, |(path, _)| path);
     recovered.next = start.end().map_err(refused(of_all))?;
@@ -141,19 +148,33 @@ fn from_snapshot(
     folder: &Path,
     of: &mut Option<Of>,
     recovered: &mut Recovered,
+    progress: &mut Progress,
     each: &mut impl FnMut(Record),
 ) -> Result<Start, RecoverError> {
-    let mut passed = |path: &Path, error: &snapshot::ReadError| {
+    let mut passed = |path: &Path, error: snapshot::ReadError| {
+        // What is older is no way around it: a start would begin to write over what the later version knows.
+        if error.is_newer() {
+            return Err(Stop::Newer(path.to_owned(), error));
+        }
         tracing::warn!(path = %path.display(), %error, "a snapshot is not whole, and is passed over");
+        Ok(())
     };
-    let newest = snapshot::newest(folder, &mut passed).map_err(failed("reading the snapshots", folder))?;
-    let Some(whole) = newest else { return Ok(Start::with(None)) };
+    let newest = snapshot::newest(folder, &mut passed, &mut |at| progress.note("checking the snapshot", at));
+    let Some(whole) = newest.map_err(|stop| match stop {
+        Stop::Newer(path, error) => RecoverError::Newer { path, what: error.to_string() },
+        Stop::Io(error) => failed("reading the snapshots", folder)(error),
+    })?
+    else {
+        return Ok(Start::with(None));
+    };
     let header = &whole.header;
     belongs(&whole.path, of, Of { cluster: header.cluster, node: header.node })?;
     let mut records = 0;
-    let read = snapshot::read(&whole.path, &mut |record| {
-        records += 1;
-        each(record);
+    progress.file(&whole.path);
+    let read = snapshot::read(&whole.path, &mut |block, at| {
+        records += block.len() as u64;
+        progress.note("reading the snapshot", at);
+        block.into_iter().for_each(&mut *each);
     });
     read.map_err(|error| RecoverError::Damaged { path: whole.path.clone(), at: 0, what: error.to_string() })?;
     let start = Start::with(Some((header.first, whole.footer.until)));
@@ -164,7 +185,10 @@ fn from_snapshot(
 fn opened(segment: &Segment, of: &mut Option<Of>) -> Result<Scan, RecoverError> {
     let bytes = std::fs::read(&segment.path).map_err(failed("reading", &segment.path))?;
     let damaged = |what: String| RecoverError::Damaged { path: segment.path.clone(), at: 0, what };
-    let scan = Scan::new(Bytes::from(bytes)).map_err(|error| damaged(error.to_string()))?;
+    let scan = Scan::new(Bytes::from(bytes)).map_err(|error| match error.is_newer() {
+        true => RecoverError::Newer { path: segment.path.clone(), what: error.to_string() },
+        false => damaged(error.to_string()),
+    })?;
     let Header { cluster, node, first, .. } = *scan.header();
     belongs(&segment.path, of, Of { cluster, node })?;
     if first != segment.first {
@@ -200,28 +224,93 @@ fn remove_unfinished(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Says how far it is, once in a while.
+/// Why no snapshot is begun with, nor any that is older.
+enum Stop {
+    Newer(PathBuf, snapshot::ReadError),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        Stop::Io(error)
+    }
+}
+
+/// Says how far it is: a bar on a terminal, once it takes longer than a moment; a line of the log elsewhere, now and
+/// then.
 struct Progress {
     begun: Stopwatch,
     said: Duration,
-    of: usize,
-    segments: usize,
-    records: u64,
+    bar: Option<ProgressBar>,
+    /// Bytes of all files, each snapshot once to know that it is whole and once more to read it.
+    of: u64,
+    /// Bytes of the files before this one.
+    before: u64,
+    /// Where the files begin, by their paths.
+    files: Vec<(PathBuf, u64)>,
+    calls: u64,
 }
 
 impl Progress {
-    /// A record has been read.
-    fn note(&mut self) {
-        self.records += 1;
-        // The clock costs more than a record.
-        if self.records.is_multiple_of(1 << 14) && self.begun.elapsed() >= self.said + EVERY {
-            self.said = self.begun.elapsed();
-            tracing::info!(records = self.records, segments = self.segments, of = self.of, "reading the log");
+    fn of(folder: &Path, segments: &[Segment]) -> io::Result<Progress> {
+        let snapshots = snapshot::list(folder)?.into_iter().map(|named| named.path);
+        let checked: Vec<PathBuf> = snapshots.take(1).collect();
+        let read = checked.iter().cloned().chain(segments.iter().map(|segment| segment.path.clone()));
+        let length = |path: &PathBuf| std::fs::metadata(path).map(|about| about.len());
+        let mut of = checked.iter().map(length).sum::<io::Result<u64>>()?;
+        let mut files = Vec::new();
+        for path in read {
+            let bytes = length(&path)?;
+            files.push((path, of));
+            of += bytes;
+        }
+        let begun = Stopwatch::start();
+        Ok(Progress { begun, said: Duration::ZERO, bar: None, of, before: 0, files, calls: 0 })
+    }
+
+    /// That file is read from here on.
+    fn file(&mut self, path: &Path) {
+        self.before = self.files.iter().find(|(file, _)| file == path).map_or(self.before, |(_, begins)| *begins);
+    }
+
+    /// What is printed next has the line for itself.
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// So many bytes of the file have been read.
+    fn note(&mut self, doing: &'static str, at: u64) {
+        self.calls += 1;
+        // The clock costs more than a record. A block of a snapshot has thousands.
+        if doing == LOG && !self.calls.is_multiple_of(1 << 12) {
+            return;
+        }
+        let (now, done) = (self.begun.elapsed(), (self.before + at).min(self.of));
+        if std::io::stderr().is_terminal() {
+            if now >= MOMENT {
+                let bar = self.bar.get_or_insert_with(|| progress::bar(self.of));
+                bar.set_message(doing);
+                bar.set_position(done);
+            }
+        } else if now >= self.said + EVERY {
+            self.said = now;
+            tracing::info!(percent = 100 * done / self.of.max(1), of_bytes = self.of, "{doing}");
         }
     }
 }
 
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+const LOG: &str = "reading the log";
 const EVERY: Duration = Duration::from_secs(2);
+/// What takes no longer than this shows no bar.
+const MOMENT: Duration = Duration::from_millis(300);
 
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RecoverError {
     let path = path.to_owned();
@@ -267,6 +356,12 @@ impl fmt::Display for RecoverError {
                 )?;
                 f.write_str("start with an empty folder: what other members have copies of comes back from them")
             }
+            RecoverError::Newer { path, what } => write!(
+                f,
+                "{}: {what}. It is left as it is: start the version that wrote it, or give this one an empty folder \
+                 with --data, which other members fill with what they have copies of",
+                path.display()
+            ),
             RecoverError::Foreign { path, whose, .. } => write!(
                 f,
                 "the log is not this node's: {}: {whose}; give this node a folder of its own with --data, or move what \

@@ -103,7 +103,7 @@ fn whole_files_say_what_they_hold() {
             "segment of a log, whole",
             "format 1, cluster 0000000000000005, node 1, begun 2023-11-14T22:13:20.000Z",
             "numbers 10 to 17",
-            "1,000 of them room: 1 floors, 1 forgets, 3 puts, 1 removes, 1 synced, 1 touches",
+            "1,000 of them set aside for what comes: 1 floor, 1 forget, 3 puts, 1 remove, 1 synced, 1 touch",
             "keys 12 bytes, values 21 bytes, the longest 7",
             "1 with a deadline, 1 of them passed: 2023-11-14T22:14:20.000Z",
             "versions 18bcfe56800-1-1 (2023-11-14T22:13:20.000Z) to 18bcfe56800-6-1",
@@ -112,10 +112,10 @@ fn whole_files_say_what_they_hold() {
     row(
         "a.vitrine",
         &snapshot(18, 25),
-        &["snapshot, whole", "goes on from number 18, and has to reach 25", "1 floors, 2 puts", "values 600 bytes"],
+        &["snapshot, whole", "goes on from number 18, and has to reach 25", "1 floor, 2 puts", "values 600 bytes"],
     );
     let json = br#"{"format":"vitrine-cache","version":1,"entries":[{"key":"a","value":"1","version":"1-2-3"}]}"#;
-    row("cache.json", json, &["cache.json, whole", "1 puts", "versions 1-2-3"]);
+    row("cache.json", json, &["cache.json, whole", "1 put\n", "versions 1-2-3"]);
     let (status, text) = check(&["--json"], folder.path());
     // The log begins at 10, and the snapshot is read from 18 on; it ends before 25.
     assert_eq!(status, Some(1), "{text}");
@@ -143,13 +143,13 @@ fn what_is_wrong_is_named_by_file_and_byte() {
     let damage = format!("DAMAGED at byte {}: record 11: its checksum is wrong; byte {} says", starts[1], starts[6]);
     row(&changed(&log, starts[1] + 20), 1, &damage);
     row(&changed(&log, 20), 1, "DAMAGED at byte 0: the checksum of its header is wrong");
-    let newer = |mut bytes: Vec<u8>| {
-        bytes[8] = 2;
-        bytes
-    };
-    row(&newer(log), 1, "a newer version wrote it: format 2, and this one reads format 1");
+    row(&of_format(log, 2, wal::HEADER), 1, "a newer version wrote it: format 2, and this one reads format 1");
     let bytes = snapshot(1, 1);
-    row(&newer(bytes.clone()), 1, "a newer version wrote it: format 2, and this one reads format 1");
+    row(
+        &of_format(bytes.clone(), 2, snapshot::HEADER),
+        1,
+        "a newer version wrote it: format 2, and this one reads format 1",
+    );
     row(&bytes[..bytes.len() - 1], 1, "it has no end, and is no snapshot");
     row(&changed(&bytes, 80), 1, "DAMAGED at byte 47: the checksum is wrong");
     row(br#"{"format":"vitrine-cache","version":1,"entries":[{"key":"a"}]}"#, 1, "missing field `value` at line 1");
@@ -215,6 +215,84 @@ fn files_of_format_1_are_read_by_every_later_version() {
         expected.iter().for_each(|part| assert!(text.contains(part), "{name}: {part:?} in\n{text}"));
     };
     let versions = "versions 18bcfe56800-1-1 (2023-11-14T22:13:20.000Z)";
-    row("log-1.log", &["numbers 1 to 8", "1 floors, 1 forgets, 3 puts, 1 removes, 1 synced, 1 touches", versions]);
-    row("snapshot-1.vitrine", &["1 floors, 2 puts", "from number 1, and has to reach 9", "values 600 bytes", versions]);
+    row("log-1.log", &["numbers 1 to 8", "1 floor, 1 forget, 3 puts, 1 remove, 1 synced, 1 touch", versions]);
+    row("snapshot-1.vitrine", &["1 floor, 2 puts", "from number 1, and has to reach 9", "values 600 bytes", versions]);
+}
+
+/// The same file, as a later version would have written it: another format, and a checksum of its own.
+fn of_format(mut bytes: Vec<u8>, format: u8, header: usize) -> Vec<u8> {
+    bytes[8] = format;
+    let sum = crc32c(&bytes[..header - 4]).to_le_bytes();
+    bytes[header - 4..header].copy_from_slice(&sum);
+    bytes
+}
+
+fn crc32c(bytes: &[u8]) -> u32 {
+    let step = |sum: u32, _| if sum & 1 == 1 { sum >> 1 ^ 0x82f6_3b78 } else { sum >> 1 };
+    !bytes.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), step))
+}
+
+#[test]
+fn what_a_newer_version_wrote_is_refused_with_a_sentence_and_left_as_it_is() {
+    let (log, snapshot) = (segment(1).0, snapshot(1, 9));
+    let (newer_log, newer_snapshot) =
+        (of_format(log.clone(), 2, wal::HEADER), of_format(snapshot.clone(), 2, snapshot::HEADER));
+    let json = br#"{"format":"vitrine-cache","version":2,"entries":[]}"#;
+    let snapshot_name = "snapshot-00000000000000000001.vitrine";
+    let log_name = segment_name(1);
+    // An older snapshot or log beside it is no way around it.
+    for files in [
+        vec![(&log_name[..], &newer_log[..])],
+        vec![(snapshot_name, &newer_snapshot[..]), (&log_name, &log)],
+        vec![("cache.json", &json[..])],
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, bytes) in &files {
+            written(folder.path(), name, bytes);
+        }
+        for arguments in [&[][..], &["--repair"]] {
+            let (status, text) = check(arguments, folder.path());
+            assert_eq!(status, Some(1), "{text}");
+            assert!(text.contains("a newer version wrote it: ") && !text.contains("DAMAGED"), "{text}");
+        }
+        if files[0].0 != "cache.json" {
+            let data = folder.path().to_str().expect("text");
+            let output = super::support::run(&["serve", "--data", data, "--port", "0", "--peer-port", "0"]);
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{text}");
+            for part in [files[0].0, "a newer version wrote it: format 2, and this one reads format 1", "left as it is"]
+            {
+                assert!(text.contains(part), "{part:?} in\n{text}");
+            }
+            assert!(!text.contains("repair"), "{text}");
+        }
+        for (name, bytes) in &files {
+            assert_eq!(fs::read(folder.path().join(name)).expect("still there"), *bytes, "{name}");
+        }
+    }
+    // A byte of ours that has changed is damage, and can be repaired.
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rotten = log;
+    rotten[8] = 3;
+    let (status, text) = check(&["--repair"], &written(folder.path(), &log_name, &rotten));
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("DAMAGED at byte 0: the checksum of its header is wrong"), "{text}");
+}
+
+#[test]
+fn a_folder_that_is_in_use_is_not_repaired() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let node = super::support::Node::start(folder.path(), &["--fsync", "always"]);
+    let name = segment_name(1);
+    let before = fs::metadata(folder.path().join(&name)).expect("a segment").len();
+    for path in [folder.path(), &folder.path().join(&name)] {
+        let (status, text) = check(&["--repair"], path);
+        assert_eq!(status, Some(1), "{text}");
+        assert!(text.contains("is in use by node n1, process") && text.contains("stop it"), "{text}");
+        assert_eq!(check(&[], path).0, Some(0));
+    }
+    assert_eq!(fs::metadata(folder.path().join(&name)).expect("a segment").len(), before);
+    drop(node);
+    let (status, text) = check(&["--repair"], folder.path());
+    assert!(status == Some(0) && text.contains("nothing is to be repaired"), "{text}");
 }

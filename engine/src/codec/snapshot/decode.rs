@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::super::bytes::{DecodeError, Reader};
 use super::super::peer::ClusterTag;
+use super::super::wal::other_format;
 use super::*;
 use crate::record::Record;
 
@@ -215,7 +216,7 @@ fn header(bytes: &[u8]) -> Result<Header, Flaw> {
     if bytes[..common] != MAGIC[..common] {
         return Err(Flaw::Magic);
     }
-    if let Some(version) = bytes.get(MAGIC.len()).copied().filter(|version| *version != FORMAT) {
+    if let Some(version) = other_format(bytes, FORMAT, HEADER) {
         return Err(Flaw::Format { version });
     }
     let cut = Flaw::Cut { needed: HEADER as u64, left: bytes.len() as u64 };
@@ -281,6 +282,13 @@ fn records(bytes: &Bytes, count: u32) -> Result<Vec<Record>, Flaw> {
 impl fmt::Display for SnapshotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "at byte {}: {}", self.at, self.flaw)
+    }
+}
+
+impl SnapshotError {
+    /// Has a later version of Vitrine written the file? It is no damage, and nothing to be repaired.
+    pub fn is_newer(&self) -> bool {
+        matches!(self.flaw, Flaw::Format { version } if version > FORMAT)
     }
 }
 

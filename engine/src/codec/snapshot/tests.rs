@@ -165,8 +165,16 @@ fn flaws_are_told_apart_and_where() {
     let footer = snapshot(&some(), 100).len() - FOOTER;
     check(&|_| (), "whole");
     check(&|bytes| bytes[0] = b'V', "at byte 0: it is not a snapshot of this cache: its first bytes are others");
-    check(&|bytes| bytes[8] = 2, "at byte 0: a newer version wrote it: format 2, and this one reads format 1");
-    check(&|bytes| bytes[8] = 0, "at byte 0: format 0 is not known; this one reads 1");
+    // Who writes another format has a checksum of its own; without one it is a byte that has changed.
+    let of_format = |bytes: &mut Vec<u8>, format| {
+        bytes[8] = format;
+        let sum = CRC.checksum(&bytes[..HEADER - 4]).to_le_bytes();
+        bytes[HEADER - 4..HEADER].copy_from_slice(&sum);
+    };
+    let newer = "at byte 0: a newer version wrote it: format 2, and this one reads format 1";
+    check(&|bytes| of_format(bytes, 2), newer);
+    check(&|bytes| of_format(bytes, 0), "at byte 0: format 0 is not known; this one reads 1");
+    check(&|bytes| bytes[8] = 2, "at byte 0: the checksum is wrong");
     check(&|bytes| bytes[20] ^= 1, "at byte 0: the checksum is wrong");
     check(&|bytes| bytes[HEADER] = 9, "at byte 47: no block begins with 9");
     check(&|bytes| bytes[HEADER + 8] = 0xff, "at byte 47: no block has a length of 4278190662");

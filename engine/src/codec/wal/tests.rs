@@ -192,8 +192,15 @@ fn headers_are_read_and_others_refused() {
     check(&|bytes| bytes.truncate(0), HeaderError::Short { length: 0 });
     check(&|bytes| bytes.truncate(5), HeaderError::Short { length: 5 });
     check(&|bytes| bytes.truncate(HEADER - 1), HeaderError::Short { length: HEADER - 1 });
-    check(&|bytes| bytes[8] = 2, HeaderError::Format { version: 2 });
-    (9..HEADER).for_each(|at| check(&|bytes| bytes[at] ^= 0x10, HeaderError::Checksum));
+    let of_format = |bytes: &mut Vec<u8>, format| {
+        bytes[8] = format;
+        let sum = CRC.checksum(&bytes[..HEADER - 4]).to_le_bytes();
+        bytes[HEADER - 4..HEADER].copy_from_slice(&sum);
+    };
+    check(&|bytes| of_format(bytes, 2), HeaderError::Format { version: 2 });
+    check(&|bytes| of_format(bytes, 0), HeaderError::Format { version: 0 });
+    // Ours, but for a byte that has changed: it is no newer file, and can be repaired.
+    (8..HEADER).for_each(|at| check(&|bytes| bytes[at] ^= 0x10, HeaderError::Checksum));
 }
 
 /// The bytes of format 1, as they stay: what is changed here cannot read what was written before.
