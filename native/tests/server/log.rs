@@ -234,6 +234,23 @@ fn snapshots_are_taken_by_time_and_on_request_and_a_start_begins_with_the_last()
     assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
 }
 
+#[test]
+fn a_log_that_has_outgrown_its_snapshot_is_replaced_by_another() {
+    let data = tempfile::tempdir().expect("a folder");
+    let node = ready(data.path(), &["--fsync", "never", "--snapshot-every", "off"]);
+    let value = "v".repeat(4 << 20);
+    for number in 0..15 {
+        assert_eq!(put(&node, "k", &value), if number == 0 { 201 } else { 204 });
+    }
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    assert_eq!(node.metric("vitrine_snapshots_taken_total"), 0, "60 MiB are read in no time");
+    (0..3).for_each(|_| assert_eq!(put(&node, "k", &value), 204));
+    eventually("the log is longer than 64 MiB", || node.metric("vitrine_snapshots_taken_total") == 1);
+    assert_eq!(node.metric("vitrine_snapshot_last_entries"), 1);
+    // 72 MiB of it stand in one entry now.
+    eventually("the log before it goes", || segments(data.path()).len() == 1);
+}
+
 /// The binary under `strace`, which says of those syncs of its log that they fail.
 fn failing(when: &str) -> Command {
     let mut strace = Command::new("strace");
