@@ -10,11 +10,12 @@ use libfuzzer_sys::fuzz_target;
 use vitrine::server::Server;
 use vitrine::settings::{Layers, Settings};
 
-/// One node, alone and small. What it saves goes where nothing can be saved.
+/// One node, alone and small. What it saves goes where nothing can be saved, and it keeps no log.
 static NODE: LazyLock<Server> = LazyLock::new(|| {
     let mut layers = Layers::defaults();
     let settings = [("port", "0"), ("workers", "1"), ("memory", "4MiB"), ("max-value", "64KiB"), ("data", "/dev/null")];
-    for (name, value) in [&settings[..], &[("header-timeout", "1s"), ("body-timeout", "1s")]].concat() {
+    let others = [("fsync", "off"), ("header-timeout", "1s"), ("body-timeout", "1s")];
+    for (name, value) in [&settings[..], &others].concat() {
         layers.add_flag(name, value);
     }
     let settings = Settings::resolve(&layers).expect("good settings");
