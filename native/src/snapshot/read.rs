@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use vitrine_engine::codec::snapshot::{Decoder, Footer, HEADER, Header, SnapshotError, Step};
 use vitrine_engine::record::Record;
 
-use super::list;
+use super::{Named, list};
 
 /// A snapshot that is being read: a block of records each time, until it is known to be whole.
 #[derive(Debug)]
@@ -107,13 +107,13 @@ pub fn whole(path: &Path) -> Result<Whole, ReadError> {
 /// over? `at` is told how many bytes of a file were read.
 pub fn newest<E: From<io::Error>>(
     folder: &Path,
-    passed: &mut impl FnMut(&Path, ReadError) -> Result<(), E>,
+    passed: &mut impl FnMut(&Named, ReadError) -> Result<(), E>,
     at: &mut impl FnMut(u64),
 ) -> Result<Option<Whole>, E> {
     for named in list(folder)? {
         match read(&named.path, &mut |_, bytes| at(bytes)) {
             Ok(whole) => return Ok(Some(whole)),
-            Err(error) => passed(&named.path, error)?,
+            Err(error) => passed(&named, error)?,
         }
     }
     Ok(None)

@@ -76,7 +76,7 @@ fn what_was_taken_is_found_whole() {
     assert_eq!((taken.first, taken.footer.until, taken.footer.entries), (Lsn(17), Lsn(17), 3_001));
     assert_eq!(taken.bytes, std::fs::metadata(&taken.path).expect("a file").len());
     let mut read_so_far = 0;
-    let mut none = |_: &Path, error| -> std::io::Result<()> { panic!("{error}") };
+    let mut none = |_: &Named, error| -> std::io::Result<()> { panic!("{error}") };
     let found = newest(folder.path(), &mut none, &mut |bytes| read_so_far = bytes).expect("listed").expect("one");
     assert!(read_so_far > 0 && read_so_far <= taken.bytes);
     assert_eq!((&found.path, found.footer, found.bytes), (&taken.path, taken.footer, taken.bytes));
@@ -100,8 +100,8 @@ fn one_that_is_not_whole_is_passed_over_and_one_that_failed_leaves_nothing() {
     let bytes = std::fs::read(&taken.path).expect("read");
     std::fs::write(folder.path().join(file_name(Lsn(99))), &bytes[..bytes.len() - 1]).expect("written");
     let mut passed = Vec::new();
-    let mut note = |path: &Path, error: ReadError| -> std::io::Result<()> {
-        passed.push((path.to_owned(), error.to_string()));
+    let mut note = |named: &Named, error: ReadError| -> std::io::Result<()> {
+        passed.push((named.path.clone(), error.to_string()));
         Ok(())
     };
     let found = newest(folder.path(), &mut note, &mut |_| {}).expect("listed").expect("one");

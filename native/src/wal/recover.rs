@@ -16,7 +16,7 @@ use vitrine_engine::record::Record;
 use super::folder::{self, Segment};
 use crate::load::Stopwatch;
 use crate::progress;
-use crate::snapshot::{self, Of};
+use crate::snapshot::{self, Named, Of};
 
 /// What was there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,11 +151,15 @@ fn from_snapshot(
     progress: &mut Progress,
     each: &mut impl FnMut(Record),
 ) -> Result<Start, RecoverError> {
-    let mut passed = |path: &Path, error: snapshot::ReadError| {
+    // How far the log had come before the newest that is not whole had its name.
+    let mut reached = Lsn(1);
+    let mut passed = |named: &Named, error: snapshot::ReadError| {
+        let path = &named.path;
         // What is older is no way around it: a start would begin to write over what the later version knows.
         if error.is_newer() {
             return Err(Stop::Newer(path.to_owned(), error));
         }
+        reached = reached.max(named.first);
         tracing::warn!(path = %path.display(), %error, "a snapshot is not whole, and is passed over");
         Ok(())
     };
@@ -165,7 +169,7 @@ fn from_snapshot(
         Stop::Io(error) => failed("reading the snapshots", folder)(error),
     })?
     else {
-        return Ok(Start::with(None));
+        return Ok(Start::with(None).reaches(reached));
     };
     let header = &whole.header;
     belongs(&whole.path, of, Of { cluster: header.cluster, node: header.node })?;
@@ -177,7 +181,7 @@ fn from_snapshot(
         block.into_iter().for_each(&mut *each);
     });
     read.map_err(|error| RecoverError::Damaged { path: whole.path.clone(), at: 0, what: error.to_string() })?;
-    let start = Start::with(Some((header.first, whole.footer.until)));
+    let start = Start::with(Some((header.first, whole.footer.until))).reaches(reached);
     recovered.snapshot = Some((whole.path, records));
     Ok(start)
 }

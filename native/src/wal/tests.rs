@@ -434,6 +434,13 @@ fn a_start_begins_with_the_newest_snapshot_and_the_log_behind_it_is_dropped() {
     assert!(refused.contains("no whole snapshot holds what was before"), "{refused}");
     spoil(before.path(), &second.path);
     assert_eq!(found(before.path()), Ok(expected), "the one before it and its log are still there");
+    // Unless that log ends before the newer one began: it had been on disk as far, and what looks torn is damage.
+    let last = folder::list(before.path()).expect("listed").pop().expect("a segment");
+    let bytes = std::fs::read(&last.path).expect("read");
+    std::fs::write(&last.path, &bytes[..2_000]).expect("written");
+    let refused = found(before.path()).map(|found| found.len());
+    let needed = format!("its log has to reach number {}", second.first.0);
+    assert!(refused.as_ref().is_err_and(|refused| refused.contains(&needed)), "{refused:?}");
 }
 
 /// A log that goes on while a snapshot is taken.

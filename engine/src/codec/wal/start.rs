@@ -78,6 +78,12 @@ impl Start {
         Start { from, next: from, until }
     }
 
+    /// A newer snapshot, named after that number, is not whole, and is passed over. Before it had its name the log was on
+    /// disk up to there, and may not end earlier now: what looks like a torn tail would be damage.
+    pub fn reaches(self, named: Lsn) -> Start {
+        Start { until: self.until.max(named), ..self }
+    }
+
     /// Need a segment not be read, as all of it was in the snapshot? The next one begins with that number.
     pub fn passes(&self, follows: Option<Lsn>) -> bool {
         follows.is_some_and(|follows| follows <= self.from)
@@ -241,6 +247,21 @@ mod tests {
         check(Some((2, 2)), &[(3, 1)], Err("the log goes on here with number 3, and what is before it ends with 1"));
         let short = "it ends before number 2, and the next segment begins with 3";
         check(None, &[(1, 1), (3, 1)], Err(short));
+    }
+
+    #[test]
+    fn a_log_reaches_as_far_as_a_snapshot_that_is_passed_over() {
+        for (first, expected) in [(9, true), (10, true), (11, false)] {
+            let mut start = Start::with(Some((Lsn(3), Lsn(4)))).reaches(Lsn(first));
+            start.ends(&read_to_its_end(segment(3, 7)), None).expect("a whole segment");
+            let refused = Refused::Behind { until: Lsn(first), next: Lsn(10) };
+            assert_eq!(start.end(), if expected { Ok(Lsn(10)) } else { Err(refused) }, "named {first}");
+        }
+    }
+
+    fn read_to_its_end(mut scan: Scan) -> Scan {
+        while scan.next().is_some() {}
+        scan
     }
 
     #[test]

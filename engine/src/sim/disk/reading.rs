@@ -52,6 +52,7 @@ impl Disk {
         let mut start = Start::with(None);
         // Who cannot read anything knows of no snapshot either.
         let mut is_whole = !self.unreadable;
+        let mut passed = Lsn(1);
         for saved in self.snapshots.iter().rev().filter(|_| is_whole) {
             if let Some((records, until)) = saved.read() {
                 start = Start::with(Some((saved.first, until)));
@@ -61,7 +62,9 @@ impl Disk {
                 break;
             }
             recovered.passed += 1;
+            passed = passed.max(saved.first);
         }
+        start = start.reaches(passed);
         recovered.next = start.next();
         for at in 0..self.segments.len() {
             is_whole = is_whole && self.read_segment(at, &mut start, &mut recovered).is_some();
