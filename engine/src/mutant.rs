@@ -2,6 +2,9 @@
 //! that lets one live is missing something. Without the feature there are none, and the server refuses to be built with
 //! it.
 
+use alloc::format;
+use alloc::string::String;
+
 /// True when the crate was built with them.
 pub const MUTANTS: bool = cfg!(feature = "mutants");
 
@@ -70,6 +73,26 @@ impl Mutant {
         Mutant::NoDirectorySync,
         Mutant::DropLogEarly,
     ];
+}
+
+/// Their names in this build: none where it has none of them.
+pub fn names() -> impl Iterator<Item = String> {
+    let all = if MUTANTS { &Mutant::ALL[..] } else { &[] };
+    all.iter().map(|mutant| format!("{mutant:?}"))
+}
+
+/// Makes the mistake of that name from now on, in every node of the process, or none where it is empty.
+///
+/// # Errors
+/// When this build has no such mistake; what was set stays.
+pub fn set_named(name: &str) -> Result<(), String> {
+    let at = names().position(|known| known == name);
+    if at.is_none() && !name.is_empty() {
+        return Err(format!("there is no mistake {name:?} in this build"));
+    }
+    #[cfg(feature = "mutants")]
+    set(at.map(|at| Mutant::ALL[at]));
+    Ok(())
 }
 
 #[cfg(feature = "mutants")]

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use crate::id::{NodeId, Slot};
 use crate::map::{Map, Phase, Refusal, Wish};
+use crate::sorted::sort_by_key;
 use crate::view::View;
 
 /// What would move.
@@ -55,7 +56,7 @@ impl Plan {
                 members.push(Share { id: member.id, name, before: 0, after: 0, gains: 0 });
             }
         }
-        members.sort_unstable_by_key(|share| share.id);
+        sort_by_key(&mut members, |share| share.id);
         for slot in Slot::all() {
             let (old, new) = (before.replicas(slot), after.replicas(slot));
             for share in &mut members {

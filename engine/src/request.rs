@@ -22,7 +22,7 @@ pub struct Request {
 }
 
 /// A key: 1 to 65,535 bytes, any bytes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     bytes: Bytes,
     /// Of these bytes: computed once, asked for at every step of a request.
@@ -258,6 +258,12 @@ pub enum KeyError {
         /// How many.
         length: usize,
     },
+}
+
+impl core::fmt::Debug for Key {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "\"{}\"", self.bytes.escape_ascii())
+    }
 }
 
 impl core::fmt::Display for KeyError {

@@ -6,6 +6,8 @@
 //! one run and, when a run is made or goes, within the list of runs: for 100,000 entries that list has some 4,000
 //! places of 24 bytes. Nothing here is a promise about more entries than queues of a node may have ([`crate::limits`]).
 
+mod order;
+
 use alloc::vec::{self, Vec};
 use core::borrow::Borrow;
 use core::cmp::Ordering;
@@ -13,6 +15,8 @@ use core::fmt;
 use core::iter::Flatten;
 use core::ops::RangeBounds;
 use core::slice;
+
+pub use self::order::sort_by_key;
 
 /// Values by key, in the order of the keys.
 pub struct SortedMap<K, V> {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use vitrine_engine::effect::Event;
 use vitrine_engine::sim::{TraceEvent, What, World};
+use vitrine_engine::sorted::sort_by_key;
 
 /// The latest events, and the latest of those that matter most.
 #[derive(Default)]
@@ -44,7 +45,7 @@ impl Journal {
     /// The events after that number, oldest first.
     pub fn since(&self, seq: u64) -> Vec<&TraceEvent> {
         let mut events: Vec<_> = self.usual.iter().chain(&self.notable).filter(|event| event.seq > seq).collect();
-        events.sort_unstable_by_key(|event| event.seq);
+        sort_by_key(&mut events, |event| event.seq);
         events
     }
 

@@ -3,22 +3,29 @@
 //! A thin wrapper of [`vitrine_engine::sim::World`]. What the page sends is checked here and answered with an error in
 //! words; nothing that it sends may panic. Every array is a copy: the page may keep it when the wasm's memory moves.
 
+mod branches;
+mod causes;
 mod disks;
 mod faults;
 mod history;
 mod journal;
+mod marks;
+mod mutants;
 mod picture;
+mod promises;
 mod race;
 mod script;
 mod settings;
 mod steps;
 mod tape;
+mod time;
 mod traces;
 
 use vitrine_engine::sim::World;
 use vitrine_engine::time::Instant;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use branches::Branch;
 use history::{Act, History};
 use journal::Journal;
 use picture::Edition;
@@ -35,6 +42,8 @@ pub struct Playground {
     source: script::Source,
     steps: steps::Steps,
     tape: tape::Tape,
+    /// The other branch, where the run was forked.
+    other: Option<Branch>,
     journal: Journal,
     edition: Edition,
     trace: TraceFile,
@@ -67,6 +76,7 @@ impl Playground {
             source: script::Source::default(),
             steps: steps::Steps::default(),
             tape: tape::Tape::default(),
+            other: None,
             journal: Journal::default(),
             edition: Edition::default(),
             trace: TraceFile::default(),
@@ -82,9 +92,7 @@ impl Playground {
         let levels = settings::Levels::parse(write_level, read_level).map_err(wrong)?;
         let world = World::new(settings.world(false).map_err(wrong)?);
         (self.settings, self.levels, self.replaying) = (settings, levels, 0);
-        (self.history, self.journal) = (History::new(world), Journal::default());
-        (self.source, self.steps) = (script::Source::default(), steps::Steps::default());
-        self.follow();
+        self.begin(History::new(world));
         Ok(())
     }
 
@@ -105,14 +113,14 @@ impl Playground {
             return 0;
         };
         let carried = self.history.run(until, most);
-        self.follow();
+        self.moved();
         carried as u32
     }
 
     /// Goes on to the next event that a person can see. False when there was none.
     pub fn step_forward(&mut self) -> bool {
         let moved = self.step_script();
-        self.follow();
+        self.moved();
         moved
     }
 
@@ -121,12 +129,9 @@ impl Playground {
     /// # Errors
     /// While a trace is replayed by nodes that hold so much that no history of them is kept.
     pub fn step_back(&mut self) -> Result<bool, Wrong> {
-        if !self.history.is_kept() {
-            let most = MOST_REMEMBERED;
-            return Err(wrong(format!("there is no way back in a replay with room for more than {most} entries")));
-        }
+        self.may_go_back()?;
         let moved = self.history.back();
-        self.follow();
+        self.moved();
         Ok(moved)
     }
 
@@ -218,8 +223,7 @@ impl Playground {
         world.replay(keys.iter().cloned());
         let room = u64::from(self.settings.nodes) * u64::from(self.settings.capacity);
         let history = if room <= MOST_REMEMBERED { History::new } else { History::without };
-        (self.history, self.journal) = (history(world), Journal::default());
-        (self.source, self.steps) = (script::Source::default(), steps::Steps::default());
+        self.begin(history(world));
         Ok(())
     }
 
@@ -317,6 +321,14 @@ impl Playground {
         self.history.world()
     }
 
+    /// Another run, from where it is: nothing is left of the one before.
+    fn begin(&mut self, history: History) {
+        (self.history, self.other, self.journal) = (history, None, Journal::default());
+        (self.source, self.steps) = (script::Source::default(), steps::Steps::default());
+        self.tape.restart();
+        self.follow();
+    }
+
     /// Takes in what has happened.
     pub(crate) fn follow(&mut self) {
         self.journal.follow(self.history.world());
@@ -325,10 +337,16 @@ impl Playground {
 
     fn act(&mut self, act: Act) -> Result<(), Wrong> {
         // From here on it is another run than the script's.
+        if self.reach().is_some() {
+            self.history.forget_acts();
+        }
         self.leave_script();
         self.steps = steps::Steps::default();
         self.finish_moment();
         let done = self.history.act(act);
+        if let Some(other) = &mut self.other {
+            other.difference = None;
+        }
         self.follow();
         done.map_err(wrong)
     }

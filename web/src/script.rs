@@ -54,14 +54,13 @@ impl Playground {
     /// # Errors
     /// When a line is not understood or cannot be carried out, or the run is too long for a page; the old run stays.
     pub fn open(&mut self, text: &str) -> Result<String, Wrong> {
-        let (history, source, steps) = open(text).map_err(wrong)?;
+        let (mut history, source, steps) = open(text).map_err(wrong)?;
         let world = history.world();
         let end = format!("{:016x} {}", world.fingerprint(), world.now().0);
-        self.settings = Settings::of(history.world().config());
-        (self.history, self.source, self.steps, self.replaying) = (history, source, steps, 0);
-        self.history.rewind();
-        self.journal = crate::Journal::default();
-        self.follow();
+        (self.settings, self.replaying) = (Settings::of(world.config()), 0);
+        history.rewind();
+        self.begin(history);
+        (self.source, self.steps) = (source, steps);
         Ok(end)
     }
 
@@ -94,7 +93,7 @@ impl Source {
             let config = world.config();
             let _ = writeln!(text, "{config}\nnetwork {}", config.network);
         }
-        let mut events = ours.checked_sub(1).map_or(0, |last| done[last].events);
+        let mut events = ours.checked_sub(1).map_or(Some(0), |last| done[last].events);
         for Done { events: after, at: then, act } in &done[ours..] {
             if *then > at || *after != events {
                 let _ = writeln!(text, "run {}", Span(then.since(at)));
@@ -106,7 +105,7 @@ impl Source {
             };
             (events, at) = (*after, *then);
         }
-        if world.events() != events || world.now() > at {
+        if Some(world.events()) != events || world.now() > at {
             let _ = writeln!(text, "run {}", Span(world.now().since(at)));
         }
         text

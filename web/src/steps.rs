@@ -114,6 +114,11 @@ impl Playground {
         Some((until.min(at), left))
     }
 
+    /// How far time goes in a script that is stepped through: to the end of the line that it is held at.
+    pub(crate) fn reach(&self) -> Option<Instant> {
+        self.steps.stop.map(|lines| self.steps.end(lines).1)
+    }
+
     /// Goes on to the next event that a person can see, and no further than the script is allowed to.
     pub(crate) fn step_script(&mut self) -> bool {
         /// Heartbeats alone fill the rest.

@@ -30,6 +30,11 @@ enum Shape {
 }
 
 impl Tape {
+    /// Another run: what was recorded is not of it.
+    pub fn restart(&mut self) {
+        *self = Tape { is_on: self.is_on, ..Tape::default() };
+    }
+
     /// Records what has happened since the last time, or goes back.
     pub fn follow(&mut self, world: &World) {
         if !self.is_on {
@@ -41,6 +46,11 @@ impl Tape {
             self.numbers.truncate(kept * WIDTH);
             self.words.truncate(kept * 2);
         } else {
+            let first = world.trace().since(self.read).next().map_or(latest, |event| event.seq);
+            if first > self.read + 1 {
+                // It was gone on to another moment, and what lies between is not known any more.
+                self.restart();
+            }
             for event in world.trace().since(self.read) {
                 self.record(event);
             }

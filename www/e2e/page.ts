@@ -73,7 +73,7 @@ export const fingerprint = (page: Page) => page.locator('[data-fingerprint]').te
 
 export async function pause(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Pause' }).click();
-  await expect(page.getByRole('button', { name: 'Play' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Play', exact: true })).toBeVisible();
 }
 
 /** Types a line and sends it. */

@@ -1,5 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { Diagram } from './diagram/Diagram.tsx';
+import { BranchPanel } from './panels/BranchPanel.tsx';
+import { BreakPanel } from './panels/BreakPanel.tsx';
 import { ClusterPanel } from './panels/ClusterPanel.tsx';
 import { CommandPanel } from './panels/CommandPanel.tsx';
 import { Disks } from './panels/Disks.tsx';
@@ -9,6 +11,7 @@ import { Keys, press } from './panels/Keys.tsx';
 import { LessonList } from './panels/LessonList.tsx';
 import { LessonPanel } from './panels/LessonPanel.tsx';
 import { Log } from './panels/Log.tsx';
+import { PromisePanel } from './panels/PromisePanel.tsx';
 import { Stores } from './panels/Stores.tsx';
 import { TopBar } from './panels/TopBar.tsx';
 import { DropTarget, TracePanel } from './panels/TracePanel.tsx';
@@ -50,6 +53,8 @@ export function App({ session }: { session: Session }) {
         <div class="panels">
           <LessonPanel />
           <CommandPanel />
+          <BranchPanel />
+          <PromisePanel />
           {!taught && <FaultPanel />}
           <KeyPanel />
           <Disks />
@@ -58,6 +63,7 @@ export function App({ session }: { session: Session }) {
               <WorkloadPanel />
               <ClusterPanel />
               <TracePanel />
+              <BreakPanel />
             </>
           )}
         </div>

@@ -1,7 +1,9 @@
 // What the page draws: the cluster at one moment of simulated time. Plain data; the worker fills it, nothing here
 // decides.
 
+import type { Course } from './course.ts';
 import type { Recorded } from './diagram/tape.ts';
+import type { Truth } from './truth.ts';
 
 /** A place that sends or receives: a node by its number, or `CLIENTS`. */
 export type Place = number;
@@ -156,6 +158,8 @@ export interface Snapshot {
   readonly log: readonly LogRow[];
   readonly explained: Explained | null;
   readonly replay: Replay | null;
+  readonly course: Course;
+  readonly truth: Truth;
   /** The workload runs. */
   readonly busy: boolean;
   /** The script that is played. */

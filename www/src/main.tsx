@@ -8,6 +8,9 @@ import './style/command.css';
 import './style/key.css';
 import './style/trace.css';
 import './style/transport.css';
+import './style/scrubber.css';
+import './style/branches.css';
+import './style/promises.css';
 import './style/log.css';
 import './style/diagram.css';
 import './style/disks.css';
@@ -22,6 +25,7 @@ import { apply, stored } from './panels/TopBar.tsx';
 import { fromAddress } from './share/address.ts';
 import { asked } from './share/embed.ts';
 import { type Port, Session } from './state/session.ts';
+import type { FinderAnswer } from './worker/finder-protocol.ts';
 import type { FromWorker } from './worker/protocol.ts';
 
 apply(stored());
@@ -46,5 +50,15 @@ const { embed, seed } = asked(location.search);
 if (embed) document.documentElement.dataset.embed = '';
 if (seed !== null) session.settings.value = { ...session.settings.value, seed };
 session.problem.value = begun.problem;
+session.truth.begin = () => {
+  const finder = new Worker(new URL('./worker/finder.ts', import.meta.url), { type: 'module', name: 'finder' });
+  return {
+    post: (request) => finder.postMessage(request),
+    listen: (receive) => {
+      finder.onmessage = (event: MessageEvent<FinderAnswer>) => receive(event.data);
+    },
+    end: () => finder.terminate(),
+  };
+};
 if (root) render(<App session={session} />, root);
 void keepOffline();

@@ -1,7 +1,9 @@
 // Frames made by hand, for tests of what is drawn.
 
+import { NO_COURSE } from '../src/course.ts';
 import { CLIENTS, type Entry, type Flight, type NodeView, type Placement, SLOTS, type Snapshot } from '../src/frame.ts';
 import { FIRST } from '../src/state/session.ts';
+import { NO_TRUTH } from '../src/truth.ts';
 import type { Opened } from '../src/worker/protocol.ts';
 
 export function entry(key: string, rank: number, expiresIn: number | null = null): Entry {
@@ -53,6 +55,8 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     })),
     explained: null,
     replay: null,
+    course: NO_COURSE,
+    truth: NO_TRUTH,
     busy: true,
     played: null,
     disks: [],

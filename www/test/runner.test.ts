@@ -23,6 +23,16 @@ function open(part: Partial<Engine> = {}) {
     },
     stepForward: () => said.push('forward') > 0,
     stepBack: () => said.push('back') > 0,
+    seek: (at) => {
+      now = at;
+    },
+    seekEvent: (seq) => said.push(`event ${seq}`),
+    fork: () => said.push('fork'),
+    swap: () => said.push('swap'),
+    joinBranches: () => said.push('join'),
+    stopped: () => false,
+    causes: () => [],
+    setMutant: (name) => said.push(`mutant ${name}`),
     command: (text) => said.push(text),
     workload: (workload) => said.push(workload ? workload.kind : 'no workload'),
     motion: () => ({ now, flights: [], inFlight: 0 }),

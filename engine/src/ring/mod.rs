@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 
 use crate::id::{NodeId, SLOTS, Slot};
 use crate::limits;
+use crate::sorted::sort_by_key;
 
 /// A member as the ring sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +75,12 @@ impl Ring {
     pub fn build_bounded(seats: &[Seat<'_>], virtual_nodes: u16, replicas: u8, bound: u32) -> Ring {
         let width = usize::from(replicas).min(seats.len());
         let mut seats = seats.to_vec();
-        seats.sort_unstable_by_key(|seat| (seat.name, seat.node));
+        sort_by_key(&mut seats, |seat| (seat.name, seat.node));
         let stands = stands(&seats, virtual_nodes);
         let primaries = settle(&seats, &stands, bound);
         let mut counts: Vec<(NodeId, u16)> = seats.iter().map(|seat| (seat.node, 0)).collect();
         primaries.iter().for_each(|rank| counts[*rank as usize].1 += 1);
-        counts.sort_unstable_by_key(|(node, _)| *node);
+        sort_by_key(&mut counts, |(node, _)| *node);
         Ring {
             width,
             owners: owners(&seats, &stands, &primaries, width),
@@ -169,7 +170,7 @@ fn stands(seats: &[Seat<'_>], virtual_nodes: u16) -> Vec<Stand> {
             stands.push(Stand(split_mix(&mut state) >> 32 << 32 | rank as u64));
         }
     }
-    stands.sort_unstable();
+    sort_by_key(&mut stands, |stand| *stand);
     stands
 }
 

@@ -23,6 +23,7 @@ use crate::id::{Lanes, NodeId, RequestId, Slot, Version};
 use crate::limits::{MAX_CLOCK_AHEAD, MAX_SETTLING};
 use crate::message::{Message, Wanted};
 use crate::request::Key;
+use crate::sorted::sort_by_key;
 use crate::time::{Instant, Time};
 use crate::view::View;
 
@@ -183,7 +184,7 @@ impl Shard {
         pulling.floors.extend(page.floors);
         if page.next.is_none() {
             pulling.comparing = if pulling.floors.is_empty() { Comparing::Done } else { Comparing::At(0) };
-            pulling.floors.sort_unstable();
+            sort_by_key(&mut pulling.floors, |floor| *floor);
         }
         let keys = page.keys.into_iter().filter(|(key, version)| lanes.contains(key.slot()) && credible(*version));
         pulling.todo.extend(keys.map(|(key, version)| Todo::Listed(key, version)));

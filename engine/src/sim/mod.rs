@@ -22,7 +22,7 @@ mod trace;
 mod workload;
 mod world;
 
-pub use check::{Checks, Promise, RECONCILES, Record, Violation};
+pub use check::{Checked, Checks, Promise, RECONCILES, Record, Violation};
 pub use client::{Ask, Reply, Told, Verb};
 pub use command::{Command, CommandError, Span};
 pub use disk::{Block, BlockKind, Disk, Snapshot, Stage};
@@ -31,7 +31,7 @@ pub use mark::{Mark, Marks};
 pub use network::{Cargo, Flight, Link, Links, Network, Place};
 pub use replay::Replay;
 pub use script::{Script, ScriptError, Step};
-pub use shrink::shrink;
+pub use shrink::{Shrinking, shrink};
 pub use trace::{DiskNote, Dropped, Trace, TraceEvent, What};
 pub use workload::{Shape, Workload};
 pub use world::{Machine, Seen, World, WorldConfig};

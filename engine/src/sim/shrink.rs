@@ -5,100 +5,157 @@
 
 use alloc::vec::Vec;
 
-use super::check::Promise;
+use super::check::{Promise, Violation};
 use super::command::Command;
 use super::swarm::Plan;
 use super::workload::{Shape, Workload};
 use super::world::World;
 use crate::request::{ReadLevel, WriteLevel};
+use crate::time::Instant;
 
 /// The smallest plan found, in at most so many runs, that breaks the same promise first. `world` is what the plan has
 /// come to.
 ///
 /// `None` when that is nothing, or when the plan with chance written out does not fail as the one with dice did.
 pub fn shrink(plan: &Plan, world: &World, runs: u32) -> Option<Plan> {
-    let broken = world.violations().first()?;
-    let mut search = Search { promise: broken.promise, runs };
-    let mut best = plan.written_out(world);
-    if !search.fails(&best) {
-        return None;
-    }
-    // What comes after the failure has no part in it.
-    let mut short = best.clone();
-    short.acts.retain(|(at, _)| *at <= broken.at);
-    short.end = broken.at;
-    if search.fails(&short) {
-        best = short;
-    }
-    search.drop_acts(&mut best);
-    search.plain_loads(&mut best);
-    search.drop_acts(&mut best);
-    Some(best)
+    let mut shrinking = Shrinking::new(plan, world, runs)?;
+    while shrinking.step() {}
+    shrinking.found().cloned()
 }
 
-struct Search {
+/// The search for a smaller plan, a run at a time.
+#[derive(Clone, Debug)]
+pub struct Shrinking {
     promise: Promise,
+    broken: Instant,
     /// Runs left.
     runs: u32,
+    best: Plan,
+    stage: Stage,
+    /// The plan with chance written out fails as well.
+    fails: bool,
 }
 
-impl Search {
-    fn fails(&mut self, plan: &Plan) -> bool {
+/// What is tried next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The plan with chance written out.
+    Whole,
+    /// What comes after the failure has no part in it.
+    Short,
+    /// Without so many commands from that one on; the second time loads are plain.
+    Acts {
+        part: usize,
+        from: usize,
+        again: bool,
+    },
+    /// With a plainer load.
+    Load(usize),
+    Over,
+}
+
+impl Shrinking {
+    /// At its beginning; `None` when nothing is broken.
+    pub fn new(plan: &Plan, world: &World, runs: u32) -> Option<Shrinking> {
+        let broken = world.violations().first()?;
+        let best = plan.written_out(world);
+        Some(Shrinking { promise: broken.promise, broken: broken.at, runs, best, stage: Stage::Whole, fails: false })
+    }
+
+    /// Runs one plan that is smaller. False when there is none left to try.
+    pub fn step(&mut self) -> bool {
         if self.runs == 0 {
-            return false;
+            self.stage = Stage::Over;
         }
-        self.runs -= 1;
-        plan.run().violations().first().is_some_and(|violation| violation.promise == self.promise)
+        match self.stage {
+            Stage::Over => return false,
+            Stage::Whole => {
+                self.fails = self.tries(self.best.clone());
+                self.stage = if self.fails { Stage::Short } else { Stage::Over };
+            }
+            Stage::Short => {
+                let mut short = self.best.clone();
+                short.acts.retain(|(at, _)| *at <= self.broken);
+                short.end = self.broken;
+                self.tries(short);
+                self.stage = self.acts(false);
+            }
+            Stage::Acts { part, from, again } => self.drop_acts(part, from, again),
+            Stage::Load(at) => {
+                let mut plain = self.best.clone();
+                for (_, command) in &mut plain.acts {
+                    if let Command::Workload(load) = command {
+                        PLAINER[at](load);
+                    }
+                }
+                if plain != self.best {
+                    self.tries(plain);
+                }
+                self.stage = if at + 1 < PLAINER.len() { Stage::Load(at + 1) } else { self.acts(true) };
+            }
+        }
+        true
+    }
+
+    /// The smallest plan so far, if any that was run has failed.
+    pub fn found(&self) -> Option<&Plan> {
+        self.fails.then_some(&self.best)
+    }
+
+    /// Runs that may still be made.
+    pub fn runs_left(&self) -> u32 {
+        self.runs
+    }
+
+    fn acts(&self, again: bool) -> Stage {
+        Stage::Acts { part: self.best.acts.len().div_ceil(2), from: 0, again }
     }
 
     /// Drops commands, in parts that become smaller and smaller.
-    fn drop_acts(&mut self, best: &mut Plan) {
-        let mut part = best.acts.len().div_ceil(2);
-        while part > 0 && self.runs > 0 {
-            let mut from = 0;
-            while from < best.acts.len() && self.runs > 0 {
-                let to = (from + part).min(best.acts.len());
-                let mut fewer = best.clone();
-                let kept = fewer.acts.drain(from..to).filter(|(_, command)| ends(command)).collect::<Vec<_>>();
-                fewer.acts.splice(from..from, kept);
-                if fewer.acts.len() < best.acts.len() && self.fails(&fewer) {
-                    *best = fewer;
-                } else {
-                    from = to;
-                }
-            }
-            part = if part == 1 { 0 } else { part.div_ceil(2) };
+    fn drop_acts(&mut self, part: usize, from: usize, again: bool) {
+        let all = self.best.acts.len();
+        if part == 0 {
+            self.stage = if again { Stage::Over } else { Stage::Load(0) };
+        } else if from >= all {
+            self.stage = Stage::Acts { part: if part == 1 { 0 } else { part.div_ceil(2) }, from: 0, again };
+        } else {
+            let to = (from + part).min(all);
+            let mut fewer = self.best.clone();
+            let kept = fewer.acts.drain(from..to).filter(|(_, command)| ends(command)).collect::<Vec<_>>();
+            fewer.acts.splice(from..from, kept);
+            let dropped = fewer.acts.len() < all && self.tries(fewer);
+            self.stage = Stage::Acts { part, from: if dropped { from } else { to }, again };
         }
     }
 
-    /// Makes loads plainer, one property after the other.
-    fn plain_loads(&mut self, best: &mut Plan) {
-        let plainer: [fn(&mut Workload); 11] = [
-            |load| load.retries = 0,
-            |load| load.big = 0,
-            |load| load.value_bytes = 0,
-            |load| load.conditional = 0,
-            |load| load.expiring = 0,
-            |load| load.deletes = 0,
-            |load| load.shape = Shape::Uniform,
-            |load| load.write_level = Some(WriteLevel::Live),
-            |load| load.read_level = Some(ReadLevel::Primary),
-            |load| load.keys = load.keys.div_ceil(4),
-            |load| load.rate = load.rate.div_ceil(2),
-        ];
-        for plainer in plainer {
-            let mut plain = best.clone();
-            for (_, command) in &mut plain.acts {
-                if let Command::Workload(load) = command {
-                    plainer(load);
-                }
-            }
-            if plain != *best && self.fails(&plain) {
-                *best = plain;
-            }
+    /// Does that plan break the same promise first? Then it is the best.
+    fn tries(&mut self, plan: Plan) -> bool {
+        self.runs -= 1;
+        let fails = plan.first_violation().is_some_and(|violation| violation.promise == self.promise);
+        if fails {
+            self.best = plan;
         }
+        fails
     }
 }
+
+/// Makes a load plainer, one property each.
+const PLAINER: [fn(&mut Workload); 11] = [
+    |load| load.retries = 0,
+    |load| load.big = 0,
+    |load| load.value_bytes = 0,
+    |load| load.conditional = 0,
+    |load| load.expiring = 0,
+    |load| load.deletes = 0,
+    |load| load.shape = Shape::Uniform,
+    |load| load.write_level = Some(WriteLevel::Live),
+    |load| load.read_level = Some(ReadLevel::Primary),
+    |load| load.keys = load.keys.div_ceil(4),
+    |load| load.rate = load.rate.div_ceil(2),
+];
+
+/// Events between two looks at what is broken.
+const AT_ONCE: u64 = 1_000;
 
 /// Is it the end of something? A verdict means nothing while load is on, or faults are.
 fn ends(command: &Command) -> bool {
@@ -106,6 +163,24 @@ fn ends(command: &Command) -> bool {
 }
 
 impl Plan {
+    /// The first promise that it breaks: it is run that far and no further.
+    fn first_violation(&self) -> Option<Violation> {
+        let mut world = World::new(self.config.clone());
+        for (at, command) in &self.acts {
+            if self.breaks_until(&mut world, *at) {
+                break;
+            }
+            world.obey(command.clone());
+        }
+        self.breaks_until(&mut world, self.end);
+        world.violations().first().cloned()
+    }
+
+    fn breaks_until(&self, world: &mut World, until: Instant) -> bool {
+        while world.violations().is_empty() && !world.run_until(until, AT_ONCE) {}
+        !world.violations().is_empty()
+    }
+
     /// The commands that are neither load nor an end.
     pub fn faults(&self) -> Vec<&Command> {
         let plain = |command: &&Command| !ends(command) && !matches!(command, Command::Workload(_));

@@ -111,8 +111,10 @@ impl Plan {
     /// The same with what chance has done in that run written out, and without the dice.
     pub fn written_out(&self, world: &World) -> Plan {
         let given = self.acts.iter().filter(|(_, command)| !matches!(command, Command::Faults(_))).cloned();
-        let mut acts: Vec<_> = given.chain(world.struck().iter().cloned()).collect();
-        acts.sort_by_key(|(at, _)| *at);
+        let mut acts: Vec<(Instant, Command)> = given.collect();
+        for struck in world.struck() {
+            acts.insert(acts.partition_point(|(at, _)| *at <= struck.0), struck.clone());
+        }
         Plan { acts, ..self.clone() }
     }
 

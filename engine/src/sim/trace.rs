@@ -219,6 +219,16 @@ impl Trace {
         self.sent = sent;
     }
 
+    /// Takes the events out; their numbers stay taken.
+    pub(super) fn take(&mut self) -> VecDeque<Arc<TraceEvent>> {
+        core::mem::take(&mut self.events)
+    }
+
+    /// Puts events back that were taken out, in place of all others.
+    pub(super) fn restore(&mut self, events: VecDeque<Arc<TraceEvent>>) {
+        self.events = events;
+    }
+
     pub(super) fn push(&mut self, at: Instant, what: What) {
         self.next += 1;
         if self.capacity == 0 {

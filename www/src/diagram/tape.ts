@@ -54,6 +54,7 @@ export class Tape {
     return this.shown;
   }
 
+  /** Nothing is kept. */
   clear(): void {
     this.kept = 0;
     this.shown = 0;
@@ -63,6 +64,8 @@ export class Tape {
 
   take({ latest, numbers, words }: Recorded): void {
     const first = numbers[0] ?? latest + 1;
+    // Somebody went on to another moment: what lies between is not known.
+    if (this.kept > 0 && numbers.length > 0 && first > (this.seq[this.kept - 1] ?? 0) + 1) this.clear();
     while (this.kept > 0 && (this.seq[this.kept - 1] ?? 0) >= first) this.kept -= 1;
     while (this.shown > 0 && (this.rows[this.shown - 1] ?? 0) >= this.kept) this.shown -= 1;
     for (let at = 0, word = 0; at + WIDTH <= numbers.length; at += WIDTH, word += 2) {

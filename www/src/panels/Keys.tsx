@@ -6,6 +6,9 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['Space', 'play or pause'],
   ['.', 'one event on'],
   [',', 'one event back'],
+  ['[ ]', 'to the fault or violation before, after'],
+  ['Home End', 'to the beginning, to how far it has been'],
+  ['F', 'fork: two branches from this moment; again to switch between them'],
   ['+ −', 'faster, slower'],
   ['1 … 9', 'crash or restart that node'],
   ['c r p …', 'with a node chosen: what “Break something” lists'],
@@ -50,6 +53,8 @@ export function press(event: KeyboardEvent, session: Session, showKeys: () => vo
   if (document.querySelector('dialog[open]')) return false;
   // A focused button or link keeps its own Space.
   if (event.key === ' ' && target?.closest('button, a, summary, [role=button]')) return false;
+  // A slider keeps its own ends.
+  if (/^(Home|End)$/.test(event.key) && target?.closest('input, .scroll')) return false;
   switch (event.key) {
     case ' ':
       session.togglePlay();
@@ -59,6 +64,22 @@ export function press(event: KeyboardEvent, session: Session, showKeys: () => vo
       return true;
     case ',':
       session.step(-1);
+      return true;
+    case '[':
+      session.time.jump(-1);
+      return true;
+    case ']':
+      session.time.jump(1);
+      return true;
+    case 'Home':
+      session.time.seek(0);
+      return true;
+    case 'End':
+      session.time.seek(session.time.end.value);
+      return true;
+    case 'f':
+    case 'F':
+      session.time.forkOrSwap();
       return true;
     case '+':
     case '=':

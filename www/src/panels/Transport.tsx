@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { useSession } from '../state/context.ts';
 import { clock, count, SPEEDS, speedName, speedShort } from '../state/format.ts';
+import { Scrubber } from './Scrubber.tsx';
 
 export function Transport() {
   const session = useSession();
@@ -11,6 +12,7 @@ export function Transport() {
   const speed = SPEEDS[session.speed.value] ?? null;
   return (
     <section class="transport" aria-label="Time">
+      <Scrubber />
       <div class="buttons">
         <button type="button" onClick={() => session.step(-1)} aria-label="Step back" title="One event back (,)">
           <svg viewBox="0 0 16 16" aria-hidden="true">

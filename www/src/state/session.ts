@@ -14,6 +14,8 @@ import {
 import type { FromWorker, Opened, Settings, ToWorker, Trace, Workload } from '../worker/protocol.ts';
 import { SPEEDS } from './format.ts';
 import { Scripts } from './scripts.ts';
+import { Time } from './time.ts';
+import { TruthState } from './truth.ts';
 
 /** The other side: a worker, or a test. */
 export interface Port {
@@ -98,6 +100,12 @@ export class Session {
   /** The link that was touched last. */
   readonly selectedLink: Signal<readonly [Place, Place] | null> = signal(null);
 
+  /** Going anywhere in the run, and its two branches. */
+  readonly time: Time = new Time(this);
+
+  /** The promises. */
+  readonly truth: TruthState = new TruthState(this);
+
   readonly explained: ReadonlySignal<Explained | null> = computed(() => {
     const explained = this.snapshot.value?.explained ?? null;
     return explained?.key === this.selectedKey.value ? explained : null;
@@ -112,7 +120,7 @@ export class Session {
 
   /** `first` is a script to begin with in place of the usual cluster. */
   constructor(
-    private readonly port: Port,
+    readonly port: Port,
     private readonly first: string | null = null,
   ) {
     this.scripts = new Scripts(this, (message) => port.post(message));
@@ -125,6 +133,7 @@ export class Session {
     if (this.waiting || !this.started.value) return;
     this.lastFrame = real;
     this.waiting = true;
+    this.time.send();
     const speed = SPEEDS[this.speed.value] ?? null;
     const advance = !this.playing.value ? 0 : speed === null ? null : elapsed * 1_000 * speed;
     const paced = this.scripts.paced.value && advance !== 0 ? { real: elapsed } : {};
@@ -311,6 +320,9 @@ export class Session {
       case 'trace':
         this.trace.value = message.trace;
         break;
+      case 'causes':
+        this.truth.causes.value = message.causes;
+        break;
       case 'problem':
         this.problem.value = message.text;
         if (message.about === 'trace') this.trace.value = null;
@@ -338,6 +350,8 @@ export class Session {
       this.taped.value += 1;
     }
     this.snapshot.value = snapshot;
+    this.time.take(snapshot.course);
+    this.truth.take(snapshot.truth);
     this.scripts.follow(snapshot);
     // Who has left is nobody's choice any more.
     const chosen = this.selectedNode.value;

@@ -23,8 +23,10 @@ import {
 } from '../frame.ts';
 import init, { Playground, Settings as WasmSettings } from '../wasm/vitrine_web.js';
 import wasmUrl from '../wasm/vitrine_web_bg.wasm?url';
+import { CourseReader } from './course.ts';
 import { FSYNCS, type Opened, type Settings, type Workload } from './protocol.ts';
 import type { Engine } from './runner.ts';
+import { TruthReader } from './truth.ts';
 
 /** Rows of a store that are sent: the most recent, and the next to go. */
 const HEAD = 14;
@@ -37,6 +39,8 @@ export async function load(): Promise<Engine> {
 
 class Simulator implements Engine {
   private playground = new Playground(new WasmSettings());
+  private course = new CourseReader(this.playground);
+  private truth = new TruthReader(this.playground);
   private logged = 0;
   private recording = false;
   private placed = -1;
@@ -51,9 +55,7 @@ class Simulator implements Engine {
     wanted.loss_per_mille = settings.lossPerMille;
     wanted.fsync = FSYNCS.indexOf(settings.fsync);
     this.playground.build(wanted, settings.writeLevel, settings.readLevel);
-    this.logged = 0;
-    this.placed = -1;
-    if (this.recording) this.playground.record(true);
+    this.renew();
   }
 
   now(): number {
@@ -73,6 +75,49 @@ class Simulator implements Engine {
     // What the log said since then will be said again.
     this.logged = Math.min(this.logged, this.playground.latest());
     return moved;
+  }
+
+  seek(at: number): void {
+    this.playground.seek(at);
+    this.logged = 0;
+  }
+
+  seekEvent(seq: number): void {
+    this.playground.seek_event(seq);
+    this.logged = 0;
+  }
+
+  fork(): void {
+    this.playground.fork();
+  }
+
+  swap(): void {
+    this.playground.swap();
+    this.renew();
+  }
+
+  joinBranches(): void {
+    this.playground.join_branches();
+  }
+
+  stopped(): boolean {
+    return this.playground.stopped();
+  }
+
+  causes(seq: number) {
+    return this.truth.causes(seq);
+  }
+
+  setMutant(name: string): void {
+    this.playground.set_mutant(name);
+    this.renew();
+  }
+
+  /** Nothing of what was told before is about this run. */
+  private renew(): void {
+    this.logged = 0;
+    this.placed = -1;
+    this.course.renew();
   }
 
   command(text: string): void {
@@ -114,6 +159,8 @@ class Simulator implements Engine {
       log: this.log(),
       explained: explain === null ? null : this.explain(explain),
       replay: replayed,
+      course: this.course.read(),
+      truth: this.truth.read(),
       busy: this.playground.busy(),
       played: this.played(),
       disks: this.disks(),
@@ -143,6 +190,7 @@ class Simulator implements Engine {
 
   replay(): void {
     this.playground.replay();
+    this.renew();
   }
 
   replayed(): Replay | null {
@@ -153,9 +201,7 @@ class Simulator implements Engine {
   open(text: string): Opened {
     const [fingerprint, end] = this.playground.open(text).split(' ');
     const { seed, nodes, replicas, capacity, virtual_nodes, loss_per_mille, fsync } = this.playground.settings();
-    this.logged = 0;
-    this.placed = -1;
-    if (this.recording) this.playground.record(true);
+    this.renew();
     const settings: Settings = {
       seed: String(seed),
       nodes,

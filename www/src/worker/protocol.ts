@@ -1,6 +1,8 @@
 // What the page and its worker say to each other.
 
+import type { CourseRequest } from '../course.ts';
 import type { Motion, Placement, Snapshot } from '../frame.ts';
+import type { TruthAnswer, TruthRequest } from '../truth.ts';
 
 export type WriteLevel = 'one' | 'live' | 'quorum' | 'all';
 export type ReadLevel = 'primary' | 'one' | 'quorum';
@@ -67,9 +69,12 @@ export type ToWorker =
   /** Record every event from now on, or no longer. */
   | { readonly type: 'record'; readonly on: boolean }
   /** Say the run up to now as a script. */
-  | { readonly type: 'script' };
+  | { readonly type: 'script' }
+  | CourseRequest
+  | TruthRequest;
 
 export type FromWorker =
+  | TruthAnswer
   | { readonly type: 'ready' }
   | {
       readonly type: 'frame';

@@ -1,6 +1,6 @@
 // Runs the simulator in slices and answers the page's frames. Knows no wasm and no worker: both come in as interfaces.
 
-import type { Explained, Motion, Placement, Replay, Snapshot } from '../frame.ts';
+import type { Explained, LogRow, Motion, Placement, Replay, Snapshot } from '../frame.ts';
 import type { FromWorker, Opened, Settings, ToWorker, Workload } from './protocol.ts';
 
 /** One simulated cluster. Every call that can be wrong throws an `Error` whose message is for the person. */
@@ -12,6 +12,15 @@ export interface Engine {
   run(until: number, most: number): number;
   stepForward(): boolean;
   stepBack(): boolean;
+  seek(at: number): void;
+  seekEvent(seq: number): void;
+  fork(): void;
+  swap(): void;
+  joinBranches(): void;
+  /** The last `run` ended where a promise was broken. */
+  stopped(): boolean;
+  causes(seq: number): readonly LogRow[];
+  setMutant(name: string): void;
   command(text: string): void;
   workload(workload: Workload | null): void;
   motion(): Motion;
@@ -94,6 +103,29 @@ export class Runner {
         if (message.by === 1) this.engine.stepForward();
         else this.engine.stepBack();
         break;
+      case 'seek':
+        this.engine.seek(message.at);
+        break;
+      case 'seek-event':
+        this.engine.seekEvent(message.seq);
+        break;
+      case 'fork':
+        this.engine.fork();
+        break;
+      case 'swap':
+        this.engine.swap();
+        this.world += 1;
+        break;
+      case 'join-branches':
+        this.engine.joinBranches();
+        break;
+      case 'causes':
+        this.host.post({ type: 'causes', causes: { seq: message.seq, events: this.engine.causes(message.seq) } });
+        return;
+      case 'mutant':
+        this.engine.setMutant(message.name);
+        this.world += 1;
+        break;
       case 'command':
         this.engine.command(message.text);
         break;
@@ -144,6 +176,10 @@ export class Runner {
     const until = this.engine.now() + (by ?? FAR);
     while (this.engine.now() < until) {
       const carried = this.engine.run(until, BATCH);
+      if (this.engine.stopped()) {
+        this.lastSnapshot = Number.NEGATIVE_INFINITY;
+        break;
+      }
       if (carried < BATCH || this.host.clock() - started >= SLICE) break;
     }
   }

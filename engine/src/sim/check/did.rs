@@ -3,14 +3,14 @@
 use alloc::string::ToString;
 
 use super::hash;
+use super::kept::Known;
 use super::order::{Did, Later};
-use super::written::Written;
 use crate::error::Failure;
 use crate::request::{Answer, Condition};
 use crate::sim::client::{Ask, Reply, Verb};
 
 /// What an operation did, for those who look for an order; `None` when it did nothing that they could tell.
-pub(super) fn did(ask: &Ask, reply: &Reply, written: &Written) -> Option<Did> {
+pub(super) fn did(ask: &Ask, reply: &Reply, known: &Known) -> Option<Did> {
     let value = || if let Verb::Set { value, .. } = &ask.verb { Some(Content::of(value)) } else { None };
     let number = Content::Number;
     match reply {
@@ -20,7 +20,7 @@ pub(super) fn did(ask: &Ask, reply: &Reply, written: &Written) -> Option<Did> {
             Answer::Stored { created: true, .. } => Some(Did::Created(value()?)),
             Answer::Stored { created: false, .. } => {
                 let old = match ask.verb {
-                    Verb::Set { condition: Condition::Is(version), .. } => written.value_of(version),
+                    Verb::Set { condition: Condition::Is(version), .. } => known.value_of(&ask.key, version),
                     _ => None,
                 };
                 Some(Did::Replaced(old, value()?))

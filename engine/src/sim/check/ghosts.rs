@@ -8,17 +8,17 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
+use super::kept::{Known, name};
 use crate::id::{NodeId, Version};
 use crate::request::{Key, ReadLevel, WriteLevel};
-use crate::sorted::SortedMap;
+use crate::sorted::sort_by_key;
 use crate::time::Instant;
 
 /// What has ended on one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Past {
-    /// For each value by its hash, how many of its writes are under way or of unknown outcome, and when the last ended.
-    ended: SortedMap<u64, (u32, Instant)>,
     /// How many increments are under way, and until when one that has ended may have made any number.
     adding: u32,
     may_add: Instant,
@@ -44,15 +44,16 @@ struct Decided {
 const DECIDED: usize = 4;
 
 impl Past {
-    /// A write of that value begins.
-    pub(super) fn begun(&mut self, value: u64) {
-        self.ended.get_or_default(value).0 += 1;
+    /// A write of that value, by its name, begins.
+    pub(super) fn begun(known: &mut Known, value: u64) {
+        let (open, ended) = known.ended.get(value).unwrap_or_default();
+        known.ended.set(value, (open + 1, ended));
     }
 
     /// A write of that value has ended: what it may do it has done.
-    pub(super) fn ended(&mut self, value: u64, at: Instant) {
-        if let Some((open, ended)) = self.ended.get_mut(&value) {
-            (*open, *ended) = (open.saturating_sub(1), at);
+    pub(super) fn ended(known: &mut Known, value: u64, at: Instant) {
+        if let Some((open, _)) = known.ended.get(value) {
+            known.ended.set(value, (open.saturating_sub(1), at));
         }
     }
 
@@ -62,10 +63,11 @@ impl Past {
     }
 
     /// An increment has ended, and made that value, or none.
-    pub(super) fn added(&mut self, value: Option<u64>, at: Instant) {
+    pub(super) fn added(&mut self, known: &mut Known, value: Option<u64>, at: Instant) {
         self.adding = self.adding.saturating_sub(1);
         if let Some(value) = value {
-            self.ended.get_or_default(value).1 = at;
+            let (open, _) = known.ended.get(value).unwrap_or_default();
+            known.ended.set(value, (open, at));
         }
     }
 
@@ -75,8 +77,15 @@ impl Past {
         self.may_add = self.may_add.max(until);
     }
 
-    /// A change that began at one moment, in a calm that lasts, has ended at another, acknowledged at that level.
-    pub(super) fn changed(&mut self, round: u32, level: WriteLevel, begun: Instant, ended: Instant) {
+    /// A change that began at one moment, in a calm that lasts, has ended at another, acknowledged at that level. No
+    /// read takes longer than `longest`.
+    pub(super) fn changed(
+        &mut self,
+        round: u32,
+        level: WriteLevel,
+        (begun, ended): (Instant, Instant),
+        longest: Duration,
+    ) {
         self.enter(round);
         for read in ReadLevel::ALL {
             if !sees(read, level) {
@@ -87,9 +96,10 @@ impl Past {
             if line.last().is_none_or(|(_, before)| latest > *before) {
                 line.push((ended, latest));
             }
-            // Nobody reads for longer than a minute: of what is older the latest is enough.
-            if line.len() > LINE {
-                line.drain(..LINE / 2);
+            // Of what is older than every read that is under way, the latest is enough.
+            if line.len().is_multiple_of(LOOK) {
+                let old = line.partition_point(|(before, _)| *before + longest < ended);
+                line.drain(..old.saturating_sub(1).max(line.len().saturating_sub(LINE)));
             }
         }
     }
@@ -97,19 +107,19 @@ impl Past {
     /// A read that began at that moment, in a calm that lasts, has found that value.
     pub(super) fn read(
         &mut self,
+        known: &Known,
         round: u32,
-        key: &Key,
+        (key, value): (&Key, u64),
         level: ReadLevel,
-        value: u64,
         begun: Instant,
     ) -> Option<String> {
         self.enter(round);
         let line = &self.lines[level as usize];
         let before = line.partition_point(|(ended, _)| *ended < begun);
         let (_, latest) = line.get(before.checked_sub(1)?)?;
-        let (open, ended) = self.ended.get(&value)?;
-        let ended = ended.max(&self.may_add);
-        (*open == 0 && self.adding == 0 && ended < latest).then(|| {
+        let (open, ended) = known.ended.get(name(key, value))?;
+        let ended = ended.max(self.may_add);
+        (open == 0 && self.adding == 0 && ended < *latest).then(|| {
             let (ended, latest) = (ended.0 / 1_000, latest.0 / 1_000);
             format!(
                 "{key:?}: a value whose write had ended at {ended} ms was read at {} ms, after a change begun at \
@@ -126,7 +136,7 @@ impl Past {
         }
         let holders = holders.into_iter().map(|holder| (holder, at)).collect();
         self.decided.push(Decided { version, at, holders });
-        self.decided.sort_unstable_by_key(|decided| decided.version);
+        sort_by_key(&mut self.decided, |decided| decided.version);
         if self.decided.len() > DECIDED {
             self.decided.remove(0);
         }
@@ -196,7 +206,9 @@ impl Past {
     }
 }
 
+/// At most so many changes are remembered for the reads that are under way, and how often that is seen to.
 const LINE: usize = 4_096;
+const LOOK: usize = 64;
 
 /// Must a read at that level see what was acknowledged at that one, while everybody is alive?
 fn sees(read: ReadLevel, write: WriteLevel) -> bool {

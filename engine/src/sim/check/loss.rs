@@ -158,30 +158,35 @@ impl Checks {
         if lasting + self.crashes.since(asked) < usize::from(copies) {
             let what =
                 format!("{:?} at {version} was acknowledged with {copies} copies, {lasting} are on disk", ask.key);
-            self.broken(Promise::NoLoss, at, what);
+            self.broken(Promise::NoLoss, Some(&ask.key), at, what);
         }
     }
 
     /// What a node had synced is not what it wrote, though nothing has changed its disk.
     pub(in crate::sim) fn damaged(&mut self, node: NodeId, record: Lsn, at: Instant) {
-        self.broken(Promise::NoLoss, at, format!("{node} finds its log damaged at record {}", record.0));
+        self.broken(Promise::NoLoss, None, at, format!("{node} finds its log damaged at record {}", record.0));
     }
 
     /// A node takes in a record that is not what was written under its number.
     pub(in crate::sim) fn misread(&mut self, node: NodeId, record: Lsn, at: Instant) {
-        self.broken(Promise::NoInvention, at, format!("{node} reads another record {} than it wrote", record.0));
+        self.broken(Promise::NoInvention, None, at, format!("{node} reads another record {} than it wrote", record.0));
     }
 
     /// What a node reads of a key is neither what its log has said of it since the beginning, nor nothing after it was
     /// evicted or had expired.
     pub(in crate::sim) fn differs(&mut self, node: NodeId, key: &Key, at: Instant) {
-        self.broken(Promise::NoLoss, at, format!("{node} reads something else of {key:?} than its log has ever said"));
+        self.broken(
+            Promise::NoLoss,
+            Some(key),
+            at,
+            format!("{node} reads something else of {key:?} than its log has ever said"),
+        );
     }
 
     /// What a node had synced is missing, though nothing has changed its disk.
     pub(in crate::sim) fn shortened(&mut self, node: NodeId, (next, solid): (Lsn, Lsn), at: Instant) {
         let what = format!("{node} finds its log up to record {}, and had synced all below {}", next.0, solid.0);
-        self.broken(Promise::NoLoss, at, what);
+        self.broken(Promise::NoLoss, None, at, what);
     }
 }
 

@@ -9,6 +9,7 @@ mod counted;
 mod deadline;
 mod did;
 mod ghosts;
+mod kept;
 mod loss;
 mod memory;
 mod order;
@@ -25,6 +26,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::DerefMut;
 use core::time::Duration;
 
 use self::calm::Calm;
@@ -33,12 +35,13 @@ use self::counted::Counted;
 use self::deadline::{Deadline, Ended};
 use self::did::{Content, did, is_unknown};
 use self::ghosts::Past;
+use self::kept::{Known, name};
 use self::loss::{Copies, Crashes, Gone, UNNOTICED};
 use self::order::{Found, LATE, Register};
-pub use self::promise::{Promise, Violation};
+pub use self::promise::{Checked, Promise, Violation};
 pub use self::record::Record;
 use self::written::Written;
-use super::client::{Ask, Reply, Verb};
+use super::client::{Ask, PATIENCE, Reply, Verb};
 use super::clock::truth as true_time;
 use super::disk::Versions;
 use super::mark::{Mark, Marks};
@@ -68,8 +71,10 @@ pub struct Checks {
     calm: Calm,
     crashes: Crashes,
     keys: SortedMap<Key, Shared<Ledger>>,
+    known: Known,
     /// The first violations, in order; more are not kept.
     violations: Vec<Violation>,
+    checked: Checked,
     marks: Marks,
     /// The latest edition of the map in which nothing moves, and when the first node held it.
     settled: (Epoch, Instant),
@@ -77,6 +82,8 @@ pub struct Checks {
     forgetful: bool,
     /// The largest entry that any client has asked to store.
     largest: u64,
+    /// The longest that any client waits for an answer.
+    patience: Duration,
     /// Values remembered over all keys.
     remembered: u64,
     /// What happens inside nodes is told.
@@ -111,11 +118,14 @@ impl Checks {
             calm: Calm::new(),
             crashes: Crashes::default(),
             keys: SortedMap::new(),
+            known: Known::default(),
             violations: Vec::new(),
+            checked: Checked::default(),
             marks: Marks::default(),
             settled: (Epoch::default(), Instant(0)),
             forgetful: false,
             largest: 0,
+            patience: Duration::ZERO,
             remembered: 0,
             sees_nodes: true,
         }
@@ -134,6 +144,11 @@ impl Checks {
         &self.violations
     }
 
+    /// How often each promise has been looked at.
+    pub fn checked(&self) -> &Checked {
+        &self.checked
+    }
+
     /// What the checkers have come across.
     pub fn marks(&self) -> &Marks {
         &self.marks
@@ -147,13 +162,14 @@ impl Checks {
         if matches!(ask.verb, Verb::Set { .. } | Verb::Increment { .. }) {
             self.remembered += 1;
         }
-        let ledger = self.keys.get_or_default(ask.key.clone());
+        self.patience = self.patience.max(ask.timeout + PATIENCE);
+        let ledger = self.keys.get_or_default(ask.key.clone()).deref_mut();
         if !matches!(ask.verb, Verb::Get(_)) {
             ledger.deadline.asked(&ask.verb);
         }
         match &ask.verb {
             Verb::Set { value, .. } => {
-                ledger.past.begun(hash(value));
+                Past::begun(&mut self.known, name(&ask.key, hash(value)));
                 ledger.register.asked(ask.id, at);
             }
             Verb::Increment { .. } => {
@@ -178,13 +194,13 @@ impl Checks {
         // Whatever has none may be given a deadline.
         let size = crate::store::Store::entry_bytes(ask.key.as_bytes().len(), length, 0, true);
         self.largest = self.largest.max(size);
-        let Some(ledger) = self.keys.get_mut(&ask.key) else { return };
+        let Some(ledger) = self.keys.get_mut(&ask.key).map(DerefMut::deref_mut) else { return };
         match &ask.verb {
             Verb::Set { value, .. } => ledger.counted.written(Content::of(value)),
             Verb::Increment { by, .. } => ledger.counted.reached(*by),
             _ => {}
         }
-        ledger.written.reached(ask, at, self.skew);
+        ledger.written.reached(&mut self.known, ask, at, self.skew);
     }
 
     /// A node answers what was asked at that moment.
@@ -196,12 +212,16 @@ impl Checks {
         at: Instant,
         nodes: impl Iterator<Item = (NodeId, &'a Node)> + Clone,
     ) {
-        let Some(ledger) = self.keys.get_mut(&ask.key) else { return };
+        let Some(ledger) = self.keys.get_mut(&ask.key).map(DerefMut::deref_mut) else { return };
         match reply {
             Reply::Outcome(Ok(Answer::Found(entry))) if self.remembered < REMEMBERED => {
                 let counted = ledger.counted.reaches(Content::of(&entry.value.bytes));
-                if let Some((promise, what)) = ledger.written.found(&ask.key, entry, at, self.skew, counted) {
-                    self.broken(promise, at, what);
+                self.checked.note(Promise::NoInvention);
+                self.checked.note(Promise::Ttl);
+                if let Some((promise, what)) =
+                    ledger.written.found(&mut self.known, (&ask.key, entry), at, self.skew, counted)
+                {
+                    self.broken(promise, Some(&ask.key), at, what);
                 }
             }
             Reply::Outcome(Ok(
@@ -213,11 +233,12 @@ impl Checks {
                     held(node, &ask.key).is_some_and(|held| held >= *version) || ledger.copies.had(*id) >= *version
                 };
                 let holders: Vec<NodeId> = nodes.filter(has).map(|(id, _)| id).collect();
-                let kept = holders.iter().copied().filter(|id| !ledger.copies.has_freed(*id, *version)).collect();
-                ledger.past.decided(*version, at, kept);
+                let kept = holders.iter().copied().filter(|id| !ledger.copies.has_freed(*id, *version));
+                ledger.past.decided(*version, at, kept.collect());
                 let crashed = self.crashes.times_since(asked);
+                self.checked.note(Promise::NoLoss);
                 if let Some(what) = ledger.copies.acknowledged(&ask.key, *version, *copies, &crashed, holders) {
-                    self.broken(Promise::NoLoss, at, what);
+                    self.broken(Promise::NoLoss, Some(&ask.key), at, what);
                 }
             }
             Reply::Outcome(Ok(Answer::Deleted { .. })) => {
@@ -234,19 +255,21 @@ impl Checks {
 
     /// A client has been told what it had asked at that moment.
     pub(super) fn told(&mut self, ask: &Ask, asked: Instant, reply: &Reply, at: Instant) {
+        self.checked.note(Promise::Progress);
         if let Some(what) = progress::late(ask, asked, at) {
-            self.broken(Promise::Progress, at, what);
+            self.broken(Promise::Progress, Some(&ask.key), at, what);
         }
         self.note(ask, reply);
         if self.calm.look(at, self.reconciles) {
             self.marks.note(Mark::CalmAgain);
         }
         let (round, calm) = (self.calm.round(), self.calm.is_calm());
-        let Some(ledger) = self.keys.get_mut(&ask.key) else { return };
+        let Some(ledger) = self.keys.get_mut(&ask.key).map(DerefMut::deref_mut) else { return };
         let mut wrong: Vec<(Promise, String)> = Vec::new();
         match (&ask.verb, reply) {
             (Verb::Get(level), Reply::Outcome(Ok(Answer::Found(entry)))) if self.calm.since(asked) => {
-                let ghost = ledger.past.read(round, &ask.key, *level, hash(&entry.value.bytes), asked);
+                self.checked.note(Promise::NoGhosts);
+                let ghost = ledger.past.read(&self.known, round, (&ask.key, hash(&entry.value.bytes)), *level, asked);
                 wrong.extend(ghost.map(|what| (Promise::NoGhosts, what)));
                 if *level == ReadLevel::Primary && self.sees_nodes {
                     let is_calm_since = |since| self.calm.since(since);
@@ -263,12 +286,12 @@ impl Checks {
             | (Verb::Increment { level, .. }, Reply::Outcome(Ok(Answer::Added { .. })))
                 if self.calm.since(asked) =>
             {
-                ledger.past.changed(round, *level, asked, at);
+                ledger.past.changed(round, *level, (asked, at), self.patience);
             }
             _ => {}
         }
         if let (Verb::Set { value, .. }, false) = (&ask.verb, is_unknown(reply)) {
-            ledger.past.ended(hash(value), at);
+            Past::ended(&mut self.known, name(&ask.key, hash(value)), at);
         }
         if let Reply::Outcome(Ok(Answer::Deleted { .. })) = reply {
             ledger.counted.let_go(at);
@@ -281,7 +304,8 @@ impl Checks {
         if let Verb::Increment { .. } = ask.verb {
             match reply {
                 Reply::Outcome(Ok(Answer::Added { value, created, .. })) => {
-                    ledger.past.added(Some(hash(value.to_string().as_bytes())), at);
+                    let sum = name(&ask.key, hash(value.to_string().as_bytes()));
+                    ledger.past.added(&mut self.known, Some(sum), at);
                     let invented = ledger.counted.invented(&ask.key, *value);
                     wrong.extend(invented.map(|what| (Promise::NoInvention, what)));
                     let is_calm_since = |since| self.calm.since(since);
@@ -292,13 +316,16 @@ impl Checks {
                     ledger.counted.there(asked, at);
                 }
                 reply if is_unknown(reply) => ledger.past.may_add(Instant(at.0.saturating_add(LATE))),
-                _ => ledger.past.added(None, at),
+                _ => ledger.past.added(&mut self.known, None, at),
             }
         }
-        let did = did(ask, reply, &ledger.written);
+        let did = did(ask, reply, &self.known);
         match ledger.register.answered(ask.id, at, did, round, calm) {
             Found::Plain => {}
-            Found::Order => self.marks.note(Mark::Ordered),
+            Found::Order => {
+                self.checked.note(Promise::Order);
+                self.marks.note(Mark::Ordered);
+            }
             Found::TooMany => self.marks.note(Mark::OrderGivenUp),
             Found::None => {
                 let what = format!("{:?}: what clients were told until operation {} has no order", ask.key, ask.id);
@@ -306,7 +333,7 @@ impl Checks {
             }
         }
         for (promise, what) in wrong {
-            self.broken(promise, at, what);
+            self.broken(promise, Some(&ask.key), at, what);
         }
     }
 
@@ -314,7 +341,7 @@ impl Checks {
     pub(super) fn happened(&mut self, node: NodeId, event: &Event, at: Instant, member_is_up: impl Fn(NodeId) -> bool) {
         match event {
             Event::Applied { key, version, removed, primary } => {
-                let Some(ledger) = self.keys.get_mut(key) else { return };
+                let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) else { return };
                 match removed {
                     true => {
                         ledger.counted.let_go(at);
@@ -340,7 +367,7 @@ impl Checks {
                     Cause::Expired => Mark::Expired,
                 });
                 let why = if *cause == Cause::Expired { Gone::Expired } else { Gone::Evicted };
-                if let Some(ledger) = self.keys.get_mut(key) {
+                if let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) {
                     ledger.counted.let_go(at);
                     ledger.copies.removed(node, *version, why);
                 }
@@ -355,27 +382,28 @@ impl Checks {
                 self.calm.heard(node, *member, at);
             }
             Event::Unvouched { key, version } => {
-                if let Some(ledger) = self.keys.get_mut(key) {
+                if let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) {
                     ledger.counted.let_go(at);
                     ledger.copies.removed(node, *version, Gone::Unvouched);
                 }
             }
             Event::Read { key, version: Some(version) } if self.reconciles => {
                 let Some(ledger) = self.keys.get(key) else { return };
+                self.checked.note(Promise::NoGhosts);
                 let has_met = |holder, after| self.calm.has_met(node, holder, after);
                 if let Some(what) = ledger.past.missed(key, *version, node, has_met) {
-                    self.broken(Promise::NoGhosts, at, what);
+                    self.broken(Promise::NoGhosts, Some(key), at, what);
                 }
             }
             Event::Moved { key, version } => {
-                if let Some(ledger) = self.keys.get_mut(key) {
+                if let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) {
                     ledger.copies.moved(node, *version, self.settled.1, self.unnoticed);
                     ledger.past.freed(node, *version);
                 }
             }
             Event::LeftOut { key, version } => {
                 self.forgetful = true;
-                if let Some(ledger) = self.keys.get_mut(key) {
+                if let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) {
                     ledger.counted.let_go(at);
                     ledger.copies.left_out(*version);
                 }
@@ -407,17 +435,19 @@ impl Checks {
     pub(super) fn node(&mut self, id: NodeId, node: &Node, at: Instant) {
         for shard in node.shards() {
             let store = shard.store();
+            self.checked.note(Promise::BoundedMemory);
             let bytes = store.bytes() + store.reserved();
             if let Some(what) = memory::exceeded(store.len(), bytes, store.limits(), self.largest) {
-                self.broken(Promise::BoundedMemory, at, format!("{id}: {what}"));
+                self.broken(Promise::BoundedMemory, None, at, format!("{id}: {what}"));
             }
         }
     }
 
     /// A node believes in others than before.
     pub(super) fn believes(&mut self, first: &View, view: &View, at: Instant) {
+        self.checked.note(Promise::Placement);
         if let Some(what) = placement::moved(first, view).or_else(|| placement::crowded(view)) {
-            self.broken(Promise::Placement, at, what);
+            self.broken(Promise::Placement, None, at, what);
         }
     }
 
@@ -452,10 +482,11 @@ impl Checks {
         // A core that is cut off may go by an older map than those who have taken its slots over.
         let newest = nodes.iter().map(|(_, node)| node.view()).max_by_key(|view| (view.map.epoch, view.map.by));
         for (key, ledger) in &self.keys {
+            self.checked.note(Promise::NoLoss);
             match ledger.copies.end(key, nodes) {
                 Ok(None) => {}
                 Ok(Some(mark)) => self.marks.note(mark),
-                Err(what) => broken.push((Promise::NoLoss, what)),
+                Err(what) => broken.push((key.clone(), Promise::NoLoss, what)),
             }
             // What expires just now is gone on some and not on others.
             if !agreed || ledger.written.expires_between(unix, unix, self.skew + self.expires_within) {
@@ -468,38 +499,37 @@ impl Checks {
             if replicas.iter().any(|(id, _)| !core.contains(id)) {
                 continue;
             }
+            self.checked.note(Promise::OneTruth);
             let different = truth::disagree(key, &replicas, self.forgetful);
-            broken.extend(different.map(|what| (Promise::OneTruth, what)));
+            broken.extend(different.map(|what| (key.clone(), Promise::OneTruth, what)));
             let (round, calm) = (self.calm.round(), self.calm.is_calm());
             let contents = replicas.iter().filter_map(|(_, node)| Some(Content::of(stored(node, key)?.value)));
             for content in contents.filter(|content| calm && !ledger.register.may_be(*content, round)) {
-                broken.push((
-                    Promise::Order,
-                    format!("{key:?} holds {content:?}, and no order of what was told ends so"),
-                ));
+                let what = format!("{key:?} holds {content:?}, and no order of what was told ends so");
+                broken.push((key.clone(), Promise::Order, what));
             }
             // Whom nobody reaches, or who is no member any more and has not heard of it, tells nobody.
             let asked = |id| core.contains(&id) && newest.is_some_and(|view| view.map.member(id).is_some());
             for version in replicas.iter().filter_map(|(_, node)| held(node, key)) {
                 let ghost = ledger.past.older(key, version, at, asked);
-                broken.extend(ghost.map(|what| (Promise::NoGhosts, what)));
+                broken.extend(ghost.map(|what| (key.clone(), Promise::NoGhosts, what)));
             }
         }
-        for (promise, what) in broken {
-            self.broken(promise, at, what);
+        for (key, promise, what) in broken {
+            self.broken(promise, Some(&key), at, what);
         }
     }
 
     /// A node takes in what another has sent about a slot, each by the map that it goes by.
     pub(super) fn taken(&mut self, from: (NodeId, Epoch), to: (NodeId, Epoch), at: Instant) {
         if let Some(what) = placement::apart(from, to) {
-            self.broken(Promise::Placement, at, what);
+            self.broken(Promise::Placement, None, at, what);
         }
     }
 
     /// Faults have stopped for long enough: nothing may be waiting.
     pub(super) fn stuck(&mut self, at: Instant, what: String) {
-        self.broken(Promise::Progress, at, what);
+        self.broken(Promise::Progress, None, at, what);
     }
 
     fn note(&mut self, ask: &Ask, reply: &Reply) {
@@ -524,9 +554,9 @@ impl Checks {
         self.marks.note(mark);
     }
 
-    fn broken(&mut self, promise: Promise, at: Instant, what: String) {
+    fn broken(&mut self, promise: Promise, key: Option<&Key>, at: Instant, what: String) {
         if self.violations.len() < KEPT {
-            self.violations.push(Violation { promise, at, what });
+            self.violations.push(Violation { promise, key: key.cloned(), at, what });
         }
     }
 }

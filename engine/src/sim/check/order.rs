@@ -10,7 +10,7 @@
 use alloc::vec::Vec;
 
 use super::Content;
-use crate::sorted::SortedSet;
+use crate::sorted::{SortedSet, sort_by_key};
 use crate::time::Instant;
 
 /// A key as its clients see it.
@@ -232,7 +232,7 @@ impl Register {
         let mut configurations: SortedSet<(State, u64, u64)> =
             self.states.iter().map(|(state, set)| (*state, *set, 0)).collect();
         let mut by_answer: Vec<usize> = (0..sure.len()).collect();
-        by_answer.sort_by_key(|index| sure[*index].1);
+        sort_by_key(&mut by_answer, |index| (sure[*index].1, *index));
         let mut overlap = false;
         let mut slots: Vec<Option<usize>> = Vec::new();
         let (mut next, mut late) = (0, known);

@@ -1,8 +1,9 @@
-//! The promises by name, and what says that one was broken.
+//! The promises by their names, how one was broken, and how often each was looked at.
 
 use alloc::string::String;
 use core::fmt;
 
+use crate::request::Key;
 use crate::time::Instant;
 
 /// A promise of the cache, by its name in the documentation.
@@ -33,10 +34,42 @@ pub enum Promise {
 pub struct Violation {
     /// Which.
     pub promise: Promise,
+    /// The key that it is about, if it is about one.
+    pub key: Option<Key>,
     /// When.
     pub at: Instant,
     /// What was seen.
     pub what: String,
+}
+
+/// How often each promise was looked at: a promise that nobody looks at is kept by nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked([u64; Promise::ALL.len()]);
+
+impl Promise {
+    /// Every one, in order.
+    pub const ALL: [Promise; 9] = [
+        Promise::NoInvention,
+        Promise::NoLoss,
+        Promise::NoGhosts,
+        Promise::OneTruth,
+        Promise::Order,
+        Promise::Ttl,
+        Promise::BoundedMemory,
+        Promise::Progress,
+        Promise::Placement,
+    ];
+}
+
+impl Checked {
+    pub(super) fn note(&mut self, promise: Promise) {
+        self.0[promise as usize] += 1;
+    }
+
+    /// How often that one was.
+    pub fn of(&self, promise: Promise) -> u64 {
+        self.0[promise as usize]
+    }
 }
 
 impl fmt::Display for Promise {

@@ -223,6 +223,16 @@ impl World {
         world
     }
 
+    /// A clone that knows nothing of what has happened lately, and is the smaller for it: its trace begins with what
+    /// happens next, and so does its history. It goes the same way from here.
+    pub fn lean(&mut self) -> World {
+        let past = (self.trace.take(), core::mem::take(&mut self.history));
+        let lean = self.clone();
+        self.trace.restore(past.0);
+        self.history = past.1;
+        lean
+    }
+
     /// Does the next thing. False when nothing is left to do, ever.
     pub fn step(&mut self) -> bool {
         let Some(Reverse((at, _, due))) = self.queue.pop() else { return false };

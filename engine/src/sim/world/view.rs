@@ -3,7 +3,7 @@
 use core::cmp::Reverse;
 
 use super::{Machine, Seen, World, WorldConfig};
-use crate::sim::check::Violation;
+use crate::sim::check::{Checked, Violation};
 use crate::sim::client::Told;
 use crate::sim::clock::truth;
 use crate::sim::mark::Mark;
@@ -17,6 +17,11 @@ impl World {
     /// The promises that were broken, in order.
     pub fn violations(&self) -> &[Violation] {
         self.checks.violations()
+    }
+
+    /// How often each promise has been looked at.
+    pub fn checked(&self) -> &Checked {
+        self.checks.checked()
     }
 
     /// What the world has come across so far.
