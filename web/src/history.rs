@@ -66,9 +66,9 @@ pub struct Done {
 }
 
 /// Keyframes at most, and the bytes of memory past which every other one goes: each is a whole cluster.
-const MOST_KEYFRAMES: usize = 512;
+const MOST_KEYFRAMES: usize = 700;
 const MOST_MEMORY: usize = 640 << 20;
-const FIRST_SPACING: u64 = 500;
+const FIRST_SPACING: u64 = 300;
 /// Clones that a step back leaves on its way, for the next one.
 const NEAR: u64 = 16;
 /// A step goes over no more events than these in search of one that can be seen: heartbeats alone fill the rest.

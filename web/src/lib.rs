@@ -6,6 +6,7 @@
 mod branches;
 mod causes;
 mod disks;
+mod fate;
 mod faults;
 mod history;
 mod journal;
@@ -26,6 +27,7 @@ use vitrine_engine::time::Instant;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use branches::Branch;
+pub use fate::Fate;
 use history::{Act, History};
 use journal::Journal;
 use picture::Edition;

@@ -32,6 +32,7 @@ function open(part: Partial<Engine> = {}) {
     joinBranches: () => said.push('join'),
     stopped: () => false,
     causes: () => [],
+    fate: (key) => ({ key, at: now, on: [], whole: true, events: [] }),
     setMutant: (name) => said.push(`mutant ${name}`),
     command: (text) => said.push(text),
     workload: (workload) => said.push(workload ? workload.kind : 'no workload'),

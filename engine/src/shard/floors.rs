@@ -21,7 +21,8 @@ pub(super) struct Floors {
     chunks: Vec<Option<Box<[Version; CHUNK]>>>,
 }
 
-const CHUNK: usize = 64;
+/// Slots of a chunk: few, because where keys are few each may be in a slot far from the others.
+const CHUNK: usize = 16;
 
 impl Floors {
     pub(super) fn new() -> Floors {

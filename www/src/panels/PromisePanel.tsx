@@ -2,11 +2,10 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { nameOf } from '../frame.ts';
-import { hue } from '../scene/palette.ts';
 import { useSession } from '../state/context.ts';
-import { clock, count, moment } from '../state/format.ts';
+import { clock, count } from '../state/format.ts';
 import { type Broken, PROMISES } from '../truth.ts';
+import { Moments } from './Moments.tsx';
 
 export function PromisePanel() {
   const session = useSession();
@@ -91,18 +90,7 @@ function Stopped({ broken }: { broken: Broken }) {
       {causes && causes.seq === broken.seq && causes.events.length > 1 && (
         <>
           <h3 id="causes-title">What led to it</h3>
-          <ol class="causes" aria-labelledby="causes-title">
-            {causes.events.map((row) => (
-              <li key={row.seq} class={row.seq === causes.seq ? 'last' : ''}>
-                <button type="button" onClick={() => session.time.seekEvent(row.seq)} title="Go to just after it">
-                  <span class="number">{moment(row.at)}</span>
-                  <span class="chip" style={{ '--owner': hue(row.place) }} aria-hidden="true" />
-                  <span class="unseen">{nameOf(row.place)}: </span>
-                  <span>{row.text}</span>
-                </button>
-              </li>
-            ))}
-          </ol>
+          <Moments rows={causes.events} last={causes.seq} title="causes-title" />
         </>
       )}
     </>

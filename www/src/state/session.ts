@@ -2,6 +2,7 @@
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { Tape } from '../diagram/tape.ts';
+import type { Fate } from '../fate.ts';
 import {
   type Explained,
   type LogRow,
@@ -88,6 +89,8 @@ export class Session {
   /** The run up to the moment at which it was asked for, to be shared. */
   readonly script: Signal<string | null> = signal(null);
   readonly selectedKey: Signal<string | null> = signal(null);
+  /** What became of the chosen key, once somebody has asked. */
+  readonly fate: Signal<Fate | null> = signal(null);
   readonly selectedNode: Signal<Place | null> = signal(null);
   readonly scripts: Scripts;
   /** The diagram of space and time is open. */
@@ -242,8 +245,16 @@ export class Session {
   }
 
   select(key: string | null): void {
+    if (key !== this.selectedKey.value) this.fate.value = null;
     this.selectedKey.value = key;
     this.port.post({ type: 'explain', key });
+  }
+
+  /** Asks what has become of the chosen key by now. */
+  askFate(): void {
+    this.problem.value = null;
+    const key = this.selectedKey.value;
+    if (key !== null) this.port.post({ type: 'fate', key });
   }
 
   /** Makes the run of a script, from its beginning. */
@@ -319,6 +330,9 @@ export class Session {
         break;
       case 'trace':
         this.trace.value = message.trace;
+        break;
+      case 'fate':
+        if (message.fate.key === this.selectedKey.value) this.fate.value = message.fate;
         break;
       case 'causes':
         this.truth.causes.value = message.causes;

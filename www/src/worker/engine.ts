@@ -26,7 +26,7 @@ import wasmUrl from '../wasm/vitrine_web_bg.wasm?url';
 import { CourseReader } from './course.ts';
 import { FSYNCS, type Opened, type Settings, type Workload } from './protocol.ts';
 import type { Engine } from './runner.ts';
-import { TruthReader } from './truth.ts';
+import { rows, TruthReader } from './truth.ts';
 
 /** Rows of a store that are sent: the most recent, and the next to go. */
 const HEAD = 14;
@@ -106,6 +106,11 @@ class Simulator implements Engine {
 
   causes(seq: number) {
     return this.truth.causes(seq);
+  }
+
+  fate(key: string) {
+    const has = this.explain(key)?.replicas.filter((replica) => replica.version !== null) ?? [];
+    return { ...this.truth.fate(key), on: has.map((replica) => replica.node) };
   }
 
   setMutant(name: string): void {
@@ -362,16 +367,9 @@ class Simulator implements Engine {
   }
 
   private log(): LogRow[] {
-    const flat = this.playground.log(this.logged);
-    const words = this.playground.log_words(this.logged);
-    const rows: LogRow[] = [];
-    for (let index = 0; index * 3 + 3 <= flat.length; index += 1) {
-      const [seq = 0, at = 0, place = 0] = flat.subarray(index * 3, index * 3 + 3);
-      const [kind = '', key = '', text = ''] = words.slice(index * 3, index * 3 + 3);
-      rows.push({ seq, at, place, kind, key, text });
-    }
+    const fresh = rows(this.playground.log(this.logged), this.playground.log_words(this.logged));
     this.logged = this.playground.latest();
-    return rows;
+    return fresh;
   }
 
   private explain(key: string): Explained | null {

@@ -1,6 +1,7 @@
 // What the page and its worker say to each other.
 
 import type { CourseRequest } from '../course.ts';
+import type { FateAnswer, FateRequest } from '../fate.ts';
 import type { Motion, Placement, Snapshot } from '../frame.ts';
 import type { TruthAnswer, TruthRequest } from '../truth.ts';
 
@@ -71,9 +72,11 @@ export type ToWorker =
   /** Say the run up to now as a script. */
   | { readonly type: 'script' }
   | CourseRequest
+  | FateRequest
   | TruthRequest;
 
 export type FromWorker =
+  | FateAnswer
   | TruthAnswer
   | { readonly type: 'ready' }
   | {

@@ -1,5 +1,6 @@
 // Runs the simulator in slices and answers the page's frames. Knows no wasm and no worker: both come in as interfaces.
 
+import type { Fate } from '../fate.ts';
 import type { Explained, LogRow, Motion, Placement, Replay, Snapshot } from '../frame.ts';
 import type { FromWorker, Opened, Settings, ToWorker, Workload } from './protocol.ts';
 
@@ -20,6 +21,8 @@ export interface Engine {
   /** The last `run` ended where a promise was broken. */
   stopped(): boolean;
   causes(seq: number): readonly LogRow[];
+  /** What has become of a key by now. */
+  fate(key: string): Fate;
   setMutant(name: string): void;
   command(text: string): void;
   workload(workload: Workload | null): void;
@@ -121,6 +124,9 @@ export class Runner {
         break;
       case 'causes':
         this.host.post({ type: 'causes', causes: { seq: message.seq, events: this.engine.causes(message.seq) } });
+        return;
+      case 'fate':
+        this.host.post({ type: 'fate', fate: this.engine.fate(message.key) });
         return;
       case 'mutant':
         this.engine.setMutant(message.name);

@@ -1,5 +1,6 @@
 // The wasm's side of the promises: flat arrays become what the page shows.
 
+import type { Fate } from '../fate.ts';
 import type { LogRow } from '../frame.ts';
 import { type Broken, PROMISES, type Truth } from '../truth.ts';
 import type { Playground } from '../wasm/vitrine_web.js';
@@ -23,13 +24,15 @@ export class TruthReader {
   }
 
   causes(seq: number): readonly LogRow[] {
-    const flat = this.playground.causes(seq);
-    const words = this.playground.cause_words(seq);
-    return Array.from({ length: flat.length / 3 }, (_, index) => {
-      const [number = 0, at = 0, place = 0] = flat.subarray(index * 3, index * 3 + 3);
-      const [kind = '', key = '', text = ''] = words.slice(index * 3, index * 3 + 3);
-      return { seq: number, at, place, kind, key, text };
-    });
+    return rows(this.playground.causes(seq), this.playground.cause_words(seq));
+  }
+
+  fate(key: string): Omit<Fate, 'on'> {
+    const fate = this.playground.fate(key);
+    const events = rows(fate.log(), fate.words());
+    const whole = fate.is_whole();
+    fate.free();
+    return { key, at: this.playground.now(), whole, events };
   }
 
   private broken(): Broken[] {
@@ -41,4 +44,13 @@ export class TruthReader {
     }
     return broken;
   }
+}
+
+/** Rows of the log, as `log` and `log_words` of the wasm say them. */
+export function rows(flat: Float64Array, words: readonly string[]): LogRow[] {
+  return Array.from({ length: flat.length / 3 }, (_, index) => {
+    const [seq = 0, at = 0, place = 0] = flat.subarray(index * 3, index * 3 + 3);
+    const [kind = '', key = '', text = ''] = words.slice(index * 3, index * 3 + 3);
+    return { seq, at, place, kind, key, text };
+  });
 }
