@@ -78,8 +78,8 @@ impl Start {
         Start { from, next: from, until }
     }
 
-    /// A newer snapshot, named after that number, is not whole, and is passed over. Before it had its name the log was on
-    /// disk up to there, and may not end earlier now: what looks like a torn tail would be damage.
+    /// A newer snapshot, named after that number, is not whole, and is passed over. Before it had its name the log was
+    /// on disk up to there, and may not end earlier now: what looks like a torn tail would be damage.
     pub fn reaches(self, named: Lsn) -> Start {
         Start { until: self.until.max(named), ..self }
     }
