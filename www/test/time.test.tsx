@@ -65,4 +65,9 @@ it('sends the latest wish only, once for each frame, and pauses', () => {
   session.tick(1_032);
   session.tick(1_048);
   expect(sent.filter((m) => m.type === 'seek').map((m) => m.at)).toEqual([5_000, 30]);
+  frame();
+  session.time.last();
+  session.tick(1_064);
+  const [, , last] = sent.filter((m) => m.type === 'seek');
+  expect(last?.at).toBeGreaterThan(5_000);
 });

@@ -75,7 +75,7 @@ export function press(event: KeyboardEvent, session: Session, showKeys: () => vo
       session.time.seek(0);
       return true;
     case 'End':
-      session.time.seek(session.time.end.value);
+      session.time.last();
       return true;
     case 'f':
     case 'F':

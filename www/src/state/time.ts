@@ -20,6 +20,11 @@ export class Time {
     this.want({ type: 'seek', at: Math.max(0, Math.min(this.end.value, Math.round(at))) });
   }
 
+  /** To the latest moment there is: the worker may be further than its last picture said. */
+  last(): void {
+    this.want({ type: 'seek', at: Number.MAX_SAFE_INTEGER });
+  }
+
   /** To just after an event. */
   seekEvent(seq: number): void {
     this.want({ type: 'seek-event', seq });
