@@ -114,6 +114,8 @@ test('a lesson is taken with the keyboard alone', async ({ page, site }) => {
   await expect(panel(page).getByRole('radio').nth(1)).toBeChecked();
   await tabTo('Run it');
   await page.keyboard.press('Enter');
+  // Each stage begins at its heading: who tabs on before it has the focus is taken back to it.
+  await expect(panel(page).getByRole('heading', { name: LESSONS[1]?.title ?? '' })).toBeFocused();
   await tabTo('All steps');
   await page.keyboard.press('Enter');
   for (let i = 0; i < 12; i += 1) await page.keyboard.press('+');
