@@ -2,9 +2,9 @@
 
 import { NO_COURSE } from '../src/course.ts';
 import { CLIENTS, type Entry, type Flight, type NodeView, type Placement, SLOTS, type Snapshot } from '../src/frame.ts';
-import { FIRST } from '../src/state/session.ts';
+import { FIRST, Session } from '../src/state/session.ts';
 import { NO_TRUTH } from '../src/truth.ts';
-import type { Opened } from '../src/worker/protocol.ts';
+import type { FromWorker, Opened, ToWorker } from '../src/worker/protocol.ts';
 
 export function entry(key: string, rank: number, expiresIn: number | null = null): Entry {
   return { key, version: `19b76ab0${rank.toString(16)}-0-1`, expiresIn, bytes: 96 + key.length, rank };
@@ -83,4 +83,18 @@ export function flight(id: number, part: Partial<Flight> = {}): Flight {
 
 export function opened(text: string, part: Partial<Opened> = {}): Opened {
   return { text, settings: FIRST, fingerprint: '00112233445566aa', end: 2_000_000, engine: '0.1.0', ...part };
+}
+
+/** A session with no worker: what it sends, and how it is told something. */
+export function wired() {
+  const sent: ToWorker[] = [];
+  const listeners: ((message: FromWorker) => void)[] = [];
+  const session = new Session({
+    post: (message) => sent.push(message),
+    listen: (listener) => listeners.push(listener),
+  });
+  const receive = (message: FromWorker) => {
+    for (const listener of listeners) listener(message);
+  };
+  return { session, sent, receive };
 }

@@ -1,19 +1,10 @@
 import { expect, it } from 'vitest';
 import type { Played } from '../src/frame.ts';
 import { LESSONS } from '../src/lessons/all.ts';
-import { Session } from '../src/state/session.ts';
-import type { FromWorker, ToWorker } from '../src/worker/protocol.ts';
-import { snapshot } from './fixtures.ts';
+import { snapshot, wired } from './fixtures.ts';
 
 function begin(name: string) {
-  const sent: ToWorker[] = [];
-  let receive: (message: FromWorker) => void = () => {};
-  const session = new Session({
-    post: (message) => sent.push(message),
-    listen: (listener) => {
-      receive = listener;
-    },
-  });
+  const { session, sent, receive } = wired();
   const lesson = LESSONS.find((known) => known.name === name);
   if (!lesson) throw new Error(`no lesson ${name}`);
   session.scripts.begin(lesson);

@@ -1,17 +1,9 @@
 import { expect, it } from 'vitest';
-import { LOG_ROWS, Session } from '../src/state/session.ts';
-import type { FromWorker, ToWorker } from '../src/worker/protocol.ts';
-import { node, snapshot } from './fixtures.ts';
+import { LOG_ROWS } from '../src/state/session.ts';
+import { node, snapshot, wired } from './fixtures.ts';
 
 function open() {
-  const sent: ToWorker[] = [];
-  let receive: (message: FromWorker) => void = () => {};
-  const session = new Session({
-    post: (message) => sent.push(message),
-    listen: (listener) => {
-      receive = listener;
-    },
-  });
+  const { session, sent, receive } = wired();
   const frame = (part: Parameters<typeof snapshot>[0] = {}) =>
     receive({ type: 'frame', motion: { now: 1, flights: [], inFlight: 0 }, snapshot: snapshot(part), placement: null });
   return { session, sent, receive, frame };

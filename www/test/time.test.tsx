@@ -1,9 +1,7 @@
 import { expect, it } from 'vitest';
 import { type Mark, neighbour } from '../src/course.ts';
 import { grouped } from '../src/panels/Scrubber.tsx';
-import { Session } from '../src/state/session.ts';
-import type { FromWorker, ToWorker } from '../src/worker/protocol.ts';
-import { snapshot } from './fixtures.ts';
+import { snapshot, wired } from './fixtures.ts';
 
 const mark = (seq: number, at: number, kind: Mark['kind'] = 'fault'): Mark => ({
   seq,
@@ -38,14 +36,7 @@ it('draws marks that would lie on each other as one', () => {
 });
 
 it('sends the latest wish only, once for each frame, and pauses', () => {
-  const sent: ToWorker[] = [];
-  let receive: (message: FromWorker) => void = () => {};
-  const session = new Session({
-    post: (message) => sent.push(message),
-    listen: (listener) => {
-      receive = listener;
-    },
-  });
+  const { session, sent, receive } = wired();
   receive({ type: 'ready' });
   const frame = () =>
     receive({
