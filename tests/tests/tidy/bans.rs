@@ -27,6 +27,8 @@ enum Files {
     Rust(&'static str),
     /// TypeScript.
     Scripts,
+    /// What a shell runs.
+    Shell,
     All,
 }
 
@@ -39,6 +41,7 @@ const SILENCED: &str = "delete what is not used";
 const SKIPPED: &str = "a test runs, or it is deleted";
 const LOCAL: &str = "it exists on one machine only";
 const TYPED: &str = "return a typed error, or use `expect` with the reason why it cannot fail";
+const A_PROGRAM: &str = "use `have NAME` or `type -P NAME`: this finds a function of that name as well";
 const ONE_SERVER: &str = "native/src/http is the one user of hyper's server";
 
 const BANS: &[Ban] = &[
@@ -73,6 +76,7 @@ const BANS: &[Ban] = &[
     text("test.only(", Files::Scripts, SKIPPED),
     text("it.only(", Files::Scripts, SKIPPED),
     text("describe.only(", Files::Scripts, SKIPPED),
+    text(concat!("comm", "and -v"), Files::Shell, A_PROGRAM),
     text(concat!("/wo", "rk/"), Files::All, LOCAL),
     text(concat!("/tmp", "/wt"), Files::All, LOCAL),
     text(concat!("/ro", "ot/"), Files::All, LOCAL),
@@ -110,6 +114,7 @@ impl Ban {
         let is_searched = match self.files {
             Files::Rust(folder) => source.has_extension(&["rs"]) && source.path.starts_with(folder),
             Files::Scripts => source.has_extension(&["ts", "tsx"]),
+            Files::Shell => ["scripts/", ".ci/"].iter().any(|folder| source.path.starts_with(folder)),
             Files::All => true,
         };
         is_searched && !self.except.iter().any(|path| source.path.starts_with(path))
@@ -142,6 +147,7 @@ mod tests {
             let path = match ban.files {
                 Files::Rust(folder) => format!("{folder}x.rs"),
                 Files::Scripts => "www/src/x.ts".to_string(),
+                Files::Shell => "scripts/x".to_string(),
                 Files::All => "README.md".to_string(),
             };
             let source = Source::new(&path, &format!("let a;\n{} \n", ban.text));
