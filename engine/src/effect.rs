@@ -3,9 +3,10 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::error::Failure;
 use crate::id::{ClientToken, Lsn, NodeId, RequestId, Slot, Version};
 use crate::map::Map;
-use crate::message::Message;
+use crate::message::{Message, Verdict};
 use crate::record::Record;
 use crate::request::{Key, Outcome};
 use crate::store::Cause;
@@ -158,6 +159,39 @@ pub enum Event {
     },
     /// Others had given up this node, and it has heard so: it is back, and asks what it missed.
     Rejoined,
+}
+
+impl Effect {
+    /// The record of the log that must be on disk before it is performed; `None` where it waits for none.
+    pub fn after(&self) -> Option<Lsn> {
+        match self {
+            Effect::Send { after, .. } | Effect::Reply { after, .. } => *after,
+            Effect::Publish(_) => None,
+        }
+    }
+
+    /// What is done in its place where its record may never be on disk. The change is in memory, and may be written
+    /// down later: whoever asked for it, here or by way of another node, is told at once that the outcome is unknown,
+    /// and a primary that there is no copy to count. `None` where nothing is said.
+    pub fn unlogged(self) -> Option<Effect> {
+        let unknown = Err(Failure::Indeterminate { copies: 0 });
+        match self {
+            Effect::Reply { client, by, after: Some(_), .. } => {
+                Some(Effect::Reply { client, outcome: unknown, by, after: None })
+            }
+            Effect::Send { to, message, after: Some(_) } => {
+                let message = match message {
+                    Message::Answer { id, slot, .. } => Message::Answer { id, slot, outcome: unknown },
+                    Message::Replicated { id, slot, version, verdict: Verdict::Applied } => {
+                        Message::Replicated { id, slot, version, verdict: Verdict::Unlogged }
+                    }
+                    _ => return None,
+                };
+                Some(Effect::Send { to, message, after: None })
+            }
+            waits_for_nothing => Some(waits_for_nothing),
+        }
+    }
 }
 
 impl Outbox {

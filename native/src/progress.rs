@@ -28,7 +28,8 @@ pub fn waiting(doing: &'static str) -> ProgressBar {
     bar
 }
 
-fn drawn(bar: ProgressBar) -> ProgressBar {
+/// The bar, on standard error where that is a terminal, and hidden where not.
+pub fn drawn(bar: ProgressBar) -> ProgressBar {
     let terminal = std::io::stderr().is_terminal();
     bar.set_draw_target(if terminal { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() });
     bar

@@ -163,7 +163,7 @@ fn spawn(name: &str, arguments: &[String], folder: &Path) -> Result<Child, Faile
 
 /// Waits until all answer, says where they are, and then for Ctrl-C; a node that ends before is told about.
 async fn attend(nodes: &mut [Node]) -> Result<(), Failed> {
-    let mut interrupted = std::pin::pin!(stop_signal());
+    let mut interrupted = std::pin::pin!(super::stop_signal());
     tokio::select! {
         started = tokio::time::timeout(START_TIMEOUT, all_ready(nodes)) => started
             .unwrap_or_else(|_| Err(failed(format!("the nodes did not get ready within {START_TIMEOUT:?}"))))?,
@@ -303,22 +303,6 @@ fn terminate(child: &mut Child) {
 #[cfg(not(unix))]
 fn terminate(child: &mut Child) {
     let _ = child.start_kill();
-}
-
-#[cfg(unix)]
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    // Without a handler the signal itself ends this process, and with it the nodes.
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn stop_signal() {
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn ending(status: ExitStatus) -> String {

@@ -3,19 +3,21 @@
 //! A seed that breaks a promise is printed with the command that repeats it, and with the smallest script that was
 //! found to break the same promise.
 
-use std::io::{IsTerminal as _, Write as _};
+mod watch;
+
+use std::cell::Cell;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, Once};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use vitrine_engine::sim::swarm::{self, Plan, Report};
 use vitrine_engine::sim::{Mark, Script, shrink};
 
+use self::watch::Watch;
 use super::{Failed, failed, grouped};
-use crate::load::Stopwatch;
 
 /// Simulate whole clusters under load and faults, a seed each, and check what the cache promises
 #[derive(Args, Clone, Debug)]
@@ -64,15 +66,15 @@ pub fn run(args: &SimArgs) -> Result<(), Failed> {
     }
     let last = first.checked_add(count - 1).ok_or_else(|| Failed::Usage("--seed and --seeds pass 2^64".into()))?;
     let seeds: Vec<u64> = (first..=last).collect();
-    let begun = Stopwatch::start();
-    let bar = progress(count);
-    let outcome = run_seeds(&seeds, |seed| one(script.as_ref(), seed), |_| bar.inc(1));
-    bar.finish_and_clear();
+    let watch = Watch::over(count);
+    let each = |outcome: &Result<Report, String>| outcome.iter().for_each(|report| watch.ended(report));
+    let outcome = run_until(watch.stopped(), &seeds, |seed| one(script.as_ref(), seed), each);
+    let took = watch.end().as_secs_f64();
     let reports = outcome.into_iter().collect::<Result<Vec<_>, String>>().map_err(Failed::Usage)?;
-    let took = begun.elapsed().as_secs_f64();
+    let stopped = (reports.len() as u64) < count;
     let broken: Vec<&Report> = reports.iter().filter(|report| !report.violations.is_empty()).collect();
     let smaller = |report: &Report| {
-        let plan = (script.is_none() && args.shrink > 0).then(|| Plan::of(report.seed))?;
+        let plan = (script.is_none() && args.shrink > 0 && !stopped).then(|| Plan::of(report.seed))?;
         shrink(&plan, &plan.run(), args.shrink).map(|plan| plan.script())
     };
     let scripts: Vec<Option<String>> = broken.iter().take(SHRUNK).map(|report| smaller(report)).collect();
@@ -88,20 +90,35 @@ pub fn run(args: &SimArgs) -> Result<(), Failed> {
         }
     }
     match failures.len() {
+        0 if stopped => Err(failed(format!("stopped after {} of {count} seeds", reports.len()))),
         0 => Ok(()),
-        broken => Err(failed(format!("{broken} of {count} seeds broke a promise"))),
+        broken => Err(failed(format!("{broken} of {} seeds broke a promise", reports.len()))),
     }
 }
 
 /// Runs many seeds, on every core; what comes of them is in the order of the seeds.
 pub fn run_seeds<T: Send>(seeds: &[u64], run: impl Fn(u64) -> T + Sync, each: impl Fn(&T) + Sync) -> Vec<T> {
+    run_until(&AtomicBool::new(false), seeds, run, each)
+}
+
+/// The same until it is stopped: what has begun by then ends.
+fn run_until<T: Send>(
+    stopped: &AtomicBool,
+    seeds: &[u64],
+    run: impl Fn(u64) -> T + Sync,
+    each: impl Fn(&T) + Sync,
+) -> Vec<T> {
+    static NAMED: Once = Once::new();
+    NAMED.call_once(name_seed_in_panics);
     let next = AtomicU64::new(0);
     let done = Mutex::new(Vec::with_capacity(seeds.len()));
     let work = || {
-        loop {
+        while !stopped.load(Ordering::Relaxed) {
             let index = next.fetch_add(1, Ordering::Relaxed) as usize;
             let Some(seed) = seeds.get(index) else { return };
+            CURRENT.set(Some(*seed));
             let outcome = run(*seed);
+            CURRENT.set(None);
             each(&outcome);
             done.lock().expect("nobody panics with the lock").push((index, outcome));
         }
@@ -114,6 +131,22 @@ pub fn run_seeds<T: Send>(seeds: &[u64], run: impl Fn(u64) -> T + Sync, each: im
     let mut done = done.into_inner().expect("nobody panics with the lock");
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+thread_local! {
+    /// What this thread runs.
+    static CURRENT: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// An assertion of the engine that fails ends the process or the thread: what it says is followed by the seed.
+fn name_seed_in_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        before(panic);
+        if let Ok(Some(seed)) = CURRENT.try_with(Cell::get) {
+            eprintln!("that was seed {seed}; again: vitrine sim --seed {seed}");
+        }
+    }));
 }
 
 fn one(script: Option<&Script>, seed: u64) -> Result<Report, String> {
@@ -223,17 +256,6 @@ fn simulated(reports: &[Report]) -> f64 {
     reports.iter().map(|report| report.simulated.as_secs_f64()).sum()
 }
 
-/// A bar on a terminal, and nothing in a pipe.
-fn progress(seeds: u64) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} seeds {elapsed} (left: {eta})");
-    let bar = ProgressBar::new(seeds).with_style(style.expect("the template is a constant"));
-    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-    bar
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +271,14 @@ mod tests {
         let outcome = run_seeds(&seeds, |seed| seed * 2, |_| _ = counted.fetch_add(1, Ordering::Relaxed));
         assert_eq!(outcome, seeds.iter().map(|seed| seed * 2).collect::<Vec<_>>());
         assert_eq!(counted.into_inner(), 100);
+    }
+
+    #[test]
+    fn runs_that_are_stopped_begin_no_other() {
+        let (seeds, stopped) = ((0..10_000).collect::<Vec<_>>(), AtomicBool::new(false));
+        let stop = |seed: &u64| _ = stopped.fetch_or(*seed == 50, Ordering::Relaxed);
+        let outcome = run_until(&stopped, &seeds, |seed| seed, stop);
+        assert!((50..10_000).contains(&outcome.len()), "{}", outcome.len());
     }
 
     #[test]

@@ -243,21 +243,20 @@ impl Log {
     }
 
     fn any_waits(&self, stripe: usize, out: &Outbox) -> bool {
-        self.fsync == Fsync::Always && out.effects.iter().any(|effect| self.holds(stripe, after(effect)))
+        self.fsync == Fsync::Always && out.effects.iter().any(|effect| self.holds(stripe, effect.after()))
     }
 
-    /// Moves what waits for the disk out of the outbox. While the disk fails nothing waits: whoever would is told that
-    /// the outcome is unknown, and what peers would be told is not said at all.
+    /// Moves what waits for the disk out of the outbox. While the disk fails nothing waits, and what is said says so.
     fn keep_back(&self, stripe: usize, epoch: Epoch, out: &mut Outbox, queue: &mut Queue) {
         let failing = self.standing.load(Ordering::Acquire) == FAILING;
         let all = std::mem::take(&mut out.effects);
         for effect in all {
-            let Some(after) = after(&effect).filter(|after| self.holds(stripe, Some(*after))) else {
+            let Some(after) = effect.after().filter(|after| self.holds(stripe, Some(*after))) else {
                 out.effects.push(effect);
                 continue;
             };
             if failing {
-                out.effects.extend(unconfirmed(effect));
+                out.effects.extend(effect.unlogged());
             } else if matches!(effect, Effect::Reply { .. }) || queue.held() < MAX_HELD {
                 queue.hold(stripe, after, Held { epoch, effect });
             }
@@ -334,7 +333,7 @@ impl Log {
         self.trouble.store(Some(Arc::new(trouble)));
         self.standing.store(FAILING, Ordering::Release);
         self.moved.notify_all();
-        let tell = |held: Held| unconfirmed(held.effect).map(|effect| Held { effect, ..held });
+        let tell = |held: Held| held.effect.unlogged().map(|effect| Held { effect, ..held });
         queue.give_up().into_iter().filter_map(tell).collect()
     }
 
@@ -378,25 +377,6 @@ thread_local! {
 
 /// The first number of each stripe's own.
 pub const FIRST: Lsn = Lsn(1);
-
-fn after(effect: &Effect) -> Option<Lsn> {
-    match effect {
-        Effect::Send { after, .. } | Effect::Reply { after, .. } => *after,
-        Effect::Publish(_) => None,
-    }
-}
-
-/// What becomes of an effect whose record may never be on disk: it is applied here, and may be written down later.
-fn unconfirmed(effect: Effect) -> Option<Effect> {
-    match effect {
-        Effect::Reply { client, by, .. } => {
-            Some(Effect::Reply { client, outcome: Err(Failure::Indeterminate { copies: 0 }), by, after: None })
-        }
-        // It would have confirmed something. Whoever waits for it asks again.
-        Effect::Send { .. } => None,
-        Effect::Publish(_) => Some(effect),
-    }
-}
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -26,10 +26,7 @@ pub(super) fn logged(
 }
 
 fn after(effect: &Effect) -> Option<u64> {
-    match effect {
-        Effect::Send { after, .. } | Effect::Reply { after, .. } => after.map(|lsn| lsn.0),
-        Effect::Publish(_) => panic!("a shard publishes nothing"),
-    }
+    effect.after().map(|lsn| lsn.0)
 }
 
 pub(super) fn submit(key: &Key, operation: Operation) -> impl FnOnce(&mut Shard, Time, &View, &mut Outbox) {
@@ -274,6 +271,32 @@ fn while_writes_are_refused_none_is_decided_and_those_of_others_are_taken_in() {
     let (said, _) = logged(&mut trio, N1, 11, |shard, time, view, out| shard.receive(time, view, N3, confirmed, out));
     let [Effect::Reply { outcome: Ok(Answer::Stored { copies, .. }), .. }] = &said[..] else { panic!("{said:?}") };
     assert_eq!(*copies, 2, "what is in memory alone is no copy");
+}
+
+#[test]
+fn what_waits_for_a_record_that_is_not_written_says_so_at_once() {
+    let version = |stamp| Version { stamp, node: N2 };
+    let unknown = || Err(Failure::Indeterminate { copies: 0 });
+    let after = Some(Lsn(3));
+    let (id, slot) = (RequestId { node: N2, serial: 7 }, Slot::new(5).unwrap());
+    let stored = || Ok(Answer::Stored { version: version(1), created: true, copies: 1 });
+    let send = |message, after| Effect::Send { to: N2, message, after };
+    let confirmed = |verdict| Message::Replicated { id, slot, version: version(1), verdict };
+    let reply = |outcome, after| Effect::Reply { client: ClientToken(1), outcome, by: N1, after };
+    let refused = Verdict::Refused { held: version(2) };
+    for (waits, says) in [
+        (reply(stored(), after), reply(unknown(), None)),
+        (
+            send(Message::Answer { id, slot, outcome: stored() }, after),
+            send(Message::Answer { id, slot, outcome: unknown() }, None),
+        ),
+        (send(confirmed(Verdict::Applied), after), send(confirmed(Verdict::Unlogged), None)),
+        // What waits for nothing is what it is.
+        (reply(stored(), None), reply(stored(), None)),
+        (send(confirmed(refused), None), send(confirmed(refused), None)),
+    ] {
+        assert_eq!(waits.unlogged(), Some(says));
+    }
 }
 
 #[test]

@@ -78,12 +78,8 @@ impl World {
 
     /// Must the effect wait for the disk?
     pub(super) fn waits(&self, index: usize, effect: &Effect) -> bool {
-        let after = match effect {
-            Effect::Send { after, .. } | Effect::Reply { after, .. } => *after,
-            Effect::Publish(_) => None,
-        };
         let disk = self.machines[index].disk.as_ref().filter(|_| self.config.fsync == Some(Fsync::Always));
-        after.zip(disk).is_some_and(|(after, disk)| after >= disk.synced_below())
+        effect.after().zip(disk).is_some_and(|(after, disk)| after >= disk.synced_below())
     }
 
     /// Where every write is synced, an answer counts no copies but those that a crash of all nodes leaves.
@@ -178,20 +174,17 @@ impl World {
         let machine = &mut self.machines[index];
         let disk = machine.disk.as_ref();
         let (given_up, slow) = disk.map_or((false, false), |disk| (disk.is_given_up(), disk.is_slow()));
-        match effect {
-            effect if !given_up => {
-                let client = if let Effect::Reply { client, .. } = &effect { Some(client.0) } else { None };
-                machine.held.push((epoch, effect));
-                // It does not wait for a disk for ever.
-                client.filter(|_| slow).into_iter().for_each(|id| self.will_give_up(id));
-            }
-            Effect::Reply { client, by, .. } => {
-                let outcome = Err(Failure::Indeterminate { copies: 0 });
-                self.perform(index, epoch, Effect::Reply { client, outcome, by, after: None });
-            }
-            // It would have confirmed something. Whoever waits for it asks again.
-            Effect::Send { .. } => self.marks.note(Mark::Unconfirmed),
-            Effect::Publish(_) => {}
+        if !given_up {
+            let client = if let Effect::Reply { client, .. } = &effect { Some(client.0) } else { None };
+            machine.held.push((epoch, effect));
+            // It does not wait for a disk for ever.
+            return client.filter(|_| slow).into_iter().for_each(|id| self.will_give_up(id));
+        }
+        if let Effect::Send { .. } = &effect {
+            self.marks.note(Mark::Unconfirmed);
+        }
+        if let Some(effect) = effect.unlogged() {
+            self.perform(index, epoch, effect);
         }
     }
 
