@@ -120,6 +120,9 @@ pub enum Message {
         cursor: u64,
         /// Where the next page begins; `None` at the end.
         next: Option<u64>,
+        /// The lanes of those in which the sender vouches for what it has: it was not away itself, or has heard since
+        /// what it missed.
+        vouches: Lanes,
         /// For slots in which something newer than `since` was removed, the highest such version.
         floors: Vec<(Slot, Version)>,
         /// Keys with versions above `since`.

@@ -24,6 +24,8 @@ pub enum Mutant {
     ModuloHash,
     /// A node answers alone from what it holds before it has asked what it missed.
     ServeOutOfSync,
+    /// A node that comes back serves what it has where nobody is left who knows what it missed.
+    ServeOrphans,
     /// A node that was away never asks what it missed.
     SkipReconciliation,
     /// A read shares the answer of one that was sent before it began.
@@ -53,13 +55,14 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 18] = [
+    pub const ALL: [Mutant; 19] = [
         Mutant::AcknowledgeEarly,
         Mutant::ReuseVersions,
         Mutant::ForgetFloors,
         Mutant::TrustClock,
         Mutant::ModuloHash,
         Mutant::ServeOutOfSync,
+        Mutant::ServeOrphans,
         Mutant::SkipReconciliation,
         Mutant::JoinSentRead,
         Mutant::CollectTombstones,

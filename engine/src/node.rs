@@ -14,7 +14,7 @@ use crate::map::{Refusal, Wish};
 use crate::message::Message;
 use crate::record::Record;
 use crate::request::{Key, Request};
-use crate::shard::{Counters, Progress, Shard, ShardConfig, Tuning, lanes_of, stripe_of};
+use crate::shard::{Counters, OnDoubt, Progress, Shard, ShardConfig, Tuning, lanes_of, stripe_of};
 use crate::store::Policy;
 use crate::time::{Instant, Time};
 use crate::view::{Map, View};
@@ -87,6 +87,11 @@ impl Node {
     /// See [`Shard::evict_by`].
     pub fn evict_by(&mut self, policy: Policy) {
         self.shards.iter_mut().for_each(|shard| shard.evict_by(policy));
+    }
+
+    /// See [`Shard::on_doubt`].
+    pub fn on_doubt(&mut self, policy: OnDoubt) {
+        self.shards.iter_mut().for_each(|shard| shard.on_doubt(policy));
     }
 
     /// See [`Shard::limit_moves`].

@@ -32,6 +32,8 @@ pub struct View {
     pulls: Arc<[Pull]>,
     /// The map is known to be still the one that the cluster goes by.
     sure: bool,
+    /// How often this node was away itself, and the last time.
+    absence: Absence,
     /// For each slot the first replica that is alive, or `NOBODY`.
     primaries: Arc<[u16]>,
 }
@@ -48,6 +50,15 @@ pub struct Pull {
     pub since: Version,
     /// The start of the member that was heard last: another number is another start. 0 before it was heard.
     pub boot: u64,
+}
+
+/// What is known of the times in which a node was away itself: it started, or stood still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Absence {
+    /// How many there were.
+    pub count: u64,
+    /// The last one was so long that a member which was away before may have come back meanwhile, and gone again.
+    pub long: bool,
 }
 
 /// Slots on their way.
@@ -74,13 +85,25 @@ impl View {
         let primaries = primaries(me, &map, &ring, moving.as_ref(), &alive);
         // It has just started and holds nothing: what the others have is new to it.
         let pulls = map.members.iter().map(|_| Pull { round: 1, ..Pull::default() }).collect();
-        View { me, generation: 1, map, ring, moving, alive, aside: Alive::default(), pulls, sure: true, primaries }
+        let (aside, absence) = (Alive::default(), Absence::default());
+        View { me, generation: 1, map, ring, moving, alive, aside, pulls, sure: true, absence, primaries }
     }
 
     /// The same, of a node that knows or does not know that the map is still the one that the cluster goes by.
     #[must_use]
     pub fn sure(self, sure: bool) -> View {
         View { sure, ..self }
+    }
+
+    /// The same, of a node that was away so often.
+    #[must_use]
+    pub fn after(self, absence: Absence) -> View {
+        View { absence, ..self }
+    }
+
+    /// How often this node was away itself.
+    pub fn absence(&self) -> Absence {
+        self.absence
     }
 
     /// Is the map known to be still the one that the cluster goes by? While it is not, nothing is answered alone.

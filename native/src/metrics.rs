@@ -236,6 +236,7 @@ struct Scrape {
     phase: u64,
     awaited: u64,
     in_doubt: u64,
+    orphans: u64,
     isolated: u64,
 }
 
@@ -267,6 +268,7 @@ impl Scrape {
             },
             awaited: metrics.membership.load().awaited.len() as u64,
             in_doubt: shards.in_doubt(),
+            orphans: shards.orphans(),
             isolated: shards.isolated(),
         };
         shards.each(|shard| {
@@ -374,6 +376,7 @@ impl Scrape {
             ("requests_waiting", "Requests that wait for other nodes", Some(self.waiting)),
             ("connections_open", "Client connections open now", Some(self.metrics.open.load(Ordering::Relaxed))),
             ("slots_isolated", "Slots led here without a majority of their replicas in touch", Some(self.isolated)),
+            ("slots_orphaned", "Slots in which nobody left knows what this node missed", Some(self.orphans)),
             ("reconcile_lanes_in_doubt", "Lanes of slots, of 64, not answered for alone", Some(self.in_doubt)),
             ("members", "Members of the cluster", Some(self.members)),
             ("map_epoch", "Edition of the map: it grows with every change of the members", Some(self.epoch)),

@@ -167,6 +167,7 @@ impl Server {
         let log = opening.map(|opening| wal::open(&opening, &mut shards)).transpose().map_err(StartError::Log)?;
         let shards = Arc::new(shards);
         shards.limit_moves(settings.move_rate);
+        shards.on_doubt(settings.on_doubt);
         let schedule = |log: &wal::Open| {
             let (folder, every) = (settings.data.clone(), settings.snapshot_every);
             let config = ScheduleConfig { folder, of, every, read: log.read() };

@@ -19,7 +19,7 @@ use vitrine_engine::id::{Epoch, LANES, Lsn, NodeId, Slot, Version};
 use vitrine_engine::message::Message;
 use vitrine_engine::record::Record;
 use vitrine_engine::request::{Condition, Entry, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
-use vitrine_engine::shard::{self, Local, Place, Progress, Retry, Shard, ShardConfig};
+use vitrine_engine::shard::{self, Local, OnDoubt, Place, Progress, Retry, Shard, ShardConfig};
 use vitrine_engine::store::{EntryRef, Limits, Policy};
 use vitrine_engine::time::{Instant, Time, UnixMs};
 use vitrine_engine::view::View;
@@ -439,6 +439,16 @@ impl Shards {
     pub fn limit_moves(&self, bytes_a_second: u64) {
         let now = self.clock.instant();
         self.stripes.iter().for_each(|stripe| stripe.locked.lock().shard.limit_moves(bytes_a_second, now));
+    }
+
+    /// What becomes of entries of which nobody is left who knows whether they are current.
+    pub fn on_doubt(&self, policy: OnDoubt) {
+        self.stripes.iter().for_each(|stripe| stripe.locked.lock().shard.on_doubt(policy));
+    }
+
+    /// Slots of which nobody is left who knows whether what this node had before it was away is current.
+    pub fn orphans(&self) -> u64 {
+        self.stripes.iter().map(|stripe| u64::from(stripe.locked.lock().shard.orphans())).sum()
     }
 
     /// How far slots that move to this node have come.

@@ -61,7 +61,7 @@ impl Cluster {
         // The others need not wait for their turn to hear it.
         self.next_ping = now;
         if !wants {
-            self.was_away(now);
+            self.was_away(now, true);
         }
         out.event(|| Event::Aside { aside: wants });
     }

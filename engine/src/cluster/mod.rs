@@ -34,7 +34,7 @@ use crate::map::{Phase, Refusal, Wish};
 use crate::message::{Contact, Message, Path, Reach, Standing};
 use crate::rng::Rng;
 use crate::time::{Instant, Time};
-use crate::view::{Map, View};
+use crate::view::{Absence, Map, View};
 
 /// The control plane of one node.
 #[derive(Clone, Debug)]
@@ -55,6 +55,7 @@ pub struct Cluster {
     next_ping: Instant,
     /// When this node started, or found out that it had stood still: what others said before may be outdated.
     returned: Instant,
+    absence: Absence,
     ticked: Instant,
     counters: ClusterCounters,
     editions: Editions,
@@ -87,7 +88,9 @@ impl Cluster {
         // At random, so that an answer to an earlier boot of this node proves nothing.
         let (serial, boot) = (rng.u64() >> 1, rng.u64().max(1));
         let view = View::first(me, map).started(boot);
-        let view = Arc::new(if view.map.members.len() > 1 { view.sure(false) } else { view });
+        let absence = Absence { count: 1, long: true };
+        let alone = view.map.members.len() == 1;
+        let view = Arc::new(view.sure(alone).after(absence));
         let members: Vec<NodeId> = view.map.members.iter().map(|member| member.id).collect();
         let mut cluster = Cluster {
             heartbeat,
@@ -102,6 +105,7 @@ impl Cluster {
             settled: Version::ZERO,
             next_ping: now.instant,
             returned: now.instant,
+            absence,
             ticked: now.instant,
             editions: Editions::new(heartbeat.remove_after),
             aside: Aside::default(),
@@ -251,7 +255,8 @@ impl Cluster {
     pub fn tick(&mut self, time: Time, settled: impl FnOnce() -> Version, out: &mut Outbox) {
         let now = time.instant;
         if now > self.trusted_until() {
-            self.was_away(now);
+            let stood_still = now.since(self.ticked);
+            self.was_away(now, stood_still >= self.heartbeat.suspect_after);
         }
         self.step_aside(now, out);
         self.ticked = self.ticked.max(now);
@@ -370,8 +375,12 @@ impl Cluster {
     }
 
     /// It was this node that stood still: nobody is given up for that, and everybody may have moved on.
-    fn was_away(&mut self, now: Instant) {
+    ///
+    /// Whoever starts answers nothing alone before it has asked all for [`Heartbeat::suspect_after`]: in a shorter time
+    /// nobody can have come back, taken writes and gone again.
+    fn was_away(&mut self, now: Instant, long: bool) {
         self.returned = now;
+        self.absence = Absence { count: self.absence.count + 1, long };
         for index in 0..self.peers.len() {
             let since = self.told_until(index);
             let peer = &mut self.peers[index];
@@ -550,7 +559,7 @@ impl Cluster {
             _ => next,
         };
         self.peers.iter_mut().for_each(|peer| peer.broken = false);
-        self.view = Arc::new(next.sure(sure));
+        self.view = Arc::new(next.sure(sure).after(self.absence));
         out.effects.push(Effect::Publish(Arc::clone(&self.view)));
     }
 }

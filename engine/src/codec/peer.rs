@@ -88,12 +88,13 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
             cursor.put(out);
             gained.put(out);
         }
-        Message::Listed { id, slot, lanes, cursor, next, floors, keys } => {
+        Message::Listed { id, slot, lanes, cursor, next, vouches, floors, keys } => {
             id.put(out);
             slot.put(out);
             lanes.put(out);
             cursor.put(out);
             next.put(out);
+            vouches.put(out);
             put_floors(floors, out);
             put_keys(keys, out);
         }
@@ -122,7 +123,7 @@ pub fn decode(frame: Bytes, cluster: ClusterTag) -> Result<Envelope, DecodeError
 }
 
 /// The version of the format. Another one is refused: nodes of both are then told apart at once.
-pub const FORMAT: u8 = 7;
+pub const FORMAT: u8 = 8;
 
 /// Bytes that stand before a message: format, kind, cluster tag, sender, receiver, epoch.
 pub const HEADER: usize = 1 + 1 + 8 + 2 + 2 + 8;
@@ -183,6 +184,7 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
             lanes: from.take("lanes")?,
             cursor: from.take("cursor")?,
             next: from.take("next")?,
+            vouches: from.take("vouches")?,
             floors: floors(from)?,
             keys: keys(from)?,
         },

@@ -43,13 +43,14 @@ impl Shard {
             let both = lanes.contains(slot) && replicas.contains(&from) && replicas.contains(&view.me);
             both && (!gained || view.gains(from, slot))
         };
+        let vouches = lanes.and(self.sources.vouched());
         let (keys, more) = if cursor < FLOORS { self.page_of_keys(cursor, since, shared) } else { (Vec::new(), None) };
         let (floors, next) = match more {
             Some(place) => (Vec::new(), Some(place)),
             None => self.page_of_floors(cursor.saturating_sub(FLOORS), since, shared),
         };
         self.counters.listed += keys.len() as u64;
-        out.send(from, Message::Listed { id, slot, lanes, cursor, next, floors, keys });
+        out.send(from, Message::Listed { id, slot, lanes, cursor, next, vouches, floors, keys });
     }
 
     /// What was removed from slots beginning with that one, and the cursor to go on with.
@@ -75,7 +76,8 @@ impl Shard {
         for visited in 1.. {
             let next = self.store.scan(place, 1, &mut |key, entry| {
                 // What has expired and was not freed yet is not among the floors either: the asker has to be told.
-                if entry.version > since && shared(crate::hash::slot(key)) {
+                let slot = crate::hash::slot(key);
+                if entry.version > since && shared(slot) && !self.sources.is_unvouched(slot, entry.version) {
                     bytes += key.len();
                     let key = Key::new(Bytes::copy_from_slice(key)).expect("a stored key has a key's length");
                     keys.push((key, entry.version));

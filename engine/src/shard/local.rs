@@ -180,7 +180,8 @@ impl Shard {
         let mut noted = noted!(self, now, Some(out));
         self.store.purge(now, at.hash, key.as_bytes(), &mut |removal| noted.removal(&removal));
         let present = self.peek(now, key, at).map(|entry| entry.version);
-        Known { present, held: present.unwrap_or_else(|| self.floors.floor(at.slot)) }
+        let held = present.unwrap_or_else(|| self.floors.floor(at.slot));
+        Known { present, held: held.max(self.sources.orphans.floor(at.slot)) }
     }
 
     /// Puts an entry in, which is known to belong there. The log is not told.

@@ -20,6 +20,7 @@ mod gather;
 mod journal;
 mod listing;
 mod local;
+mod orphans;
 mod progress;
 mod pull;
 mod purge;
@@ -56,6 +57,7 @@ pub use counters::Counters;
 use flight::Flights;
 use floors::Floors;
 pub use local::{Local, Place};
+pub use orphans::OnDoubt;
 pub use progress::Progress;
 use purge::Purging;
 use sources::Sources;
@@ -279,8 +281,8 @@ impl Shard {
             Message::Sync { id, lanes, since, cursor, gained } => {
                 self.list(view, from, id, listing::Asked { lanes, since, cursor, gained }, out);
             }
-            Message::Listed { id, lanes, cursor, next, floors, keys, .. } => {
-                self.listed(time, view, from, id, pull::Page { lanes, cursor, next, floors, keys }, out);
+            Message::Listed { id, lanes, cursor, next, vouches, floors, keys, .. } => {
+                self.listed(time, view, from, id, pull::Page { lanes, cursor, next, vouches, floors, keys }, out);
             }
             // The control plane's: never routed here. A peer that sends one anyway is not worth an abort.
             Message::Ping { .. } | Message::Pong { .. } | Message::Gossip { .. } => {}
@@ -398,7 +400,7 @@ impl Shard {
         if self.generation != view.generation {
             self.generation = view.generation;
             self.give_up_slots(view, out);
-            let stale = self.sources.adopt(view);
+            let stale = self.sources.adopt(view, time.unix, &mut self.clock);
             self.cancel_pulls(&stale);
         }
     }

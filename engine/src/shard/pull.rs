@@ -41,6 +41,8 @@ pub(super) struct Pulling {
     waiting: bool,
     /// The page after it.
     next: Option<u64>,
+    /// Lanes for which the other vouches, as far as it has said.
+    vouches: Lanes,
     /// What the other has seen go since, by ascending slot.
     floors: Vec<(Slot, Version)>,
     /// Where the comparison of that with this store goes on.
@@ -73,6 +75,7 @@ pub(super) struct Page {
     pub(super) lanes: Lanes,
     pub(super) cursor: u64,
     pub(super) next: Option<u64>,
+    pub(super) vouches: Lanes,
     pub(super) floors: Vec<(Slot, Version)>,
     pub(super) keys: Vec<(Key, Version)>,
 }
@@ -127,6 +130,7 @@ impl Shard {
             cursor: 0,
             waiting: true,
             next: None,
+            vouches: Lanes::NONE,
             floors: Vec::new(),
             comparing: Comparing::Later,
             todo: VecDeque::new(),
@@ -173,6 +177,7 @@ impl Shard {
         pulling.lanes = lanes;
         pulling.waiting = false;
         pulling.next = page.next;
+        pulling.vouches = page.vouches;
         // One wrong clock must not carry this one along.
         let credible = |version: Version| version.unix().since(time.unix) <= MAX_CLOCK_AHEAD;
         for (slot, version) in page.floors.iter().filter(|(slot, version)| lanes.contains(*slot) && credible(*version))
@@ -345,6 +350,7 @@ impl Shard {
                 source.gaining = source.gaining.without(pulling.lanes);
             } else {
                 source.open = source.open.without(pulling.lanes);
+                source.vouches = source.vouches.or(pulling.vouches.and(pulling.lanes));
                 source.pulling = source.pulling.without(pulling.lanes);
             }
             if source.open.or(source.gained).is_empty() {

@@ -108,7 +108,10 @@ impl Shard {
         // What has expired and was not freed yet goes now, and is in the floor that the answer carries: or the asker
         // would keep what it replaced.
         self.known(now, key, at, out);
+        let version = self.peek(now, key, at).map(|entry| entry.version);
+        let unvouched = version.is_some_and(|version| self.sources.is_unvouched(at.slot, version));
         let entry = match wanted {
+            _ if unvouched => None,
             Wanted::Value => self.take(now, key, at, out),
             Wanted::Copy => self.copy(now, key, at),
             Wanted::Facts | Wanted::Version => None,
@@ -118,7 +121,8 @@ impl Shard {
             Wanted::Facts => self.store.rank(at.hash, key.as_bytes(), Holding::RANKED),
             Wanted::Value | Wanted::Copy | Wanted::Version => None,
         };
-        let held = self.peek(now, key, at);
+        // People are shown what is there, and that it is in doubt.
+        let held = self.peek(now, key, at).filter(|_| !unvouched || wanted == Wanted::Facts);
         let size = |entry: EntryRef<'_>| {
             let (value, media) = (entry.value.len(), entry.media.len());
             Store::entry_bytes(key.as_bytes().len(), value, media, entry.deadline.is_some())

@@ -9,6 +9,8 @@ use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use super::Floors;
+use super::orphans::Orphans;
+use crate::clock::Clock;
 use crate::id::{Lanes, NodeId, Slot, Version};
 use crate::map::Phase;
 use crate::mutant::{self, Mutant};
@@ -38,6 +40,10 @@ pub(super) struct Sources {
     /// For slots that this node gains, what new owners have decided while the old ones were away, who know nothing of
     /// it when they come back.
     decided: Floors,
+    /// Slots of which nobody may be left who knows whether what is here is current.
+    pub(super) orphans: Orphans,
+    /// How often this node had been away when it looked last.
+    absences: u64,
 }
 
 /// One member that shares slots with this shard.
@@ -61,6 +67,8 @@ pub(super) struct Source {
     pub(super) gained: Lanes,
     /// Of those, the ones that a running pull is about.
     pub(super) gaining: Lanes,
+    /// Lanes about which it has been heard out since, and in which no slot is an orphan to it.
+    pub(super) vouches: Lanes,
 }
 
 /// A pull that is called for.
@@ -81,13 +89,31 @@ impl Sources {
     pub(super) fn new(lanes: Lanes) -> Sources {
         let (doubt, unsure, above) = (lanes, lanes, Version::ZERO);
         let (telling, decided) = ((Lanes::NONE, UnixMs(0), Version::ZERO), Floors::new());
-        Sources { lanes, list: Vec::new(), view: None, doubt, gaps: Lanes::NONE, unsure, above, telling, decided }
+        let (gaps, orphans, absences) = (Lanes::NONE, Orphans::default(), 0);
+        let list = Vec::new();
+        Sources { lanes, list, view: None, doubt, gaps, unsure, above, telling, decided, orphans, absences }
     }
 
     /// May this node not answer alone for that slot?
     #[inline]
     pub(super) fn doubts(&self, slot: Slot) -> bool {
+        self.asks(slot) || self.orphans.contains(slot)
+    }
+
+    /// Is there somebody to be asked, who has yet to say what this node missed in that slot?
+    fn asks(&self, slot: Slot) -> bool {
         self.doubt.contains(slot) || (self.gaps.contains(slot) && self.gains(slot))
+    }
+
+    /// Does nobody vouch for what this node holds of that slot in that version?
+    #[inline]
+    pub(super) fn is_unvouched(&self, slot: Slot, version: Version) -> bool {
+        version <= self.orphans.floor(slot) && !self.asks(slot) && self.view.as_ref().is_some_and(View::is_sure)
+    }
+
+    /// Lanes in which this node vouches for what it has of every slot.
+    pub(super) fn vouched(&self) -> Lanes {
+        self.orphans.iter().fold(self.lanes, |lanes, slot| lanes.without(Lanes::of(slot)))
     }
 
     /// Is this node counted out, and may it be passed by?
@@ -134,10 +160,11 @@ impl Sources {
     }
 
     /// Takes in a view. Returns the members whose pulls, if they run, are out of date.
-    pub(super) fn adopt(&mut self, view: &View) -> Vec<NodeId> {
+    pub(super) fn adopt(&mut self, view: &View, now: UnixMs, clock: &mut Clock) -> Vec<NodeId> {
         let before = self.view.replace(view.clone());
         let (mut stale, mut lost) = (Vec::new(), Vec::new());
         if before.as_ref().is_none_or(|before| before.map != view.map) {
+            self.note_bereft(before.as_ref(), view);
             stale.extend(self.list.iter().map(|source| source.id));
             self.place(before.as_ref(), view);
             // Whoever shares no slot with this node any more has nothing to say.
@@ -157,6 +184,12 @@ impl Sources {
             } else if !source.alive {
                 stale.push(source.id);
             }
+        }
+        if view.absence().count != self.absences {
+            self.absences = view.absence().count;
+            // Nothing that this node holds is above that.
+            let latest = clock.present(now).max(clock.latest());
+            self.begin_orphans(before.as_ref(), view, latest);
         }
         // What a lost member was telling when it went may have reached others, and not this node.
         for (gone, since) in lost {
@@ -192,6 +225,47 @@ impl Sources {
                 self.doubt = self.doubt.or(source.open);
             }
         }
+        self.judge_orphans();
+    }
+
+    /// This node was away. Of the slots that it keeps, others may have decided alone meanwhile: who was alive before,
+    /// and after a long time anybody.
+    fn begin_orphans(&mut self, before: Option<&View>, view: &View, latest: Version) {
+        let was_alive = |node: NodeId| view.absence().long || before.is_none_or(|before| before.is_alive(node));
+        let acts = |slot: Slot, node: NodeId| node != view.me && !view.gains(node, slot) && was_alive(node);
+        let kept = |slot: &Slot| view.is_replica(*slot) && !view.gains(view.me, *slot);
+        let slots = self.lanes_slots().filter(kept);
+        let slots = slots.filter(|slot| view.replicas(*slot).iter().any(|node| acts(*slot, *node)));
+        if !mutant::on(Mutant::ServeOrphans) && !mutant::on(Mutant::ServeOutOfSync) {
+            self.orphans.begin(latest, slots);
+        }
+    }
+
+    /// Notes the orphans of which a replica leaves that has not been heard out.
+    fn note_bereft(&mut self, before: Option<&View>, view: &View) {
+        let Some(before) = before else { return };
+        let unheard =
+            |node: &NodeId, slot: Slot| self.list.iter().any(|source| source.id == *node && source.open.contains(slot));
+        let leaves = |slot: Slot| {
+            let gone = before.replicas(slot).iter().filter(|node| !view.replicas(slot).contains(node));
+            gone.into_iter().any(|node| unheard(node, slot))
+        };
+        let bereft: Vec<Slot> = self.orphans.iter().filter(|slot| leaves(*slot)).collect();
+        bereft.into_iter().for_each(|slot| self.orphans.bereave(slot));
+    }
+
+    /// An orphan is none any more once somebody vouches for it, or all who keep it have been heard out.
+    fn judge_orphans(&mut self) {
+        let Some(view) = &self.view else { return };
+        let (list, me) = (&self.list, view.me);
+        self.orphans.retain(|slot, bereft| {
+            // Who gains it knows what it was told by those who keep it.
+            let others = || view.replicas(slot).iter().filter(|node| **node != me && !view.gains(**node, slot));
+            let source = |node: &NodeId| list.iter().find(|source| source.id == *node);
+            let heard = |node: &NodeId| source(node).is_some_and(|source| !source.open.contains(slot));
+            let vouches = |node: &NodeId| heard(node) && source(node).is_some_and(|s| s.vouches.contains(slot));
+            view.is_replica(slot) && !others().any(vouches) && (bereft || !others().all(heard))
+        });
     }
 
     /// The pulls that are called for and do not run.
@@ -242,12 +316,14 @@ impl Sources {
     pub(super) fn digest(&self, state: &mut impl Hasher) {
         for source in &self.list {
             (source.id, source.alive, source.open, source.pulling, source.gained, source.gaining).hash(state);
+            source.vouches.hash(state);
             // What is since when matters while something is open.
             if !source.open.is_empty() {
                 (source.since, source.above).hash(state);
             }
         }
         self.telling.hash(state);
+        self.orphans.digest(state);
     }
 
     /// Does this node come to keep slots that it did not keep by the view before?
@@ -326,6 +402,7 @@ impl Source {
             return;
         }
         let above = Version::before((since.unix() - RECENT).0 << 16);
+        self.vouches = self.vouches.without(lanes);
         let was_open = !self.open.is_empty();
         self.above = if was_open { self.above.min(above) } else { above };
         self.since = self.since_with(since);
@@ -352,6 +429,7 @@ fn sharing(view: &View, lanes: Lanes) -> Vec<Source> {
         above: Version::ZERO,
         gained: Lanes::NONE,
         gaining: Lanes::NONE,
+        vouches: Lanes::NONE,
     };
     let mut list: Vec<Source> = others.map(source).collect();
     for slot in Slot::all().filter(|slot| lanes.contains(*slot) && view.is_replica(*slot)) {

@@ -49,10 +49,18 @@ impl Shard {
             self.clock.observe(found.holding.version.unwrap_or(Version::ZERO).max(found.holding.floor));
         }
         let present = self.known(time.unix, key, at, out).present;
+        let unvouched = present.is_some_and(|version| self.sources.is_unvouched(at.slot, version));
         let gone = others.filter(|(_, found)| found.holding.version.is_none());
-        let newer = best.filter(|entry| Some(entry.version) > present);
+        // What nobody vouches for here somebody else may.
+        let newer = best.filter(|entry| Some(entry.version) > present || unvouched && Some(entry.version) == present);
         let Some(entry) = newer else {
             let version = present?;
+            if unvouched {
+                if purpose == Use::Client {
+                    self.drop_unvouched(time.unix, key, at, version, out);
+                }
+                return None;
+            }
             let floor = gone.filter_map(|(node, found)| {
                 let since = self.sources.missed_since(*node, at.slot)?;
                 Some(found.holding.floor).filter(|floor| *floor > since)
@@ -115,6 +123,14 @@ impl Shard {
         let bytes = Store::entry_bytes(key.as_bytes().len(), value, media, entry.deadline.is_some());
         let next = || self.store.next_to_go();
         self.store.has_room(bytes) || next().is_some_and(|(_, next)| next.version < entry.version)
+    }
+
+    /// Drops what is here where nobody is left who knows whether it is current.
+    pub(super) fn drop_orphan(&mut self, now: UnixMs, key: &Key, at: Place, out: &mut Outbox) {
+        let version = self.peek(now, key, at).map(|entry| entry.version);
+        if let Some(version) = version.filter(|version| self.sources.is_unvouched(at.slot, *version)) {
+            self.drop_unvouched(now, key, at, version, out);
+        }
     }
 
     fn drop_unvouched(&mut self, now: UnixMs, key: &Key, at: Place, version: Version, out: &mut Outbox) {

@@ -108,6 +108,7 @@ impl Shard {
             return self.reply(asker, slot, Err(failure), out);
         }
         let at = self.place(&key);
+        self.drop_orphan(time.unix, &key, at, out);
         let Known { present, held } = self.known(time.unix, &key, at, out);
         let (put, did) = match decide(request.operation, present, || self.peek(time.unix, &key, at)) {
             Ok(decided) => decided,

@@ -23,6 +23,7 @@ use super::expect;
 use super::world::{World, WorldConfig};
 use crate::limits;
 use crate::record::Fsync;
+use crate::shard::OnDoubt;
 use crate::store::Policy;
 
 /// A script that has been read, but not yet run.
@@ -195,6 +196,10 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
                 _ => return Err(wrong(&format!("fsync={value}"), "always, everysec, never, off")),
             };
         }
+        "on-doubt" => {
+            let named = OnDoubt::ALL.into_iter().find(|policy| policy.name() == value);
+            config.on_doubt = named.ok_or_else(|| wrong(&format!("on-doubt={value}"), "miss, serve"))?;
+        }
         "log-bytes" => config.log_bytes = number(name, value, 1, limits::MAX_LOG_BYTES as u64)? as usize,
         "save-above" => config.save_above = Some(number(name, value, 1, u64::MAX)?),
         "save-step" => config.save_step = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
@@ -221,8 +226,8 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "timeout" => config.timeout = duration(name, value, Duration::from_millis(1)..=limits::MAX_TIMEOUT)?,
         _ => {
             let accepted = "nodes, replicas, seed, entries, bytes, policy, vnodes, skew, timeout, move-rate, zones, \
-                asks, fsync, log-bytes, save-above, save-step, late, late-pages, retry, retry-most, heartbeat, \
-                suspect, batch, pending, pending-bytes, pending-for-peer, repeating, answered, answer-memory, \
+                asks, fsync, on-doubt, log-bytes, save-above, save-step, late, late-pages, retry, retry-most, \
+                heartbeat, suspect, batch, pending, pending-bytes, pending-for-peer, repeating, answered, answer-memory, \
                 reconcile-pause";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
         }
@@ -257,6 +262,9 @@ impl fmt::Display for WorldConfig {
                 Fsync::Never => "never",
             };
             write!(f, " fsync={word}")?;
+        }
+        if self.on_doubt != OnDoubt::Miss {
+            write!(f, " on-doubt={}", self.on_doubt.name())?;
         }
         if self.log_bytes < limits::MAX_LOG_BYTES {
             write!(f, " log-bytes={}", self.log_bytes)?;

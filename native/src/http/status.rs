@@ -104,7 +104,8 @@ pub fn cluster(front: &Front) -> Response<Body> {
         "reconciling": front.shards.in_doubt() > 0,
         "here": { "entries": entries, "bytes": bytes, "stripes": front.shards.stripes(),
             "policy": front.shards.policy().name(),
-            "lanes_in_doubt": front.shards.in_doubt(), "slots_isolated": front.shards.isolated() },
+            "lanes_in_doubt": front.shards.in_doubt(), "slots_isolated": front.shards.isolated(),
+            "slots_orphaned": front.shards.orphans() },
         // Of what this node gains by the change under way; what was fetched counts from its start.
         "move": { "slots": progress.slots, "slots_through": progress.slots_through,
             "keys_waiting": progress.keys_waiting, "keys": progress.keys, "bytes": progress.bytes },

@@ -16,6 +16,7 @@ use bytesize::ByteSize;
 use vitrine_engine::id::NodeId;
 use vitrine_engine::limits;
 use vitrine_engine::record::Fsync;
+use vitrine_engine::shard::OnDoubt;
 use vitrine_engine::store::Policy;
 use vitrine_engine::view::Map;
 
@@ -54,6 +55,8 @@ pub struct Settings {
     pub zone: String,
     /// A member that has been away for so long is removed; `None` leaves that to a person.
     pub remove_after: Option<Duration>,
+    /// What becomes of what was kept over a restart, where no replica is left that knows whether it is current.
+    pub on_doubt: OnDoubt,
     /// Bytes a second that are fetched of slots that this node gains; 0 for as fast as they come.
     pub move_rate: u64,
     /// There is no list: nobody has said where others reach this node.
@@ -180,6 +183,7 @@ impl Settings {
                 "never" => Some(None),
                 t => span::parse(t).filter(|span| *span >= SHORTEST_GRACE).map(Some),
             })?,
+            on_doubt: layers.parse("on-doubt", |t| OnDoubt::ALL.into_iter().find(|policy| policy.name() == t))?,
             port,
             peer_port,
             cluster_name: layers.parse("cluster-name", |t| members::is_name(t).then(|| t.to_owned()))?,

@@ -90,6 +90,13 @@ pub const TABLE: &[Setting] = &[
         help: "Remove a member that has been away for so long; the same on each member",
     },
     Setting {
+        name: "on-doubt",
+        value: "WORD",
+        default: "miss",
+        takes: "miss or serve",
+        help: "What was kept over a restart, where no replica is left that knows whether it is current",
+    },
+    Setting {
         name: "move-rate",
         value: "BYTES",
         default: "64MiB",

@@ -8,6 +8,7 @@ mod fast_path;
 mod load;
 mod log;
 mod members;
+mod on_doubt;
 mod one_node;
 mod support;
 mod three_nodes;

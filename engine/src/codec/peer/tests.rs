@@ -106,7 +106,7 @@ fn golden_frames() {
         let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message };
         let frame = bytes_of(&envelope);
         let kind = format!("{:02x}", frame[1]);
-        let header = format!("07{kind}8877665544332211010002000700000000000000");
+        let header = format!("08{kind}8877665544332211010002000700000000000000");
         let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected: String = expected.split_whitespace().collect();
         assert_eq!(text, header + &expected, "{}", envelope.message.kind());
@@ -220,12 +220,14 @@ fn golden_frames() {
     row(Message::Gossip { data: b"news".to_vec().into() }, &["0400 6e657773"]);
     let sync = Message::Sync { id, lanes: Lanes(0x8001), since: version, cursor: 258, gained: true };
     row(sync, &[ID, "0180000000000000", VERSION, "0201000000000000", "01"]);
-    let listed = |next, floors, keys| Message::Listed { id, slot, lanes: Lanes(1), cursor: 2, next, floors, keys };
+    let (lanes, vouches) = (Lanes(1), Lanes(3));
+    let listed = |next, floors, keys| Message::Listed { id, slot, lanes, cursor: 2, next, vouches, floors, keys };
     let page = &[told, "0100000000000000", "0200000000000000"].concat();
-    row(listed(None, vec![], vec![]), &[page, "00", "0000", "0000"]);
+    const VOUCHES: &str = "0300000000000000";
+    row(listed(None, vec![], vec![]), &[page, "00", VOUCHES, "0000", "0000"]);
     row(
         listed(Some(9), vec![(slot, version)], vec![(key.clone(), version)]),
-        &[page, "01 0900000000000000", "0100 962f", VERSION, "0100 0200 6b31", VERSION],
+        &[page, "01 0900000000000000", VOUCHES, "0100 962f", VERSION, "0100 0200 6b31", VERSION],
     );
     let member = Member { was: 0, zone: "z".into(), peer_address: "h:1".into(), ..Member::new(NodeId(3), "n3") };
     let members = vec![Member::new(NodeId(2), "n2"), member];
@@ -269,9 +271,9 @@ fn hostile_frames_are_refused_by_name() {
     let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
 
     check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
-    let newer = [&[8], &ping[1..]].concat();
-    check(&newer, DecodeError::Format { version: 8, known: 7 }, "format version 8; version 7 is known");
-    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 7 }, "format version 71; version 7 is known");
+    let newer = [&[9], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 9, known: 8 }, "format version 9; version 8 is known");
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 8 }, "format version 71; version 8 is known");
     let mut stranger = ping.clone();
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;
@@ -331,7 +333,7 @@ fn hostile_frames_are_refused_by_name() {
     let many = DecodeError::Limit { field: "inspections", value: 65_535, limit: 1_024 };
     check(&answer(&[6, 0xff, 0xff]), many, "inspections is 65535; it is at most 1024");
     // A page with more keys or floors than a page has.
-    let page = |rest: &[u8]| framed(10, &[&id, &[0; 2 + 8 + 8 + 1], rest]);
+    let page = |rest: &[u8]| framed(10, &[&id, &[0; 2 + 8 + 8 + 1 + 8], rest]);
     let floors = DecodeError::Limit { field: "floors", value: 2_049, limit: 2_048 };
     check(&page(&[1, 8]), floors, "floors is 2049; it is at most 2048");
     let keys = DecodeError::Limit { field: "keys", value: 257, limit: 256 };

@@ -27,6 +27,9 @@ pub(super) struct Calm {
     /// When one began to believe in another once more, and when nodes started last.
     heard: SortedMap<(NodeId, NodeId), Instant>,
     started: SortedMap<NodeId, Instant>,
+    /// When nodes went down last, and when they last had heard somebody out.
+    crashed: SortedMap<NodeId, Instant>,
+    reconciled: SortedMap<NodeId, Instant>,
     /// By which map each goes.
     maps: SortedMap<NodeId, Arc<Map>>,
     /// The last trouble, or the end of it.
@@ -46,6 +49,8 @@ impl Calm {
             down: SortedSet::new(),
             heard: SortedMap::new(),
             started: SortedMap::new(),
+            crashed: SortedMap::new(),
+            reconciled: SortedMap::new(),
             maps: SortedMap::new(),
             last: None,
             calm: true,
@@ -100,6 +105,7 @@ impl Calm {
     pub(super) fn crashed(&mut self, node: NodeId, at: Instant) {
         self.suspicions.retain(|(by, _)| *by != node);
         self.heard.retain(|(by, _), _| *by != node);
+        self.crashed.insert(node, at);
         self.down.insert(node);
         self.trouble(at);
     }
@@ -116,6 +122,21 @@ impl Calm {
         self.heard.retain(|(by, _), _| *by != node);
         self.started.insert(node, at);
         self.trouble(at);
+    }
+
+    /// A node has heard another out.
+    pub(super) fn reconciled(&mut self, node: NodeId, at: Instant) {
+        self.reconciled.insert(node, at);
+    }
+
+    /// When that node went down last and was back, if it has heard nobody out since and believes all others dead.
+    pub(super) fn alone(&self, node: NodeId) -> Option<(Instant, Instant)> {
+        let (down, back) = (*self.crashed.get(&node)?, *self.started.get(&node)?);
+        let map = self.maps.get(&node)?;
+        let mut others = map.members.iter().map(|member| member.id).filter(|id| *id != node);
+        let heard = self.reconciled.get(&node).is_some_and(|heard| *heard >= back);
+        let alone = others.all(|other| self.suspicions.contains(&(node, other)));
+        (alone && !heard && down < back).then_some((down, back))
     }
 
     /// A node goes by that map from now on.

@@ -29,6 +29,8 @@ pub(super) struct Past {
     lines: [Vec<(Instant, Instant)>; 3],
     /// What was acknowledged last, by version: the highest few.
     decided: Vec<Decided>,
+    /// The highest version that was acknowledged, and when.
+    latest: (Version, Instant),
 }
 
 /// An acknowledged change.
@@ -131,6 +133,7 @@ impl Past {
 
     /// A change of that version was acknowledged, and these nodes know of it.
     pub(super) fn decided(&mut self, version: Version, at: Instant, holders: Vec<NodeId>) {
+        self.latest = self.latest.max((version, at));
         if holders.is_empty() || self.decided.iter().any(|decided| decided.version == version) {
             return;
         }
@@ -196,6 +199,24 @@ impl Past {
         let mut told = later.flat_map(|decided| decided.holders.iter().map(|holder| (decided.version, *holder)));
         let (decided, (holder, _)) = told.find(|(_, (holder, since))| *holder != node && has_met(*holder, *since))?;
         Some(format!("{node} served {key:?} at {version}, and {holder} would have told it of {decided} before"))
+    }
+
+    /// A node that has heard nobody since it came back answers with that version. Was a later one acknowledged while it
+    /// was down?
+    pub(super) fn unheard(
+        &self,
+        key: &Key,
+        version: Version,
+        node: NodeId,
+        (down, back): (Instant, Instant),
+    ) -> Option<String> {
+        let (latest, at) = self.latest;
+        (version < latest && down < at && at < back).then(|| {
+            format!(
+                "{node} has heard nobody since it is back and served {key:?} at {version}: {latest} was acknowledged \
+                 while it was down"
+            )
+        })
     }
 
     fn enter(&mut self, round: u32) {

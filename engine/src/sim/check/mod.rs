@@ -86,6 +86,8 @@ pub struct Checks {
     patience: Duration,
     /// Values remembered over all keys.
     remembered: u64,
+    /// What nobody can vouch for is served: [`OnDoubt::Serve`].
+    pub(super) serves_doubtful: bool,
     /// What happens inside nodes is told.
     sees_nodes: bool,
 }
@@ -127,6 +129,7 @@ impl Checks {
             largest: 0,
             patience: Duration::ZERO,
             remembered: 0,
+            serves_doubtful: false,
             sees_nodes: true,
         }
     }
@@ -391,7 +394,9 @@ impl Checks {
                 let Some(ledger) = self.keys.get(key) else { return };
                 self.checked.note(Promise::NoGhosts);
                 let has_met = |holder, after| self.calm.has_met(node, holder, after);
-                if let Some(what) = ledger.past.missed(key, *version, node, has_met) {
+                let alone = self.calm.alone(node).filter(|_| !self.serves_doubtful);
+                let unheard = || ledger.past.unheard(key, *version, node, alone?);
+                if let Some(what) = ledger.past.missed(key, *version, node, has_met).or_else(unheard) {
                     self.broken(Promise::NoGhosts, Some(key), at, what);
                 }
             }
@@ -408,7 +413,10 @@ impl Checks {
                     ledger.copies.left_out(*version);
                 }
             }
-            Event::Reconciled { .. } => self.marks.note(Mark::Reconciled),
+            Event::Reconciled { .. } => {
+                self.marks.note(Mark::Reconciled);
+                self.calm.reconciled(node, at);
+            }
             Event::Rejoined => self.marks.note(Mark::Rejoined),
             Event::Aside { aside: true } => self.marks.note(Mark::SteppedAside),
             Event::Aside { aside: false } => {

@@ -12,7 +12,7 @@ use crate::node::{Input, NodeConfig};
 use crate::request::{Entry, Value, WriteLevel};
 use crate::shard::ShardConfig;
 use crate::store::Limits;
-use crate::time::Time;
+use crate::time::{Time, UnixMs};
 use crate::view::{Map, Member};
 
 fn at(ms: u64) -> Instant {
@@ -74,7 +74,8 @@ fn node(id: u16, filled: bool) -> (Node, Version) {
     }
     let entry = Entry {
         value: Value { bytes: Bytes::from_static(b"v"), media: Bytes::new() },
-        version: Version::new(time.unix, u16::from(id == 2), NodeId(id)),
+        // Above what a node that has just started holds for outdated.
+        version: Version::new(UnixMs(time.unix.0 + 1), u16::from(id == 2), NodeId(id)),
         deadline: None,
     };
     let message = crate::message::Message::Replicate {

@@ -9,7 +9,7 @@ use super::Plan;
 use crate::cluster::Heartbeat;
 use crate::record::Fsync;
 use crate::rng::Rng;
-use crate::shard::Retry;
+use crate::shard::{OnDoubt, Retry};
 use crate::sim::command::Command;
 use crate::sim::fault::Fault;
 
@@ -86,6 +86,9 @@ pub(super) fn buggify(plan: &mut Plan) {
     // Of a snapshot that takes seconds much of what is in it has changed when it ends.
     if let Some(mut rng) = switched_on("snapshot steps", 500_000).filter(|_| config.fsync.is_some()) {
         config.save_step = ms(&mut rng, 1, 300);
+    }
+    if switched_on("on doubt", 100_000).is_some() {
+        config.on_doubt = OnDoubt::Serve;
     }
     let has_disks = config.fsync.is_some();
     config.alone = switched_on("alone", 300_000).is_some();

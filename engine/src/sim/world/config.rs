@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::cluster::Heartbeat;
 use crate::limits;
 use crate::record::Fsync;
-use crate::shard::{Retry, Tuning};
+use crate::shard::{OnDoubt, Retry, Tuning};
 use crate::sim::network::Network;
 use crate::store::{Limits, Policy};
 
@@ -50,6 +50,8 @@ pub struct WorldConfig {
     pub alone: bool,
     /// Nodes write a log, and sync it so; `None`: what they know is lost when they go down.
     pub fsync: Option<Fsync>,
+    /// What nodes do with entries of which nobody is left who knows whether they are current.
+    pub on_doubt: OnDoubt,
     /// Bytes that may wait for a node's disk: while there are more, it takes no writes.
     pub log_bytes: usize,
     /// Nodes take snapshots when their logs are longer than so many bytes and have outgrown the last one; `None`: only
@@ -91,6 +93,7 @@ impl Default for WorldConfig {
             move_rate: None,
             alone: false,
             fsync: None,
+            on_doubt: OnDoubt::Miss,
             log_bytes: limits::MAX_LOG_BYTES,
             save_above: None,
             save_step: Duration::from_millis(2),

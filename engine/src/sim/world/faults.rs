@@ -193,6 +193,7 @@ impl World {
         let mut node = Node::new(&config, Arc::clone(&map), time);
         node.evict_by(self.config.policy);
         node.tune(self.config.tuning);
+        node.on_doubt(self.config.on_doubt);
         if let Some(rate) = self.config.move_rate {
             node.limit_moves(rate, self.now);
         }

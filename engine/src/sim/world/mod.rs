@@ -40,7 +40,7 @@ use crate::limits;
 use crate::map::{Edition, Wish};
 use crate::node::{Input, Node};
 use crate::rng::Rng;
-use crate::shard::Counters;
+use crate::shard::{Counters, OnDoubt};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Instant;
 use crate::view::{Map, Member, View};
@@ -179,6 +179,8 @@ impl World {
             saves_from: Instant(0),
         });
         let watching = config.checks || config.trace > 0;
+        let mut checks = Checks::new(config.clock_skew).with_timers(config.heartbeat.suspect_after, config.late);
+        checks.serves_doubtful = config.on_doubt == OnDoubt::Serve;
         let mut world = World {
             placements: [(map.edition(), Arc::new(View::first(NodeId(1), Arc::clone(&map))))].into(),
 
@@ -205,7 +207,7 @@ impl World {
             struck: Vec::new(),
             replay: Replay::default(),
             history: VecDeque::new(),
-            checks: Checks::new(config.clock_skew).with_timers(config.heartbeat.suspect_after, config.late),
+            checks,
             trace: Trace::new(config.trace as usize),
             reported: 0,
             fingerprint: Fingerprint::default(),

@@ -199,13 +199,14 @@ pub(in crate::codec) fn path() -> impl Strategy<Value = Path> {
 pub(in crate::codec) fn listed() -> impl Strategy<Value = Message> {
     let floors = many((slot(), version()), 0..9);
     let keys = many((key(), version()), 0..9);
-    (id(), slot(), any::<u64>(), any::<u64>(), any::<Option<u64>>(), floors, keys).prop_map(
-        |(id, slot, lanes, cursor, next, floors, keys)| Message::Listed {
+    (id(), slot(), any::<(u64, u64)>(), any::<u64>(), any::<Option<u64>>(), floors, keys).prop_map(
+        |(id, slot, (lanes, vouches), cursor, next, floors, keys)| Message::Listed {
             id,
             slot,
             lanes: Lanes(lanes),
             cursor,
             next,
+            vouches: Lanes(vouches),
             floors,
             keys,
         },

@@ -1,0 +1,190 @@
+//! Slots of which this node cannot tell whether what it holds is current, and of which nobody is left who could.
+//!
+//! A node that was away, because it started or stood still, asks the other replicas what it missed. A slot is an
+//! *orphan* for it from then on until it has heard out a *witness*, a replica for which the slot is no orphan itself,
+//! or all replicas, who then keep the newest of what they have together. While another replica is heard, the slot is in
+//! doubt, and that one is asked. Where none is, what this node wrote before may have been replaced or deleted by
+//! somebody who is gone: it is a miss, and is dropped when it is asked for. What is written from then on is above what
+//! was before, and is served.
+
+use alloc::boxed::Box;
+use core::hash::{Hash, Hasher};
+
+use super::Shard;
+use crate::id::{SLOTS, Slot, Version};
+
+/// What is done with the entries of a slot of whose replicas none is left that knows whether they are current.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDoubt {
+    /// They are misses. The default: a cache may forget, and must not remember wrongly.
+    #[default]
+    Miss,
+    /// They are served, as the latest that is left.
+    Serve,
+}
+
+impl OnDoubt {
+    /// All of them.
+    pub const ALL: [OnDoubt; 2] = [OnDoubt::Miss, OnDoubt::Serve];
+
+    /// Its name, as it is typed and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            OnDoubt::Miss => "miss",
+            OnDoubt::Serve => "serve",
+        }
+    }
+}
+
+/// The orphans of a shard.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Orphans {
+    policy: OnDoubt,
+    /// Nothing, most of the time.
+    slots: Option<Box<Set>>,
+    /// What this node held when it came back is not above this version.
+    before: Version,
+}
+
+#[derive(Clone, Debug, Hash)]
+struct Set {
+    orphans: [u64; WORDS],
+    /// Of those, the slots of which another replica has left the map that had not been heard out: to have heard all who
+    /// are left is not enough there.
+    bereft: [u64; WORDS],
+}
+
+const WORDS: usize = SLOTS as usize / 64;
+
+impl Orphans {
+    pub(super) fn set_policy(&mut self, policy: OnDoubt) {
+        self.policy = policy;
+        if policy == OnDoubt::Serve {
+            self.slots = None;
+        }
+    }
+
+    /// This node was away, and holds nothing above that version. The slots for which that matters are added to those
+    /// that are orphans already.
+    pub(super) fn begin(&mut self, before: Version, slots: impl Iterator<Item = Slot>) {
+        if self.policy == OnDoubt::Serve {
+            return;
+        }
+        for slot in slots {
+            let set = self.slots.get_or_insert_with(|| Box::new(Set { orphans: [0; WORDS], bereft: [0; WORDS] }));
+            let (word, bit) = place(slot);
+            set.orphans[word] |= bit;
+        }
+        if self.slots.is_some() {
+            self.before = self.before.max(before);
+        }
+    }
+
+    #[inline]
+    pub(super) fn contains(&self, slot: Slot) -> bool {
+        let (word, bit) = place(slot);
+        self.slots.as_ref().is_some_and(|set| set.orphans[word] & bit != 0)
+    }
+
+    /// What is written to that slot has to be above this version, so that it is told from what was there before.
+    pub(super) fn floor(&self, slot: Slot) -> Version {
+        if self.contains(slot) { self.before } else { Version::ZERO }
+    }
+
+    /// Another replica of that slot has left the map before it was heard out.
+    pub(super) fn bereave(&mut self, slot: Slot) {
+        let (word, bit) = place(slot);
+        if let Some(set) = &mut self.slots {
+            set.bereft[word] |= set.orphans[word] & bit;
+        }
+    }
+
+    /// Looks at each orphan again: `judge` says of a slot, and of whether a replica of it has left unheard, whether it
+    /// is one still.
+    pub(super) fn retain(&mut self, mut judge: impl FnMut(Slot, bool) -> bool) {
+        let Some(set) = &mut self.slots else { return };
+        let mut left = false;
+        for word in 0..WORDS {
+            let mut bits = set.orphans[word];
+            while bits != 0 {
+                let bit = bits & bits.wrapping_neg();
+                bits ^= bit;
+                let slot = Slot::new((word * 64) as u16 + bit.trailing_zeros() as u16).expect("a slot of the set");
+                if !judge(slot, set.bereft[word] & bit != 0) {
+                    set.orphans[word] &= !bit;
+                    set.bereft[word] &= !bit;
+                }
+            }
+            left |= set.orphans[word] != 0;
+        }
+        if !left {
+            (self.slots, self.before) = (None, Version::ZERO);
+        }
+    }
+
+    /// All of them, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Slot> {
+        let some = self.slots.is_some();
+        Slot::all().filter(move |slot| some && self.contains(*slot))
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.slots.as_ref().map_or(0, |set| set.orphans.iter().map(|word| word.count_ones()).sum())
+    }
+
+    pub(super) fn digest(&self, state: &mut impl Hasher) {
+        (&self.slots, self.before).hash(state);
+    }
+}
+
+impl Shard {
+    /// What becomes of entries of which nobody is left who knows whether they are current; [`OnDoubt::Miss`] at first.
+    pub fn on_doubt(&mut self, policy: OnDoubt) {
+        self.sources.orphans.set_policy(policy);
+    }
+
+    /// Slots of which nobody is left who knows whether what this node had before it was away is current.
+    pub fn orphans(&self) -> u32 {
+        self.sources.orphans.count()
+    }
+}
+
+fn place(slot: Slot) -> (usize, u64) {
+    (usize::from(slot.number() / 64), 1 << (slot.number() % 64))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::id::NodeId;
+
+    #[test]
+    fn slots_are_orphans_until_they_are_judged_otherwise() {
+        let slot = |number| Slot::new(number).unwrap();
+        let version = |stamp| Version { stamp, node: NodeId(1) };
+        let mut orphans = Orphans::default();
+        orphans.begin(version(5), [].into_iter());
+        assert_eq!((orphans.count(), orphans.floor(slot(3))), (0, Version::ZERO), "none, and nothing to be above");
+        let all = [0, 63, 64, 16_383].map(slot);
+        orphans.begin(version(5), all.into_iter());
+        orphans.begin(version(4), [slot(1)].into_iter());
+        assert_eq!(orphans.iter().collect::<Vec<_>>(), [0, 1, 63, 64, 16_383].map(slot));
+        assert_eq!((orphans.floor(slot(1)), orphans.floor(slot(2))), (version(5), Version::ZERO));
+        orphans.bereave(slot(64));
+        orphans.bereave(slot(65));
+        let mut asked = Vec::new();
+        orphans.retain(|slot, bereft| {
+            asked.push((slot.number(), bereft));
+            bereft || slot.number() == 0
+        });
+        assert_eq!(asked, [(0, false), (1, false), (63, false), (64, true), (16_383, false)]);
+        assert_eq!(orphans.count(), 2);
+        orphans.retain(|_, _| false);
+        assert_eq!((orphans.count(), orphans.floor(slot(0))), (0, Version::ZERO));
+        orphans.set_policy(OnDoubt::Serve);
+        orphans.begin(version(9), all.into_iter());
+        assert_eq!(orphans.count(), 0);
+    }
+}
