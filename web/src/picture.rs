@@ -12,13 +12,13 @@ use vitrine_engine::time::UnixMs;
 use vitrine_engine::view::View;
 
 /// Messages that are drawn at most.
-const MOST_FLIGHTS: usize = 300;
+const MOST_FLIGHTS: usize = 2_000;
 /// Messages whose keys can be read at the same time.
 const MOST_LABELS: usize = 40;
 /// Characters of a key that are shown.
 const MOST_TEXT: usize = 200;
 
-/// Now, and how many messages fly; then of each of the first 300: id, from, to, kind, slot or -1, sent, arrives.
+/// Now, and how many messages fly; then of each of the first 2,000: id, from, to, kind, slot or -1, sent, arrives.
 ///
 /// Kinds count up from 0: request, reply, forward, answer, replicate, replicated, fetch, fetched, ping, pong.
 pub fn flights(world: &World) -> Vec<f64> {

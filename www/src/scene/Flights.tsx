@@ -2,36 +2,39 @@
 // that they say stands in the log as well.
 
 import { useEffect, useRef } from 'preact/hooks';
-import { CLIENTS, type Flight, type MessageKind, type Motion, type Place } from '../frame.ts';
+import { CLIENTS, type Flight, type Motion, type Place } from '../frame.ts';
 import { useSession } from '../state/context.ts';
+import { BEATS, CROWDED, GATHERED, type Group, gather, tally, touches } from './crowd.ts';
 import { GLYPHS } from './glyphs.ts';
 import * as layout from './layout.ts';
 import { hueIndex } from './palette.ts';
 
-/** Messages that are drawn at most; the rest are counted. */
-export const DRAWN = 300;
-/** When more than these fly, heartbeats are left out. */
-const CROWDED = 40;
-/** What only shows that nodes are there. */
-const BEATS: ReadonlySet<MessageKind> = new Set(['ping', 'pong', 'gossip']);
 /** Labels that can be read at the same time. */
 const LABELLED = 8;
+/** Between two changes of the tally, in milliseconds: what changes at every frame cannot be read. */
+const TALLIED = 250;
 
 export function Flights({ discs }: { discs: ReadonlyMap<Place, layout.Disc> }) {
   const session = useSession();
   const canvas = useRef<HTMLCanvasElement>(null);
+  const sum = useRef<HTMLParagraphElement>(null);
   useEffect(() => {
     const surface = canvas.current;
     const context = surface?.getContext('2d');
     if (!surface || !context) return;
     const still = window.matchMedia('(prefers-reduced-motion: reduce)');
     let colours = readColours(surface);
+    let tallied = 0;
     const paint = (motion: Motion) => {
       const scale = sharpen(surface);
       context.setTransform(scale, 0, 0, scale, 0, 0);
       context.clearRect(0, 0, layout.SIZE, layout.SIZE);
-      draw(context, motion, discs, colours, still.matches, session.placement.value?.primaries);
+      const chosen = session.selectedNode.value;
+      draw(context, motion, discs, { colours, chosen, still: still.matches }, session.placement.value?.primaries);
       surface.dataset.flights = String(motion.inFlight);
+      if (!sum.current || performance.now() < tallied + TALLIED) return;
+      tallied = performance.now();
+      sum.current.textContent = tally(motion.flights, motion.inFlight);
     };
     const restyle = () => {
       colours = readColours(surface);
@@ -42,14 +45,20 @@ export function Flights({ discs }: { discs: ReadonlyMap<Place, layout.Disc> }) {
     const themes = new MutationObserver(restyle);
     themes.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
     const stop = session.watchMotion(paint);
-    paint(session.motion);
+    const unlit = session.selectedNode.subscribe(() => paint(session.motion));
     return () => {
       stop();
+      unlit();
       themes.disconnect();
       scheme.removeEventListener('change', restyle);
     };
   }, [session, discs]);
-  return <canvas class="flights" ref={canvas} aria-hidden="true" />;
+  return (
+    <>
+      <canvas class="flights" ref={canvas} aria-hidden="true" />
+      <p class="tally" ref={sum} aria-hidden="true" />
+    </>
+  );
 }
 
 interface Colours {
@@ -78,30 +87,82 @@ function sharpen(surface: HTMLCanvasElement): number {
   return side / layout.SIZE;
 }
 
+interface Look {
+  readonly colours: Colours;
+  /** A node whose messages stand out. */
+  readonly chosen: Place | null;
+  readonly still: boolean;
+}
+
 function draw(
   context: CanvasRenderingContext2D,
   motion: Motion,
   discs: ReadonlyMap<Place, layout.Disc>,
-  colours: Colours,
-  still: boolean,
+  look: Look,
   primaries: Int16Array | undefined,
 ): void {
-  const labels = motion.flights.filter((f) => f.label !== '' && !BEATS.has(f.kind));
-  const readable = labels.length <= LABELLED;
-  for (const flight of motion.flights.slice(0, DRAWN)) {
-    if (motion.inFlight > CROWDED && BEATS.has(flight.kind)) continue;
+  const { colours, chosen, still } = look;
+  const crowded = motion.inFlight > GATHERED;
+  const flights = motion.inFlight > CROWDED ? motion.flights.filter((f) => !BEATS.has(f.kind)) : motion.flights;
+  const stands = (flight: Flight) => !crowded || (chosen !== null && touches(flight, chosen));
+  const readable = flights.filter((f) => f.label !== '' && !BEATS.has(f.kind)).length <= LABELLED;
+  const dots = new Map<string, Path2D>();
+  const above: (() => void)[] = [];
+  for (const group of gather(flights, motion.now, stands)) {
+    const { flight, count } = group;
     const from = discs.get(flight.from) ?? discs.get(CLIENTS);
     const to = discs.get(flight.to) ?? discs.get(CLIENTS);
     if (!from || !to || from === to) continue;
     const lane = layout.lane(from, to);
     // Someone who wants less motion sees where messages are under way, and not their way.
-    const t = still ? 0.62 : layout.progress(flight.sentAt, flight.arrivesAt, motion.now);
+    const t = still ? 0.62 : group.t;
     const owner = flight.slot < 0 ? undefined : primaries?.[flight.slot];
     const colour = owner === undefined || owner < 0 ? colours.ink : (colours.owners[hueIndex(owner)] ?? colours.ink);
-    trail(context, lane, t, colour, still);
-    glyph(context, flight, lane, t, colour, colours.paper);
-    if (readable && flight.label) label(context, layout.along(lane, t), flight.label, colours);
+    if (stands(flight)) {
+      above.push(() => {
+        trail(context, lane, t, colour, still);
+        glyph(context, flight, lane, { t, colour, size: 1 }, colours.paper);
+        if (readable && flight.label) label(context, layout.along(lane, t), flight.label, colours);
+      });
+    } else if (count > 1) {
+      above.unshift(() => bundle(context, group, lane, { t, colour }, look));
+    } else {
+      const at = layout.along(lane, t);
+      const radius = GLYPHS[flight.kind].hollow ? 1.6 : 2.3;
+      const path = dots.get(colour) ?? new Path2D();
+      dots.set(colour, path);
+      path.moveTo(at.x + radius, at.y);
+      path.arc(at.x, at.y, radius, 0, 2 * Math.PI);
+    }
   }
+  context.globalAlpha = crowded && chosen !== null ? 0.35 : 0.9;
+  for (const [colour, path] of dots) {
+    context.fillStyle = colour;
+    context.fill(path);
+  }
+  context.globalAlpha = 1;
+  for (const paint of above) paint();
+}
+
+interface Spot {
+  readonly t: number;
+  readonly colour: string;
+  readonly size: number;
+}
+
+/** Several messages as one: the more they are, the larger it is, and a number says how many. */
+function bundle(
+  context: CanvasRenderingContext2D,
+  { flight, count }: Group,
+  lane: layout.Lane,
+  spot: Omit<Spot, 'size'>,
+  { colours, chosen }: Look,
+): void {
+  context.globalAlpha = chosen === null ? 1 : 0.35;
+  const size = Math.min(1.5, 0.55 + 0.16 * Math.log2(count));
+  glyph(context, flight, lane, { ...spot, size }, colours.paper);
+  if (count >= 5) label(context, layout.along(lane, spot.t), String(count), colours);
+  context.globalAlpha = 1;
 }
 
 function trail(context: CanvasRenderingContext2D, lane: layout.Lane, t: number, colour: string, still: boolean): void {
@@ -128,8 +189,7 @@ function glyph(
   context: CanvasRenderingContext2D,
   flight: Flight,
   lane: layout.Lane,
-  t: number,
-  colour: string,
+  { t, colour, size }: Spot,
   paper: string,
 ): void {
   const shape = GLYPHS[flight.kind];
@@ -141,7 +201,7 @@ function glyph(
   context.save();
   context.translate(at.x, at.y);
   context.rotate(Math.atan2(ahead.y - behind.y, ahead.x - behind.x));
-  context.scale(shape.scale, shape.scale);
+  context.scale(shape.scale * size, shape.scale * size);
   context.lineJoin = 'round';
   context.lineWidth = 4;
   context.strokeStyle = paper;
