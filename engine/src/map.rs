@@ -68,6 +68,8 @@ pub struct Member {
     /// Where it stands (a rack, a data centre): copies of a slot are kept in different ones. Empty where it is not
     /// said.
     pub zone: String,
+    /// Where it stood before the change that is under way, where that changes its zone.
+    pub moved_from: Option<String>,
     /// Where peers reach it, `host:port`; empty where there is no network.
     pub peer_address: String,
     /// Where clients reach it, `host:port`; empty where there is no network.
@@ -94,7 +96,7 @@ pub enum Wish {
         name: String,
         /// Its share; at least 1. That of a member already known stays as it is.
         weight: u32,
-        /// Its zone.
+        /// Its zone. That of a member already known stays as it is.
         zone: String,
         /// Where peers reach it.
         peer_address: String,
@@ -107,6 +109,13 @@ pub enum Wish {
         name: String,
         /// Its share.
         weight: u32,
+    },
+    /// Another zone for a member, so that copies of what it keeps are kept elsewhere, and other copies by it.
+    Zone {
+        /// The member's name.
+        name: String,
+        /// Where it stands.
+        zone: String,
     },
     /// A member is to be none any more, once what it has is kept by others. Also for one that is gone for good.
     Leave {
@@ -168,6 +177,21 @@ impl Member {
         Member { id, name: name.into(), weight: 1, was: 1, ..Member::default() }
     }
 
+    /// Where it stands after the change that is under way, or stood before.
+    pub fn zone(&self, after: bool) -> &str {
+        self.moved_from.as_deref().filter(|_| !after).unwrap_or(&self.zone)
+    }
+
+    /// Its share of the slots after the change that is under way, or before.
+    pub fn share(&self, after: bool) -> u32 {
+        if after { self.weight } else { self.was }
+    }
+
+    /// Is it placed otherwise after the change that is under way?
+    fn moves(&self) -> bool {
+        self.was != self.weight || self.moved_from.is_some()
+    }
+
     /// Is it leaving, without a slot that would have to move first?
     fn has_left(&self) -> bool {
         self.leaving && self.weight == 0 && self.was == 0
@@ -213,7 +237,7 @@ impl Map {
 
     /// Is there something wrong with it, that no edition has?
     pub fn flaw(&self) -> Option<&'static str> {
-        let text = |member: &Member| fits(&member.name, 1) && fits(&member.zone, 0);
+        let text = |member: &Member| fits(&member.name, 1) && fits(&member.zone, 0) && fits(member.zone(false), 0);
         let addresses = |member: &Member| fits(&member.peer_address, 0) && fits(&member.http_address, 0);
         match self {
             _ if self.members.len() > limits::MAX_MEMBERS => Some("too many members"),
@@ -223,7 +247,7 @@ impl Map {
             _ if !self.members.iter().any(|m| m.weight > 0) => Some("nobody to keep the slots"),
             _ if !self.members.iter().any(|m| m.was > 0) => Some("nobody who kept the slots"),
             _ if self.members.iter().any(|m| m.weight.max(m.was) > limits::MAX_WEIGHT) => Some("a weight too large"),
-            _ if self.phase == Phase::Steady && self.members.iter().any(|m| m.was != m.weight) => {
+            _ if self.phase == Phase::Steady && self.members.iter().any(Member::moves) => {
                 Some("a change without a phase")
             }
             _ if self.replicas == 0 || usize::from(self.replicas) > limits::MAX_REPLICAS => Some("a number of copies"),
@@ -239,6 +263,7 @@ impl Map {
                 !member.leaving && member.peer_address == *peer_address && member.http_address == *http_address
             }),
             Wish::Weight { name, weight } => self.named(name).is_none_or(|member| member.weight == *weight),
+            Wish::Zone { name, zone } => self.named(name).is_none_or(|member| member.zone == *zone),
             Wish::Leave { name, .. } => self.named(name).is_none_or(|member| member.leaving && member.weight == 0),
         }
     }
@@ -290,6 +315,7 @@ impl Map {
                             was: 0,
                             leaving: false,
                             zone: zone.clone(),
+                            moved_from: None,
                             peer_address: peer_address.clone(),
                             http_address: http_address.clone(),
                         };
@@ -308,6 +334,16 @@ impl Map {
                 }
                 member.weight = weight;
             }
+            Wish::Zone { name, zone } => {
+                let member = members.iter_mut().find(|member| member.name == *name);
+                let member = member.ok_or_else(|| Refusal::Unknown { name: name.clone() })?;
+                if !fits(zone, 0) {
+                    return Err(Refusal::Form { field: "zone" });
+                }
+                let before = core::mem::replace(&mut member.zone, zone.clone());
+                // One without slots has nothing to move.
+                member.moved_from = Some(before).filter(|_| member.weight > 0);
+            }
             Wish::Leave { name, .. } => {
                 let member = members.iter_mut().find(|member| member.name == *name);
                 let member = member.ok_or_else(|| Refusal::Unknown { name: name.clone() })?;
@@ -315,10 +351,13 @@ impl Map {
             }
         }
         if members.iter().all(|member| member.weight == 0) {
-            let (Wish::Join { name, .. } | Wish::Weight { name, .. } | Wish::Leave { name, .. }) = wish;
+            let (Wish::Join { name, .. }
+            | Wish::Weight { name, .. }
+            | Wish::Zone { name, .. }
+            | Wish::Leave { name, .. }) = wish;
             return Err(Refusal::Last { name: name.clone() });
         }
-        let moves = members.iter().any(|member| member.was != member.weight);
+        let moves = members.iter().any(Member::moves);
         if !moves {
             // A member without slots has nothing to move. Whoever makes the edition stays in it all the same: if it
             // were gone before the others have it, they might be too few for another one.
@@ -363,7 +402,9 @@ impl Map {
             Phase::Filling => Phase::Handing,
             Phase::Handing => {
                 next.members.retain(|member| !(member.leaving && member.weight == 0));
-                next.members.iter_mut().for_each(|member| member.was = member.weight);
+                for member in &mut next.members {
+                    (member.was, member.moved_from) = (member.weight, None);
+                }
                 Phase::Steady
             }
         };

@@ -3,6 +3,7 @@
 //! The control plane publishes a new one when the map or somebody's liveness changes. The two are apart: a member that
 //! does not answer keeps its slots, and only loses its turn as primary.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -326,11 +327,10 @@ impl Alive {
 /// The rings of a map: who owns what, and between which two placements slots move. Those that another view knows are
 /// taken from there.
 fn placed(map: &Map, known: Option<&View>) -> (Arc<Ring>, Option<Moving>) {
-    let share = |member: &Member, after: bool| if after { member.weight } else { member.was };
     let same = |view: &View, theirs: bool, ours: bool| {
         let seats = |map: &Map, after| {
-            let kept = map.members.iter().filter(move |m| share(m, after) > 0);
-            kept.map(move |m| (m.id, m.name.clone(), m.zone.clone(), share(m, after))).collect::<Vec<_>>()
+            let kept = map.members.iter().filter(move |m| m.share(after) > 0);
+            kept.map(move |m| (m.id, m.name.clone(), String::from(m.zone(after)), m.share(after))).collect::<Vec<_>>()
         };
         (view.map.replicas, view.map.virtual_nodes) == (map.replicas, map.virtual_nodes)
             && seats(&view.map, theirs) == seats(map, ours)
@@ -347,9 +347,9 @@ fn placed(map: &Map, known: Option<&View>) -> (Arc<Ring>, Option<Moving>) {
                 }
             }
         }
-        let kept = map.members.iter().filter(|m| share(m, after) > 0);
+        let kept = map.members.iter().filter(|m| m.share(after) > 0);
         let seats: Vec<Seat<'_>> =
-            kept.map(|m| Seat { node: m.id, name: &m.name, weight: share(m, after), zone: &m.zone }).collect();
+            kept.map(|m| Seat { node: m.id, name: &m.name, weight: m.share(after), zone: m.zone(after) }).collect();
         Arc::new(Ring::build(&seats, map.virtual_nodes, map.replicas))
     };
     if map.phase == Phase::Steady {

@@ -26,5 +26,6 @@ pub mod snapshot;
 pub mod snapshot_json;
 pub mod span;
 pub mod version_floor;
+pub mod standing;
 pub mod wal;
 pub mod watch;

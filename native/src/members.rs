@@ -1,4 +1,5 @@
-//! The fixed member list: `n1=HOST:PEERPORT@HTTPPORT,…`, the same on every node of a cluster.
+//! The fixed member list: `n1=HOST:PEERPORT@HTTPPORT/ZONE,…`, the same on every node of a cluster; the zone may be left
+//! out, with its slash.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct Seat {
     pub peer_port: u16,
     /// The port its clients connect to.
     pub http_port: u16,
+    /// Where it stands; empty where the list does not say.
+    pub zone: String,
 }
 
 /// Reads the list. The order does not matter: members are numbered by their names, so that all nodes agree.
@@ -49,6 +52,7 @@ pub fn map(seats: &[Seat], me: &str, replicas: u8, virtual_nodes: u16) -> Result
         .map(|(seat, number)| Member {
             peer_address: format!("{}:{}", seat.host, seat.peer_port),
             http_address: format!("{}:{}", seat.host, seat.http_port),
+            zone: seat.zone.clone(),
             ..Member::new(NodeId(number), seat.name.clone())
         })
         .collect();
@@ -108,7 +112,11 @@ impl fmt::Display for MembersError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             MembersError::Form { entry } => {
-                write!(f, "the member `{entry}` is not of the form NAME=HOST:PEERPORT@HTTPPORT")
+                write!(
+                    f,
+                    "the member `{entry}` is not of the form NAME=HOST:PEERPORT@HTTPPORT or \
+                           NAME=HOST:PEERPORT@HTTPPORT/ZONE"
+                )
             }
             MembersError::Twice { name } => write!(f, "the member `{name}` is in the list twice"),
             MembersError::SameAddress { first, second } => {
@@ -129,12 +137,18 @@ impl std::error::Error for MembersError {}
 fn seat(entry: &str) -> Result<Seat, MembersError> {
     let form = || MembersError::Form { entry: entry.to_owned() };
     let (name, address) = entry.split_once('=').ok_or_else(form)?;
+    // No part of an address has a slash, and no zone has one.
+    let (address, zone) = match address.split_once('/') {
+        Some((address, zone)) if is_name(zone) => (address, zone),
+        Some(_) => return Err(form()),
+        None => (address, ""),
+    };
     let (host_and_peer, http_port) = address.rsplit_once('@').ok_or_else(form)?;
     let (host, peer_port) = host_and_peer.rsplit_once(':').ok_or_else(form)?;
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port != 0);
     match (port(peer_port), port(http_port)) {
         (Some(peer_port), Some(http_port)) if is_name(name) && is_host(host) => {
-            Ok(Seat { name: name.to_owned(), host: host.to_owned(), peer_port, http_port })
+            Ok(Seat { name: name.to_owned(), host: host.to_owned(), peer_port, http_port, zone: zone.to_owned() })
         }
         _ => Err(form()),
     }
@@ -149,7 +163,8 @@ mod tests {
         let check = |text: &str, expected: &str| {
             let seen = match parse(text).and_then(|seats| map(&seats, "n1", 2, 64)) {
                 Ok((map, me)) => {
-                    let members = map.members.iter().map(|m| format!("{}={}", m.id, m.name)).collect::<Vec<_>>();
+                    let member = |m: &Member| format!("{}={}{}", m.id, m.name, m.zone);
+                    let members = map.members.iter().map(member).collect::<Vec<_>>();
                     format!("{me} of {} copies {}", members.join(" "), map.replicas)
                 }
                 Err(error) => error.to_string(),
@@ -158,13 +173,29 @@ mod tests {
         };
         check("n1=a:7000@8000", "n1 of n1=n1 copies 2");
         check("n10=c:1@2,n2=b:1@2, n1=[::1]:1@2", "n1 of n1=n1 n2=n2 n3=n10 copies 2");
+        check("n1=a:7000@8000/-b,n2=[::1]:1@2", "n1 of n1=n1-b n2=n2 copies 2");
         check("n2=a:1@2", "this node is called `n1`, which is not in the member list (n2)");
         check("n1=a:1@2,n1=b:1@2", "the member `n1` is in the list twice");
         check("n1=a:1@2,n2=a:1@3", "the members `n1` and `n2` have the same host and peer port");
-        for bad in
-            ["", "n1", "n1=a", "n1=a:1", "n1=a@2", "n1=a:0@2", "n1=a:1@70000", "n1=::1:1@2", "a b=a:1@2", "n1=:1@2"]
-        {
-            check(bad, &format!("the member `{bad}` is not of the form NAME=HOST:PEERPORT@HTTPPORT"));
+        for bad in [
+            "",
+            "n1",
+            "n1=a",
+            "n1=a:1",
+            "n1=a@2",
+            "n1=a:0@2",
+            "n1=a:1@70000",
+            "n1=::1:1@2",
+            "a b=a:1@2",
+            "n1=:1@2",
+            "n1=a:1@2/",
+            "n1=a:1@2/b/c",
+            "n1=a:1@2/b c",
+            "n1=10.0.0.0/8:1@2",
+            "n1=a:1/b@2",
+        ] {
+            let form = "NAME=HOST:PEERPORT@HTTPPORT or NAME=HOST:PEERPORT@HTTPPORT/ZONE";
+            check(bad, &format!("the member `{bad}` is not of the form {form}"));
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::peer::{self, Identity, Peers};
 use crate::settings::Settings;
 use crate::shards::{Shards, ShardsConfig};
 use crate::snapshot::{self, Of, Schedule, ScheduleConfig};
+use crate::standing::{self, Standing};
 use crate::version_floor::{FloorError, VersionFloor};
 use crate::wal;
 use crate::watch::Watch;
@@ -191,7 +192,7 @@ impl Server {
                 boot: draw(0) as u32,
                 ready: Arc::clone(&ready),
                 cluster_name: settings.cluster_name.clone(),
-                wishes,
+                wishes: wishes.clone(),
                 has_peers: peer.is_some(),
             },
         ));
@@ -205,6 +206,12 @@ impl Server {
 
         let (sender, inbox) = mpsc::channel(INBOX);
         let passed_over = Arc::new(AtomicBool::new(false));
+        let standing = Standing {
+            shards: Arc::clone(&shards),
+            wishes,
+            ready: Arc::clone(&ready),
+            wanted: standing::wanted(settings),
+        };
         let control = Control {
             cluster,
             shards: Arc::clone(&shards),
@@ -228,6 +235,7 @@ impl Server {
                 accept(listener, front, workers.clone(), Arc::clone(&connections), metrics.clone(), stopping);
             workers[0].spawn(accepting);
             workers[0].spawn(control.run(ending.clone()));
+            workers[0].spawn(standing.run(ending.clone()));
             let watch = Watch { clock, shards: Arc::clone(&shards), metrics: Arc::clone(&metrics), floor };
             workers[0].spawn(watch.run(ending.clone()));
             let timers = Arc::clone(&shards);

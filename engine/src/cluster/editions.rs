@@ -56,7 +56,7 @@ impl Known {
 fn patience(wish: &Wish) -> Duration {
     match wish {
         Wish::Join { .. } => Duration::from_secs(60),
-        Wish::Weight { .. } | Wish::Leave { .. } => Duration::from_secs(300),
+        Wish::Weight { .. } | Wish::Zone { .. } | Wish::Leave { .. } => Duration::from_secs(300),
     }
 }
 

@@ -82,26 +82,41 @@ impl Wire for Phase {
     }
 }
 
+/// Of a member: it is leaving; it stood in another zone before, which stands behind its own.
+const LEAVING: u8 = 1;
+const MOVED: u8 = 2;
+
 impl Wire for Member {
     fn put(&self, out: &mut impl Sink) {
         self.id.put(out);
         self.name.put(out);
         self.weight.put(out);
         self.was.put(out);
-        self.leaving.put(out);
+        let flags = u8::from(self.leaving) | if self.moved_from.is_some() { MOVED } else { 0 };
+        flags.put(out);
         self.zone.put(out);
+        if let Some(before) = &self.moved_from {
+            before.put(out);
+        }
         self.peer_address.put(out);
         self.http_address.put(out);
     }
 
     fn take(from: &mut Reader, _: &'static str) -> Result<Self, DecodeError> {
+        let (id, name, weight) = (from.take("member")?, from.take("name")?, from.take("weight")?);
+        let was = from.take("earlier weight")?;
+        let flags: u8 = from.take("leaving")?;
+        if flags & !(LEAVING | MOVED) != 0 {
+            return Err(DecodeError::Tag { field: "leaving", tag: flags });
+        }
         Ok(Member {
-            id: from.take("member")?,
-            name: from.take("name")?,
-            weight: from.take("weight")?,
-            was: from.take("earlier weight")?,
-            leaving: from.take("leaving")?,
+            id,
+            name,
+            weight,
+            was,
+            leaving: flags & LEAVING != 0,
             zone: from.take("zone")?,
+            moved_from: if flags & MOVED == 0 { None } else { Some(from.take("earlier zone")?) },
             peer_address: from.take("peer address")?,
             http_address: from.take("HTTP address")?,
         })
@@ -156,6 +171,11 @@ impl Wire for Wish {
                 name.put(out);
                 force.put(out);
             }
+            Wish::Zone { name, zone } => {
+                4_u8.put(out);
+                name.put(out);
+                zone.put(out);
+            }
         }
     }
 
@@ -170,6 +190,7 @@ impl Wire for Wish {
             },
             2 => Wish::Weight { name: from.take("name")?, weight: from.take("weight")? },
             3 => Wish::Leave { name: from.take("name")?, force: from.take("force")? },
+            4 => Wish::Zone { name: from.take("name")?, zone: from.take("zone")? },
             tag => return Err(DecodeError::Tag { field, tag }),
         })
     }

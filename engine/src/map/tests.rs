@@ -17,6 +17,10 @@ fn join(name: &str) -> Wish {
     }
 }
 
+fn zone(name: &str, zone: &str) -> Wish {
+    Wish::Zone { name: name.into(), zone: zone.into() }
+}
+
 fn leave(name: &str) -> Wish {
     Wish::Leave { name: name.into(), force: false }
 }
@@ -24,7 +28,10 @@ fn leave(name: &str) -> Wish {
 /// `n1 n2+ n3- …`: a plus for a member that gains its first slots, a minus for one that loses its last.
 fn print(map: &Map) -> String {
     let members = map.members.iter().map(|m| match (m.was, m.weight) {
-        (was, weight) if was == weight => m.name.clone(),
+        (was, weight) if was == weight => match &m.moved_from {
+            Some(before) => format!("{} {before}>{}", m.name, m.zone),
+            None => m.name.clone(),
+        },
         (0, _) => format!("{}+", m.name),
         (_, 0) => format!("{}-", m.name),
         (was, weight) => format!("{} {was}>{weight}", m.name),
@@ -53,6 +60,28 @@ fn a_change_takes_three_editions() {
     check(&[1, 2], drain, ["2 filling: n1- n2", "3 handing over: n1- n2", "4 steady: n1 n2"]);
     let more = Wish::Weight { name: "n1".into(), weight: 3 };
     check(&[1, 2], more, ["2 filling: n1 1>3 n2", "3 handing over: n1 1>3 n2", "4 steady: n1 n2"]);
+    check(&[1, 2], zone("n2", "b"), ["2 filling: n1 n2 >b", "3 handing over: n1 n2 >b", "4 steady: n1 n2"]);
+}
+
+#[test]
+fn another_zone_counts_before_and_after_as_what_it_was_and_is() {
+    let of = |map: &Map| map.members.iter().map(|m| [m.zone(false), m.zone(true)].join(">")).collect::<Vec<_>>();
+    let first = map(&[1, 2]).with(&zone("n1", "a"), NodeId(1)).expect("granted").expect("a change");
+    assert_eq!(of(&first), [">a", ">"]);
+    assert_eq!(first.with(&zone("n2", "b"), NodeId(1)), Err(Refusal::Moving));
+    let steady = first.advanced(NodeId(1)).and_then(|handing| handing.advanced(NodeId(1))).expect("two more");
+    assert_eq!(of(&steady), ["a>a", ">"]);
+    // One that keeps no slots has nothing to move.
+    let mut drained = steady.clone();
+    (drained.members[1].was, drained.members[1].weight) = (0, 0);
+    let zoned = drained.with(&zone("n2", "b"), NodeId(1)).expect("granted").expect("a change");
+    assert_eq!((zoned.phase, zoned.flaw()), (Phase::Steady, None));
+    assert_eq!(of(&zoned), ["a>a", "b>b"]);
+    let long = "z".repeat(limits::MAX_NAME + 1);
+    assert_eq!(steady.with(&zone("n1", &long), NodeId(1)), Err(Refusal::Form { field: "zone" }));
+    assert_eq!(steady.with(&zone("n9", "a"), NodeId(1)), Ok(None), "nobody of that name has another one");
+    let unfinished = Map { phase: Phase::Steady, ..first };
+    assert_eq!(unfinished.flaw(), Some("a change without a phase"));
 }
 
 #[test]

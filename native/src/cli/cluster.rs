@@ -24,6 +24,7 @@ pub fn command() -> Command {
         let weight = clap::value_parser!(u32).range(0..=1_000);
         Arg::new("WEIGHT").required(true).value_parser(weight).help("Its share beside members of weight 1; 0: none")
     };
+    let zone = || Arg::new("zone").value_name("ZONE").help("Where it stands: a rack, a data centre; \"\" for nowhere");
     Command::new("cluster")
         .about("Show the members of a cluster, and let them come and go")
         .after_help(EXAMPLES)
@@ -36,11 +37,12 @@ pub fn command() -> Command {
                 .arg(
                     Arg::new("CHANGE")
                         .required(true)
-                        .value_parser(["join", "drain", "remove", "weight"])
+                        .value_parser(["join", "drain", "remove", "weight", "zone"])
                         .help("What would be changed"),
                 )
                 .arg(name().help("The member; for `join` the new one's name"))
                 .arg(weight().required(false).help("For `weight` and `join`"))
+                .arg(zone().long("zone").help("For `zone` and `join`: where it would stand"))
                 .args([json(), url()]),
         )
         .subcommand(
@@ -74,6 +76,14 @@ pub fn command() -> Command {
             no_wait(),
             url(),
         ]))
+        .subcommand(
+            Command::new("zone").about("Say where a member stands: copies are then kept in different zones").args([
+                name(),
+                zone().required(true),
+                no_wait(),
+                url(),
+            ]),
+        )
 }
 
 const EXAMPLES: &str = "\
@@ -82,7 +92,9 @@ Examples:
                                      a new member (run it where it shall live)
   vitrine cluster status
   vitrine cluster plan drain n2      what that would move
+  vitrine cluster plan join n4 --zone east
   vitrine cluster drain n2           before maintenance; `cluster weight n2 1` brings it back
+  vitrine cluster zone n2 east       where it stands; a node says so itself with `serve --zone`
   vitrine cluster remove n2          for good";
 
 /// Runs it.
@@ -96,6 +108,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
             Some(("weight", matches)) => {
                 weigh(matches, *matches.get_one::<u32>("WEIGHT").expect("it is required")).await
             }
+            Some(("zone", matches)) => stand(matches).await,
             Some(("remove", matches)) => remove(matches).await,
             _ => Err(Failed::Usage("`vitrine cluster --help` lists what it can do".to_owned())),
         }
@@ -144,18 +157,33 @@ async fn plan(matches: &ArgMatches) -> Result<(), Failed> {
     let mut client = connect(matches).await?;
     let name = name(matches);
     let weight = matches.get_one::<u32>("WEIGHT");
+    let zone = matches.get_one::<String>("zone");
     let query = match (matches.get_one::<String>("CHANGE").map(String::as_str), weight) {
         (Some("weight"), Some(weight)) => format!("weight={name}:{weight}"),
         (Some("weight"), None) => {
             return Err(Failed::Usage("`plan weight` takes the member's name and the weight it would have".to_owned()));
         }
-        (Some("join"), weight) => format!("join={name}:{}", weight.copied().unwrap_or(1)),
+        (Some("join"), weight) => {
+            let zone = zone.map(|zone| format!(":{zone}")).unwrap_or_default();
+            format!("join={name}:{}{zone}", weight.copied().unwrap_or(1))
+        }
+        (Some("zone"), None) => match zone {
+            Some(zone) => format!("zone={name}:{zone}"),
+            None => return Err(Failed::Usage("`plan zone` takes the member's name and a --zone".to_owned())),
+        },
         (Some(change), Some(_)) => return Err(Failed::Usage(format!("`plan {change}` takes a name and no weight"))),
         (Some("remove"), None) => format!("leave={name}"),
         (_, None) => format!("drain={name}"),
         (None, Some(_)) => unreachable!("the change is required"),
     };
-    let document = get(&mut client, &format!("/v1/cluster/plan?{query}")).await?;
+    if zone.is_some() && !query.starts_with("join=") && !query.starts_with("zone=") {
+        return Err(Failed::Usage("--zone belongs to `plan join` and `plan zone`".to_owned()));
+    }
+    let path = format!("/v1/cluster/plan?{query}");
+    let mut document = get(&mut client, &path).await?;
+    if document["moved_slots"].as_u64() > Some(0) && document["estimated_bytes"].is_null() {
+        document = asked_elsewhere(&mut client, &path).await.unwrap_or(document);
+    }
     if matches.get_flag("json") {
         println!("{document}");
         return Ok(());
@@ -175,15 +203,37 @@ async fn plan(matches: &ArgMatches) -> Result<(), Failed> {
     let count = |field: &str| document[field].as_u64().unwrap_or_default();
     let (moved, copies) = (count("moved_slots"), count("copies").max(1));
     println!(
-        "{} of {} copies of slots would be filled anew ({}.{} %): some {} entries, {}",
+        "{} of {} copies of slots would be filled anew ({}.{} %): {}",
         grouped(moved),
         grouped(copies),
         moved * 100 / copies,
         moved * 1_000 / copies % 10,
-        grouped(count("estimated_entries")),
-        bytesize::ByteSize(count("estimated_bytes"))
+        match document["estimated_bytes"].as_u64() {
+            Some(bytes) =>
+                format!("some {} entries, {}", grouped(count("estimated_entries")), bytesize::ByteSize(bytes)),
+            None => "how much is in them nobody who keeps slots has said".to_owned(),
+        }
     );
     Ok(())
+}
+
+/// The same of a member that keeps slots, and can tell by them how much there is.
+async fn asked_elsewhere(client: &mut Client, path: &str) -> Option<Json> {
+    let cluster = get(client, "/v1/cluster").await.ok()?;
+    for member in cluster["members"].as_array()? {
+        if member["alive"] != true || member["replica_slots"].as_u64() == Some(0) {
+            continue;
+        }
+        let asked = async {
+            let mut other = Client::connect(member["http_address"].as_str()?).await.ok()?;
+            get(&mut other, path).await.ok()
+        };
+        let told = tokio::time::timeout(Duration::from_secs(2), asked).await.ok().flatten();
+        if let Some(told) = told.filter(|told| told["estimated_bytes"].is_u64()) {
+            return Some(told);
+        }
+    }
+    None
 }
 
 async fn weigh(matches: &ArgMatches, weight: u32) -> Result<(), Failed> {
@@ -198,6 +248,21 @@ async fn weigh(matches: &ArgMatches, weight: u32) -> Result<(), Failed> {
     change(&mut client, matches, Method::PATCH, &path, body, granted).await?;
     let what = if weight == 0 { "is drained: it keeps no slots".to_owned() } else { format!("has weight {weight}") };
     done(matches, &format!("{name} {what}"));
+    Ok(())
+}
+
+async fn stand(matches: &ArgMatches) -> Result<(), Failed> {
+    let mut client = connect(matches).await?;
+    let name = name(matches);
+    let zone = matches.get_one::<String>("zone").expect("it is required");
+    let path = format!("/v1/cluster/members/{name}");
+    let granted = |document: &Json| {
+        let members = document["members"].as_array();
+        members.into_iter().flatten().any(|member| member["name"] == *name && member["zone"] == *zone)
+    };
+    let body = serde_json::json!({ "zone": zone }).to_string();
+    change(&mut client, matches, Method::PATCH, &path, body, granted).await?;
+    done(matches, &format!("{name} is in the zone `{zone}`"));
     Ok(())
 }
 

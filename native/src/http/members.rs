@@ -22,13 +22,14 @@ use crate::members;
 /// What is taken of a body: an application, or a weight.
 const MAX_BODY: usize = 4_096;
 /// What a plan may be asked for.
-const PLAN_TAKES: &[&str] = &["join", "leave", "drain", "weight"];
+const PLAN_TAKES: &[&str] = &["join", "leave", "drain", "weight", "zone"];
 
-/// What is changed of a member.
+/// What is changed of a member: one of the two.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Change {
-    weight: u32,
+    weight: Option<u32>,
+    zone: Option<String>,
 }
 
 /// `/v1/cluster/members`: all of them, or one more.
@@ -48,11 +49,11 @@ pub async fn all(front: &Front, request: Request<Incoming>) -> Result<Response<B
     }
 }
 
-/// `/v1/cluster/members/{name}`: another weight, or leave.
+/// `/v1/cluster/members/{name}`: another weight or zone, or leave.
 pub async fn one(front: &Front, name: &str, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
     let method = request.method().clone();
     if ![Method::PATCH, Method::DELETE].contains(&method) {
-        let detail = "this path takes PATCH with a weight, and DELETE to remove the member";
+        let detail = "this path takes PATCH with a weight or a zone, and DELETE to remove the member";
         return Err(Problem::method("PATCH, DELETE", detail));
     }
     let name = name.to_owned();
@@ -66,12 +67,22 @@ pub async fn one(front: &Front, name: &str, request: Request<Incoming>) -> Resul
             Wish::Leave { name, force: force == Some(true) }
         }
         false => {
-            let Change { weight } = document(front, request).await?;
-            if weight > limits::MAX_WEIGHT {
-                let detail = format!("the weight is {weight}; it takes 0 (no slots) to {}", limits::MAX_WEIGHT);
-                return Err(Problem::malformed("bad_weight", detail));
+            let Change { weight, zone } = document(front, request).await?;
+            match (weight, zone) {
+                (Some(weight), None) if weight > limits::MAX_WEIGHT => {
+                    let detail = format!("the weight is {weight}; it takes 0 (no slots) to {}", limits::MAX_WEIGHT);
+                    return Err(Problem::malformed("bad_weight", detail));
+                }
+                (Some(weight), None) => Wish::Weight { name, weight },
+                (None, Some(zone)) if is_zone(&zone) => Wish::Zone { name, zone },
+                (None, Some(_)) => {
+                    return Err(Problem::malformed("bad_parameter", format!("`zone` takes {ZONE_TAKES}")));
+                }
+                _ => {
+                    let detail = r#"the body is either {"weight":N} or {"zone":"NAME"}: one change at a time"#;
+                    return Err(Problem::malformed("bad_json", detail.to_owned()));
+                }
             }
-            Wish::Weight { name, weight }
         }
     };
     ask(front, wish.clone()).await?;
@@ -108,9 +119,7 @@ async fn join(front: &Front, application: Application) -> Result<Response<Body>,
     };
     let wrong = match () {
         () if !members::is_name(&name) => Some(("name", "1 to 64 letters, digits, '-', '_' or '.'")),
-        () if !zone.is_empty() && !members::is_name(&zone) => {
-            Some(("zone", "up to 64 letters, digits, '-', '_' or '.'"))
-        }
+        () if !is_zone(&zone) => Some(("zone", ZONE_TAKES)),
         () if !is_address(&peer_address) => Some(("peer_address", "HOST:PORT")),
         () if !is_address(&http_address) => Some(("http_address", "HOST:PORT")),
         () if !(1..=limits::MAX_WEIGHT).contains(&weight) => Some(("weight", "a number, 1 to 1000")),
@@ -145,13 +154,14 @@ pub fn plan(front: &Front, query: Option<&str>) -> Result<Response<Body>, Proble
     };
     let takes = match change {
         "weight" => "NAME:WEIGHT, as in n2:2",
-        "join" => "NAME or NAME:WEIGHT",
+        "zone" => "NAME:ZONE, as in n2:east",
+        "join" => "NAME, NAME:WEIGHT or NAME:WEIGHT:ZONE, as in n4:1:east",
         _ => "the name of a member",
     };
     let wish = parameters.read(change, takes, |text| wish(change, text))?;
     let wish = wish.expect("the parameter is there");
     let map = &front.shards.view().map;
-    if let Wish::Leave { name, .. } | Wish::Weight { name, .. } = &wish
+    if let Wish::Leave { name, .. } | Wish::Weight { name, .. } | Wish::Zone { name, .. } = &wish
         && map.named(name).is_none()
     {
         return Err(refused(Refusal::Unknown { name: name.clone() }));
@@ -164,8 +174,9 @@ pub fn plan(front: &Front, query: Option<&str>) -> Result<Response<Body>, Proble
     });
     let view = front.shards.view();
     let held = vitrine_engine::id::Slot::all().filter(|slot| view.is_replica(*slot)).count() as u64;
-    // What this node holds, as a measure of all: keys are spread over slots by their hash.
-    let estimate = |total: u64, slots: u32| (total * u64::from(slots)).checked_div(held).unwrap_or(0);
+    // What this node holds, as a measure of all: keys are spread over slots by their hash. One that keeps no slots, as
+    // it is drained, cannot tell: null.
+    let estimate = |total: u64, slots: u32| (total * u64::from(slots)).checked_div(held);
     let document = match plan {
         None => json!({ "moved_slots": 0, "copies": 0, "members": [], "detail": "it is so already" }),
         Some(plan) => json!({
@@ -183,25 +194,33 @@ pub fn plan(front: &Front, query: Option<&str>) -> Result<Response<Body>, Proble
 }
 
 fn wish(change: &str, text: &str) -> Option<Wish> {
-    let (name, weight) = match text.rsplit_once(':') {
-        Some((name, weight)) => (name, Some(weight.parse::<u32>().ok().filter(|n| *n <= limits::MAX_WEIGHT)?)),
-        None => (text, None),
-    };
-    let name = members::is_name(name).then(|| name.to_owned())?;
-    match (change, weight) {
-        ("join", weight) => {
-            let text = String::new;
-            let weight = weight.unwrap_or(1).max(1);
-            Some(Wish::Join { name, weight, zone: text(), peer_address: text(), http_address: text() })
+    let mut parts = text.split(':');
+    let name = parts.next().filter(|name| members::is_name(name))?.to_owned();
+    let rest: Vec<&str> = parts.collect();
+    let weight = |text: &str| text.parse::<u32>().ok().filter(|n| *n <= limits::MAX_WEIGHT);
+    match (change, &rest[..]) {
+        ("join", [] | [_] | [_, _]) => {
+            let weight = rest.first().map_or(Some(1), |text| weight(text))?.max(1);
+            let zone = rest.get(1).copied().unwrap_or_default();
+            let [peer_address, http_address] = [String::new(), String::new()];
+            is_zone(zone).then(|| Wish::Join { name, weight, zone: zone.to_owned(), peer_address, http_address })
         }
-        ("leave", None) => Some(Wish::Leave { name, force: false }),
-        ("drain", None) => Some(Wish::Weight { name, weight: 0 }),
-        ("weight", Some(weight)) => Some(Wish::Weight { name, weight }),
+        ("leave", []) => Some(Wish::Leave { name, force: false }),
+        ("drain", []) => Some(Wish::Weight { name, weight: 0 }),
+        ("weight", [text]) => Some(Wish::Weight { name, weight: weight(text)? }),
+        ("zone", [zone]) if is_zone(zone) => Some(Wish::Zone { name, zone: (*zone).to_owned() }),
         _ => None,
     }
 }
 
 /// Asks the control plane.
+/// May that be a zone? Empty is where nobody says one.
+fn is_zone(text: &str) -> bool {
+    text.is_empty() || members::is_name(text)
+}
+
+const ZONE_TAKES: &str = "up to 64 letters, digits, '-', '_' or '.'";
+
 async fn ask(front: &Front, wish: Wish) -> Result<(), Problem> {
     let (sender, receiver) = oneshot::channel();
     let busy = |detail: &'static str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail);

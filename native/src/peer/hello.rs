@@ -169,6 +169,10 @@ fn of_members(map: &Map) -> u64 {
     for member in &map.members {
         fingerprint.add(&member.id.0.to_le_bytes());
         fingerprint.add(member.name.as_bytes());
+        if !member.zone.is_empty() {
+            // By it slots are placed; by a share as well, which a list does not say.
+            fingerprint.add(member.zone.as_bytes());
+        }
     }
     fingerprint.0
 }

@@ -49,9 +49,12 @@ pub struct Settings {
     pub replicas_given: bool,
     /// See [`Settings::replicas_given`].
     pub virtual_nodes_given: bool,
-    /// The share of the slots that it asks for when it joins.
+    /// The share of the slots that it asks for.
     pub weight: u32,
-    /// Where it stands, when it joins: replicas of a slot are kept in different zones.
+    /// Somebody said that: a member that has another share asks for this one.
+    pub weight_given: bool,
+    /// Where it stands: replicas of a slot are kept in different zones. A member that is in another one asks for this;
+    /// empty where nobody says it.
     pub zone: String,
     /// A member that has been away for so long is removed; `None` leaves that to a person.
     pub remove_after: Option<Duration>,
@@ -140,7 +143,13 @@ impl Settings {
         let mut port: u16 = layers.parse("port", |t| t.parse().ok())?;
         let mut peer_port: u16 = layers.parse("peer-port", |t| t.parse().ok())?;
         let seats = match layers.text("members") {
-            "" => vec![Seat { name: name.clone(), host: "127.0.0.1".to_owned(), peer_port, http_port: port }],
+            "" => vec![Seat {
+                name: name.clone(),
+                host: "127.0.0.1".to_owned(),
+                peer_port,
+                http_port: port,
+                zone: String::new(),
+            }],
             text => {
                 let seats = members::parse(text).map_err(|e| layers.error("members", Some(e.to_string())))?;
                 // A node listens where its peers expect it, except where it is told otherwise (a mapped port).
@@ -164,6 +173,15 @@ impl Settings {
             let detail = "--members and --join exclude each other: a node that joins learns who the members are";
             return Err(layers.error("join", Some(detail.to_owned())));
         }
+        let mut zone: String = layers.parse("zone", |t| (t.is_empty() || members::is_name(t)).then(|| t.to_owned()))?;
+        let listed = seats.iter().find(|seat| seat.name == name).map_or("", |seat| &seat.zone);
+        if !zone.is_empty() && !listed.is_empty() && zone != listed {
+            let detail = format!("the member list says that `{name}` is in `{listed}`; leave one of the two out");
+            return Err(layers.error("zone", Some(detail)));
+        }
+        if zone.is_empty() {
+            listed.clone_into(&mut zone);
+        }
         let (map, me) = members::map(&seats, &name, replicas, virtual_nodes)
             .map_err(|e| layers.error("members", Some(e.to_string())))?;
         Ok(Settings {
@@ -178,7 +196,8 @@ impl Settings {
             replicas_given: !layers.is_default("replicas"),
             virtual_nodes_given: !layers.is_default("virtual-nodes"),
             weight: layers.parse("weight", |t| t.parse().ok().filter(|n| (1..=limits::MAX_WEIGHT).contains(n)))?,
-            zone: layers.parse("zone", |t| (t.is_empty() || members::is_name(t)).then(|| t.to_owned()))?,
+            weight_given: !layers.is_default("weight"),
+            zone,
             remove_after: layers.parse("remove-after", |t| match t {
                 "never" => Some(None),
                 t => span::parse(t).filter(|span| *span >= SHORTEST_GRACE).map(Some),
@@ -237,7 +256,8 @@ impl Settings {
         true
     }
 
-    /// Its ports, once they are bound. Where no list says where others reach this node, they do so there.
+    /// Its ports, once they are bound. Where no list says where others reach this node, they do so there; nor does one
+    /// say its weight and its zone then.
     pub fn listens_at(&mut self, http: u16, peer: Option<u16>) {
         if self.lone {
             // By whatever others reach this machine, where nobody says it.
@@ -246,6 +266,8 @@ impl Settings {
             for member in map.members.iter_mut().filter(|member| member.id == self.me) {
                 member.http_address = format!("{host}:{http}");
                 member.peer_address = peer.map_or(String::new(), |port| format!("{host}:{port}"));
+                (member.weight, member.was) = (self.weight, self.weight);
+                member.zone.clone_from(&self.zone);
             }
             self.map = Arc::new(map);
         }
@@ -484,7 +506,14 @@ mod tests {
             "members",
             "n2=b:1@2",
             "the setting `members` (from a flag) is `n2=b:1@2`: this node is called `n1`, which is not in the member \
-             list (n2); it takes NAME=HOST:PEERPORT@HTTPPORT, comma-separated, each name once, this node among them",
+             list (n2); it takes NAME=HOST:PEERPORT@HTTPPORT or NAME=HOST:PEERPORT@HTTPPORT/ZONE, comma-separated, \
+             each name once, this node among them",
+        );
+        check("members", "n1=a:1@2/east,n2=b:1@2/west", "fine");
+        check(
+            "zone",
+            "a b",
+            "the setting `zone` (from a flag) is `a b`; it takes up to 64 letters, digits, '-', '_' or '.'",
         );
         check("log", "info,vitrine::peer=debug", "fine");
         check(
@@ -495,6 +524,36 @@ mod tests {
                 "a span of 1ms to 60s, such as 500ms or 2s"
             ),
         );
+    }
+
+    #[test]
+    fn a_node_stands_where_its_flag_or_its_list_says() {
+        let check = |members: &str, zone: &str, expected: Result<[&str; 2], &str>| {
+            let mut layers = Layers::defaults();
+            if !members.is_empty() {
+                layers.add_flag("members", members);
+            }
+            layers.add_flag("zone", zone);
+            layers.add_flag("weight", "3");
+            let seen = Settings::resolve(&layers).map(|mut settings| {
+                settings.listens_at(1, Some(2));
+                let own = settings.map.named("n1").expect("it is in there");
+                // A list says the same everywhere: what only one node is told changes nothing of it.
+                assert_eq!(own.weight, if members.is_empty() { 3 } else { 1 });
+                [settings.zone.clone(), own.zone.clone()]
+            });
+            match (seen, expected) {
+                (Ok(seen), Ok(expected)) => assert_eq!(seen, expected, "{members:?} {zone:?}"),
+                (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{error}"),
+                (seen, _) => panic!("{members:?} {zone:?}: {seen:?}"),
+            }
+        };
+        check("", "", Ok(["", ""]));
+        check("", "a", Ok(["a", "a"]));
+        check("n1=h:1@2/a,n2=h:3@4", "", Ok(["a", "a"]));
+        check("n1=h:1@2/a,n2=h:3@4", "a", Ok(["a", "a"]));
+        check("n1=h:1@2,n2=h:3@4/b", "a", Ok(["a", ""]));
+        check("n1=h:1@2/b,n2=h:3@4", "a", Err("the member list says that `n1` is in `b`; leave one of the two out"));
     }
 
     #[test]

@@ -51,8 +51,10 @@ pub const TABLE: &[Setting] = &[
         name: "members",
         value: "LIST",
         default: "",
-        takes: "NAME=HOST:PEERPORT@HTTPPORT, comma-separated, each name once, this node among them",
-        help: "All members of the cluster, the same list on each: n1=HOST:PEERPORT@HTTPPORT,n2=…",
+        takes: "NAME=HOST:PEERPORT@HTTPPORT or NAME=HOST:PEERPORT@HTTPPORT/ZONE, comma-separated, each name once, this \
+                node among them",
+        help: "All members of the cluster, the same list on each: n1=HOST:PEERPORT@HTTPPORT,n2=…, each with /ZONE at \
+               its end where zones are told apart",
     },
     Setting {
         name: "join",
@@ -73,14 +75,14 @@ pub const TABLE: &[Setting] = &[
         value: "N",
         default: "1",
         takes: "a number, 1 to 1000",
-        help: "Share of the slots that it asks for when it joins, beside members of weight 1",
+        help: "Share of the slots that it asks for, beside members of weight 1; unsaid, a member keeps the one it has",
     },
     Setting {
         name: "zone",
         value: "NAME",
         default: "",
         takes: "up to 64 letters, digits, '-', '_' or '.'",
-        help: "Where it stands, when it joins: a rack, a data centre",
+        help: "Where it stands: a rack, a data centre; unsaid, a member stays in the zone that it has",
     },
     Setting {
         name: "remove-after",

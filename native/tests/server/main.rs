@@ -13,3 +13,4 @@ mod one_node;
 mod support;
 mod three_nodes;
 mod transfer;
+mod zones;

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::support::{Answer, Cluster, Node, eventually, free_ports, run};
 
 /// Where a node can be asked.
-fn url(node: &Node) -> String {
+pub fn url(node: &Node) -> String {
     format!("http://127.0.0.1:{}", node.port)
 }
 
 /// One more node, which joins by those; with its data in that folder.
-fn join(name: &str, seeds: &[String], data: &std::path::Path, more: &[&str]) -> Result<Node, String> {
+pub fn join(name: &str, seeds: &[String], data: &std::path::Path, more: &[&str]) -> Result<Node, String> {
     let (seeds, data) = (seeds.join(","), data.join(name));
     std::fs::create_dir_all(&data).expect("a folder");
     let data = data.to_str().expect("a text path").to_owned();
@@ -20,36 +20,36 @@ fn join(name: &str, seeds: &[String], data: &std::path::Path, more: &[&str]) -> 
 }
 
 /// The members as a node sees them: names, and whether anything moves.
-fn members(node: &Node) -> (Vec<String>, String) {
+pub fn members(node: &Node) -> (Vec<String>, String) {
     let document = node.ask("GET", "/v1/cluster/members").json();
     let names = document["members"].as_array().expect("a list").iter();
     let names = names.map(|member| member["name"].as_str().expect("a name").to_owned()).collect();
     (names, document["phase"].as_str().expect("a phase").to_owned())
 }
 
-fn steady_with(node: &Node, names: &[&str]) -> bool {
+pub fn steady_with(node: &Node, names: &[&str]) -> bool {
     let (members, phase) = members(node);
     members == names && phase == "steady"
 }
 
-fn slots(node: &Node, name: &str) -> u64 {
+pub fn slots(node: &Node, name: &str) -> u64 {
     let document = node.ask("GET", "/v1/cluster").json();
     let member = document["members"].as_array().expect("a list").iter().find(|member| member["name"] == name);
     member.and_then(|member| member["replica_slots"].as_u64()).unwrap_or(0)
 }
 
-fn path(number: usize) -> String {
+pub fn path(number: usize) -> String {
     format!("/v1/entries/key-{number}?timeout=30s")
 }
 
-fn fill(node: &Node) {
+pub fn fill(node: &Node) {
     for number in 0..KEYS {
         let stored = node.send("PUT", &path(number), "", format!("value {number}").as_bytes());
         assert_eq!((stored.status, stored.header("x-vitrine-copies")), (201, Some("2")), "{}", stored.text());
     }
 }
 
-fn all_there(node: &Node) {
+pub fn all_there(node: &Node) {
     for number in 0..KEYS {
         let found = node.ask("GET", &path(number));
         assert_eq!((found.status, found.text()), (200, format!("value {number}")), "key-{number} at {}", node.port);
@@ -213,6 +213,10 @@ fn whoever_may_not_join_is_told_why() {
     refused("PATCH", "/v1/cluster/members/n1", "{\"weight\":1001}", 400, "bad_weight", "it takes 0 (no slots) to 1000");
     refused("PATCH", "/v1/cluster/members/n1", "{\"wait\":1}", 400, "bad_json", "unknown field `wait`");
     refused("GET", "/v1/cluster/members/n1", "", 405, "method_not_allowed", "PATCH with a weight");
+    refused("PATCH", "/v1/cluster/members/n1", r#"{"zone":"a b"}"#, 400, "bad_parameter", "`zone` takes up to 64");
+    for none_or_both in ["{}", r#"{"weight":1,"zone":"a"}"#] {
+        refused("PATCH", "/v1/cluster/members/n1", none_or_both, 400, "bad_json", "one change at a time");
+    }
     refused("PUT", "/v1/cluster/members", "", 405, "method_not_allowed", "POST to join");
     refused("POST", "/v1/cluster/members", "{}", 400, "bad_json", "missing field `cluster`");
     let application = |name: &str, peer: &str| {
@@ -227,9 +231,11 @@ fn whoever_may_not_join_is_told_why() {
         "bad_parameter",
         "`peer_address` takes HOST:PORT",
     );
-    refused("GET", "/v1/cluster/plan", "", 400, "bad_parameter", "one of join, leave, drain, weight");
+    refused("GET", "/v1/cluster/plan", "", 400, "bad_parameter", "one of join, leave, drain, weight, zone");
     refused("GET", "/v1/cluster/plan?drain=n9", "", 404, "no_such_member", "no member is called `n9`");
     refused("GET", "/v1/cluster/plan?weight=n1", "", 400, "bad_parameter", "it takes NAME:WEIGHT");
+    refused("GET", "/v1/cluster/plan?zone=n1", "", 400, "bad_parameter", "it takes NAME:ZONE");
+    refused("GET", "/v1/cluster/plan?join=n3:1:a:b", "", 400, "bad_parameter", "it takes NAME, NAME:WEIGHT or");
     assert_eq!(members(node), (vec!["n1".to_owned(), "n2".to_owned()], "steady".to_owned()), "nothing has changed");
 }
 

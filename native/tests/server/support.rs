@@ -202,18 +202,30 @@ impl Cluster {
         Cluster::start_by(|_| vitrine(), count, arguments)
     }
 
+    /// One node for each of those zones.
+    pub fn start_in_zones(zones: &[&str], arguments: &[&str]) -> Cluster {
+        Cluster::start_as(|_| vitrine(), zones, arguments)
+    }
+
     /// The same, each node by a command that ends with the binary.
     pub fn start_by(command: fn(usize) -> Command, count: usize, arguments: &[&str]) -> Cluster {
+        Cluster::start_as(command, &vec![""; count], arguments)
+    }
+
+    fn start_as(command: fn(usize) -> Command, zones: &[&str], arguments: &[&str]) -> Cluster {
+        let count = zones.len();
+        let slash = |zone: &str| if zone.is_empty() { String::new() } else { format!("/{zone}") };
         // A port that was free may be taken before the node binds it: then all is begun anew.
         for _ in 0..5 {
             let ports = free_ports(count * 2);
             let (http, peer) = ports.split_at(count);
-            let members = (0..count).map(|i| format!("n{}=127.0.0.1:{}@{}", i + 1, peer[i], http[i]));
+            let member = |i: usize| format!("n{}=127.0.0.1:{}@{}{}", i + 1, peer[i], http[i], slash(zones[i]));
+            let members = (0..count).map(member);
             let members = members.collect::<Vec<_>>().join(",");
             let folder = tempfile::tempdir().expect("a folder");
             let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
             let mut cluster = Cluster { nodes: Vec::new(), members, folder, arguments, command };
-            let started: Result<Vec<Node>, String> = (0..count).map(|index| cluster.spawn(index)).collect();
+            let started: Result<Vec<Node>, String> = (0..count).map(|index| cluster.spawn(index, &[])).collect();
             if let Ok(nodes) = started {
                 cluster.nodes = nodes.into_iter().map(Some).collect();
                 (0..count).for_each(|index| cluster.wait_until_ready(index));
@@ -232,7 +244,12 @@ impl Cluster {
     }
 
     pub fn restart(&mut self, index: usize) {
-        self.nodes[index] = Some(self.spawn(index).unwrap_or_else(|said| panic!("{said}")));
+        self.restart_with(index, &[]);
+    }
+
+    /// Told that as well this time.
+    pub fn restart_with(&mut self, index: usize, more: &[&str]) {
+        self.nodes[index] = Some(self.spawn(index, more).unwrap_or_else(|said| panic!("{said}")));
         self.wait_until_ready(index);
     }
 
@@ -257,13 +274,13 @@ impl Cluster {
         keys.filter(|key| self.replicas(key) == replicas).take(count).collect()
     }
 
-    fn spawn(&self, index: usize) -> Result<Node, String> {
+    fn spawn(&self, index: usize, more: &[&str]) -> Result<Node, String> {
         let name = format!("n{}", index + 1);
         let data: PathBuf = self.folder.path().join(&name);
         let data = data.to_str().expect("a text path");
         let fixed = ["--node", &name, "--members", &self.members, "--data", data, "--workers", "1"];
         let given: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        Node::spawn_by((self.command)(index), &[&fixed, given.as_slice()].concat())
+        Node::spawn_by((self.command)(index), &[&fixed, given.as_slice(), more].concat())
     }
 
     fn wait_until_ready(&self, index: usize) {

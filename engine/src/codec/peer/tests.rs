@@ -230,7 +230,8 @@ fn golden_frames() {
         &[page, "01 0900000000000000", VOUCHES, "0100 962f", VERSION, "0100 0200 6b31", VERSION],
     );
     let member = Member { was: 0, zone: "z".into(), peer_address: "h:1".into(), ..Member::new(NodeId(3), "n3") };
-    let members = vec![Member::new(NodeId(2), "n2"), member];
+    let moved = Member { zone: "z".into(), moved_from: Some("y".into()), ..Member::new(NodeId(4), "n4") };
+    let members = vec![Member::new(NodeId(2), "n2"), member, moved];
     let map = Map {
         epoch: edition.epoch,
         by: edition.by,
@@ -241,10 +242,12 @@ fn golden_frames() {
     };
     const SECOND: &str = "0200 026e32 01000000 01000000 00 00 00 00";
     const THIRD: &str = "0300 026e33 01000000 00000000 00 017a 03683a31 00";
-    row(Message::Map { map: Arc::new(map) }, &[EDITION, "01 0500 02 4000 0200", SECOND, THIRD]);
+    const FOURTH: &str = "0400 026e34 01000000 01000000 02 017a 0179 00 00";
+    row(Message::Map { map: Arc::new(map) }, &[EDITION, "01 0500 02 4000 0300", SECOND, THIRD, FOURTH]);
     let name = || String::from("n3");
     let wish = |wish| Message::Wish { wish };
     row(wish(Wish::Weight { name: name(), weight: 0 }), &["02 026e33 00000000"]);
+    row(wish(Wish::Zone { name: name(), zone: "z".into() }), &["04 026e33 017a"]);
     row(wish(Wish::Leave { name: name(), force: false }), &["03 026e33 00"]);
     row(wish(Wish::Leave { name: name(), force: true }), &["03 026e33 01"]);
     let [zone, peer_address, http_address] = ["z", "h:1", ""].map(String::from);

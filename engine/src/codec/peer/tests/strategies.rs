@@ -137,17 +137,19 @@ pub(in crate::codec) fn name() -> impl Strategy<Value = String> {
 }
 
 pub(in crate::codec) fn map() -> impl Strategy<Value = Map> {
-    let member = (any::<u16>(), name(), 1_u32..9, 1_u32..9, any::<bool>(), name(), name());
+    let zones = (name(), prop::option::of(name()));
+    let member = (any::<u16>(), name(), 1_u32..9, 1_u32..9, any::<bool>(), zones, name());
     let phase = prop::sample::select(vec![Phase::Filling, Phase::Handing]);
     (edition(), phase, many(member, 1..5), any::<u16>(), 1_u8..8, 1_u16..9).prop_map(
         |(edition, phase, members, highest, replicas, virtual_nodes)| {
-            let member = |(id, (_, name, weight, was, leaving, zone, address)): (u16, _)| Member {
+            let member = |(id, (_, name, weight, was, leaving, (zone, moved_from), address)): (u16, _)| Member {
                 id: NodeId(id),
                 name,
                 weight,
                 was,
                 leaving,
                 zone,
+                moved_from,
                 peer_address: address,
                 http_address: String::new(),
             };
@@ -165,6 +167,7 @@ pub(in crate::codec) fn wish() -> impl Strategy<Value = Wish> {
             Wish::Join { name, weight, zone, peer_address, http_address }
         }),
         (name(), any::<u32>()).prop_map(|(name, weight)| Wish::Weight { name, weight }),
+        (name(), name()).prop_map(|(name, zone)| Wish::Zone { name, zone }),
         (name(), any::<bool>()).prop_map(|(name, force)| Wish::Leave { name, force }),
     ]
 }
