@@ -4,6 +4,7 @@
 //! better. A node that is told to join asks the nodes it was given, one after the other and again and again, until the
 //! map has it. One that has a map and is somewhere else now tells the others so.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,8 +14,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use vitrine_engine::codec;
@@ -23,7 +24,8 @@ use vitrine_engine::id::{Epoch, NodeId};
 use vitrine_engine::rng::Rng;
 use vitrine_engine::view::{Map, Member};
 
-use crate::load::{Client, Origin, Stopwatch};
+use crate::http::PROBLEM;
+use crate::load::{Client, Origin, Response, Stopwatch};
 use crate::map_file::{MapError, MapFile};
 use crate::settings::{Settings, bracketed};
 
@@ -101,6 +103,10 @@ const NEWS: Duration = Duration::from_secs(4);
 const TAKEN: Duration = Duration::from_secs(5);
 /// It says that it is still waiting once in so many rounds.
 const SAID: u32 = 10;
+/// So many different answers are said when they first come, each once.
+const MOST_SAID: usize = 100;
+/// What a node of the cluster says that will not take this one in: no other node would, nor later.
+const FINAL: [&str; 3] = ["refused", "bad_parameter", "bad_json"];
 
 /// The settings of a node whose ports are bound, with the map that it begins with and its number in it.
 pub async fn enter(mut settings: Settings, http: SocketAddr, peer: Option<SocketAddr>) -> Result<Settings, BootError> {
@@ -150,6 +156,20 @@ pub async fn enter(mut settings: Settings, http: SocketAddr, peer: Option<Socket
     Ok(settings)
 }
 
+/// Who says what a name stands for.
+trait Names {
+    async fn addresses(&self, seed: &Origin) -> std::io::Result<Vec<SocketAddr>>;
+}
+
+/// The system does.
+struct System;
+
+impl Names for System {
+    async fn addresses(&self, seed: &Origin) -> std::io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((seed.host(), seed.port())).await?.collect())
+    }
+}
+
 /// A node that asks for its place.
 struct Joining<'a> {
     application: Application,
@@ -185,29 +205,53 @@ impl<'a> Joining<'a> {
     }
 
     /// Asks every address of every seed, again and again, for as long as that: the map that this node is in.
+    ///
+    /// A refusal is final only in the words of a node of the cluster. A name may also stand for some other server, or
+    /// be written wrong: what that says is reported, and the others are asked all the same.
     async fn ask(&self, patience: Option<Duration>) -> Result<Arc<Map>, BootError> {
+        self.ask_by(&System, patience).await
+    }
+
+    async fn ask_by(&self, names: &impl Names, patience: Option<Duration>) -> Result<Arc<Map>, BootError> {
         let mut rng = Rng::new(u64::from(std::process::id()), "join");
         let (mut pause, mut round, mut taken) = (PAUSES[0], 0, None);
         let begun = Stopwatch::start();
+        let mut said = BTreeSet::new();
         loop {
-            let mut last = None;
-            for (origin, address) in self.addresses(&mut last).await {
+            let (mut last, mut foreign, mut undecided) = (None, None, false);
+            for (origin, address) in self.addresses(names, &mut last).await {
                 match self.ask_at(&origin, address).await {
                     Ok(Some(map)) if map.named(&self.application.name).is_some() => return Ok(map),
                     // The one that was asked knows, and the cluster has yet to decide.
-                    Ok(_) => break,
+                    Ok(_) => {
+                        undecided = true;
+                        break;
+                    }
                     Err(Problem::Taken(why)) if taken.get_or_insert(Stopwatch::start()).elapsed() < TAKEN => {
                         last = Some((origin, why));
                     }
                     Err(Problem::Refused(why) | Problem::Taken(why)) => {
                         return Err(BootError::Refused { origin, why });
                     }
-                    Err(Problem::Passing(why)) => last = Some((origin, why)),
+                    Err(Problem::Foreign(why)) => foreign = Some((origin, why)),
+                    Err(Problem::Passing(why)) => {
+                        if said.len() < MOST_SAID && said.insert((address, why.clone())) {
+                            tracing::warn!(%origin, %address, why, "no answer there that counts; others are asked");
+                        }
+                        last = Some((origin, why));
+                    }
                     Err(Problem::Itself) => {}
                 }
             }
+            match foreign {
+                // Whoever could be asked is of another cluster.
+                Some((origin, why)) if last.is_none() && !undecided => {
+                    return Err(BootError::Refused { origin, why });
+                }
+                other => last = last.or(other),
+            }
             if let Some((origin, why)) = &last
-                && round % SAID == 0
+                && round % SAID == SAID - 1
             {
                 tracing::warn!(%origin, why, "could not ask there to join; trying on");
             }
@@ -224,11 +268,11 @@ impl<'a> Joining<'a> {
     }
 
     /// Every address that the names of the seeds stand for now.
-    async fn addresses(&self, last: &mut Option<(Origin, String)>) -> Vec<(Origin, SocketAddr)> {
+    async fn addresses(&self, names: &impl Names, last: &mut Option<(Origin, String)>) -> Vec<(Origin, SocketAddr)> {
         let mut all = Vec::new();
         for seed in self.seeds {
-            match tokio::net::lookup_host((seed.host(), seed.port())).await {
-                Ok(found) => all.extend(found.map(|address| (seed.clone(), address))),
+            match names.addresses(seed).await {
+                Ok(found) => all.extend(found.into_iter().map(|address| (seed.clone(), address))),
                 Err(error) => *last = Some((seed.clone(), error.to_string())),
             }
         }
@@ -259,25 +303,48 @@ impl<'a> Joining<'a> {
         };
         let response = tokio::time::timeout(PATIENCE, exchange).await;
         let response = response.unwrap_or_else(|_| Err(Problem::Passing("it did not answer in time".to_owned())))?;
-        if !response.status.is_success() {
-            let document: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
-            let why = document["detail"].as_str().unwrap_or("what answers there is no node of this cache").to_owned();
-            return Err(match document["code"].as_str() {
-                Some("name_taken") => Problem::Taken(why),
-                _ if response.status.is_client_error() => Problem::Refused(why),
-                _ => Problem::Passing(why),
-            });
+        understood(&response)
+    }
+}
+
+/// What an answer comes to, whoever gave it.
+fn understood(response: &Response) -> Result<Option<Arc<Map>>, Problem> {
+    let status = response.status;
+    let stranger = || Problem::Passing(format!("what answers there is no node of this cache ({status})"));
+    let document: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    if !status.is_success() {
+        let media = response.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
+        let is_ours = media.starts_with(PROBLEM);
+        let (Some(code), Some(why)) = (document["code"].as_str(), document["detail"].as_str()) else {
+            return Err(stranger());
+        };
+        let why = why.to_owned();
+        return Err(match code {
+            _ if !is_ours => stranger(),
+            "name_taken" => Problem::Taken(why),
+            "other_cluster" => Problem::Foreign(why),
+            code if FINAL.contains(&code) => Problem::Refused(why),
+            _ => Problem::Passing(why),
+        });
+    }
+    // Any JSON is an admission without a map, if one only looks for that.
+    match (status, document.get("map")) {
+        (StatusCode::ACCEPTED, Some(serde_json::Value::Null)) => Ok(None),
+        (StatusCode::OK, Some(serde_json::Value::String(text))) => {
+            let bytes = BASE64.decode(text).map_err(|_| stranger())?;
+            codec::map::decode(bytes.into()).map(Some).map_err(|error| Problem::Passing(error.to_string()))
         }
-        let admission: Admission = serde_json::from_slice(&response.body).map_err(|error| passing(&error))?;
-        let Some(text) = admission.map else { return Ok(None) };
-        let bytes = BASE64.decode(text).map_err(|error| passing(&error))?;
-        codec::map::decode(bytes.into()).map(Some).map_err(|error| Problem::Refused(error.to_string()))
+        _ => Err(stranger()),
     }
 }
 
 /// Why an application came to nothing: for good, for now, or because nobody was asked.
+#[derive(Debug)]
 enum Problem {
+    /// By a node of the cluster.
     Refused(String),
+    /// By a node of another cluster. The one that is looked for may have the same name, or another seed.
+    Foreign(String),
     /// A member of that name is believed alive: it may be the one whose place this node takes.
     Taken(String),
     Passing(String),
@@ -345,3 +412,75 @@ impl fmt::Display for BootError {
 }
 
 impl std::error::Error for BootError {}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::settings::Layers;
+
+    /// One name for all of them.
+    struct Same(Vec<SocketAddr>);
+
+    impl Names for Same {
+        async fn addresses(&self, _: &Origin) -> std::io::Result<Vec<SocketAddr>> {
+            Ok(self.0.clone())
+        }
+    }
+
+    /// Answers everything with that.
+    async fn server(answer: String) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 4_096]).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        address
+    }
+
+    fn said(status: &str, media: &str, body: &str) -> String {
+        let length = body.len();
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: {media}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
+    }
+
+    #[tokio::test]
+    async fn every_address_of_a_name_is_asked_until_one_is_of_the_cluster() {
+        let settings = Settings::resolve(&Layers::defaults()).expect("the defaults are settings");
+        let map = BASE64.encode(codec::map::encode(&settings.map));
+        let node = server(said("200 OK", "application/json", &format!(r#"{{"map":"{map}"}}"#))).await;
+        let web = server(said("404 Not Found", "text/html", "no")).await;
+        let problem = |code: &str| {
+            let body = format!(r#"{{"code":"{code}","detail":"{code} it is"}}"#);
+            said("409 Conflict", PROBLEM, &body)
+        };
+        let (other, refusing) = (server(problem("other_cluster")).await, server(problem("refused")).await);
+        let unknown = server(problem("teapot")).await;
+        let closed = TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("bound");
+        let seeds = ["http://cache:8000".parse().expect("a URL")];
+        let here = SocketAddr::from(([127, 0, 0, 1], 1));
+        let check = async |addresses: &[SocketAddr], expected: Result<(), &str>| {
+            let joining = Joining::new(&settings, &seeds, None, here, Some(here)).expect("it has a port for peers");
+            let asked = joining.ask_by(&Same(addresses.to_vec()), Some(Duration::ZERO)).await;
+            match (asked, expected) {
+                (Ok(given), Ok(())) => assert_eq!(given, settings.map),
+                (Err(error), Err(expected)) => assert_eq!(error.to_string(), expected, "{addresses:?}"),
+                (asked, _) => panic!("{addresses:?}: {asked:?}"),
+            }
+        };
+        check(&[closed, web, other, unknown, node], Ok(())).await;
+        check(&[node, refusing], Ok(())).await;
+        let refused = |why: &str| format!("the cluster of http://cache:8000 does not take this node in: {why}");
+        check(&[web, refusing, node], Err(&refused("refused it is"))).await;
+        check(&[other], Err(&refused("other_cluster it is"))).await;
+        let unreachable = |why: &str| format!("nobody gives this node a place: http://cache:8000: {why}");
+        check(&[other, web], Err(&unreachable("what answers there is no node of this cache (404 Not Found)"))).await;
+        check(&[web, unknown], Err(&unreachable("teapot it is"))).await;
+    }
+}

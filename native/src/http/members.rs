@@ -96,7 +96,8 @@ async fn join(front: &Front, application: Application) -> Result<Response<Body>,
     let Application { cluster, name, peer_address, http_address, weight, zone, replicas, virtual_nodes } = application;
     let conflict = |detail: String| Problem::new(StatusCode::CONFLICT, "refused", detail);
     if cluster != front.cluster_name {
-        return Err(conflict(format!("this is the cluster `{}`, and not `{cluster}`", front.cluster_name)));
+        let detail = format!("this is the cluster `{}`, and not `{cluster}`", front.cluster_name);
+        return Err(Problem::new(StatusCode::CONFLICT, "other_cluster", detail));
     }
     if !front.has_peers {
         let detail = "this node has no port for peers, so that nobody can join it: start it with a free --peer-port";
@@ -213,7 +214,6 @@ fn wish(change: &str, text: &str) -> Option<Wish> {
     }
 }
 
-/// Asks the control plane.
 /// May that be a zone? Empty is where nobody says one.
 fn is_zone(text: &str) -> bool {
     text.is_empty() || members::is_name(text)
@@ -221,6 +221,7 @@ fn is_zone(text: &str) -> bool {
 
 const ZONE_TAKES: &str = "up to 64 letters, digits, '-', '_' or '.'";
 
+/// Asks the control plane.
 async fn ask(front: &Front, wish: Wish) -> Result<(), Problem> {
     let (sender, receiver) = oneshot::channel();
     let busy = |detail: &'static str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail);

@@ -47,7 +47,7 @@ mod transfer;
 mod ui;
 
 use fast_path::Answered;
-pub use problem::Problem;
+pub use problem::{PROBLEM, Problem};
 pub use refuse::{MAX_REFUSALS, refuse};
 
 /// The body of every answer: whole, in memory.

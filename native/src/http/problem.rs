@@ -11,6 +11,9 @@ use vitrine_engine::request::KeyError;
 
 use super::Body;
 
+/// The media type by which one of these is told from what other servers say.
+pub const PROBLEM: &str = "application/problem+json";
+
 /// A request that was not carried out, with what to tell its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -88,7 +91,7 @@ impl Problem {
             "code": self.code,
             "detail": self.detail,
         });
-        self.respond("application/problem+json", body)
+        self.respond(PROBLEM, body)
     }
 
     /// The answer in the plain API.

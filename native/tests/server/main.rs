@@ -5,6 +5,7 @@ mod bad_input;
 mod check;
 mod demo;
 mod fast_path;
+mod joining;
 mod load;
 mod log;
 mod members;
