@@ -32,7 +32,8 @@ pub const MAX_WISHES: usize = 64;
 pub const MAX_REPLICAS: usize = 8;
 /// Requests that one shard coordinates, forwards or replicates at the same time.
 pub const MAX_PENDING: usize = 16_384;
-/// Bytes of values that those requests may hold, so that slow replicas cannot fill the memory.
+/// Bytes of values that those requests may hold, of all shards of a server together, so that slow replicas cannot fill
+/// the memory.
 pub const MAX_PENDING_BYTES: usize = 256 << 20;
 /// Requests of one shard that wait for the same peer, so that one which is slow or silent leaves room for what others
 /// answer.

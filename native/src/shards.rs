@@ -3,9 +3,11 @@
 //! The hot path is [`Shards::read`]: it takes one lock, copies the value out and touches no channel. What a shard asks
 //! for is gathered under its lock and performed after it.
 
+mod config;
+
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,7 +17,8 @@ use tokio::sync::{Notify, oneshot};
 use vitrine_engine::effect::Outbox;
 use vitrine_engine::error::Failure;
 use vitrine_engine::hash::{self, KeyHasher};
-use vitrine_engine::id::{Epoch, LANES, Lsn, NodeId, Slot, Version};
+use vitrine_engine::id::{Epoch, Lsn, NodeId, Slot, Version};
+use vitrine_engine::limits::MAX_PENDING_BYTES;
 use vitrine_engine::message::Message;
 use vitrine_engine::record::Record;
 use vitrine_engine::request::{Condition, Entry, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
@@ -28,6 +31,7 @@ use crate::clock::Clock;
 use crate::effects::{Effects, Reply, Wire};
 use crate::majority::Isolated;
 use crate::wal::{self, Log};
+pub use config::ShardsConfig;
 
 /// All shards of a node.
 pub struct Shards {
@@ -37,6 +41,8 @@ pub struct Shards {
     effects: Arc<Effects>,
     /// Where changes are written down, if they are.
     log: Option<Arc<Log>>,
+    /// Bytes of values that open requests hold, of all stripes: bounded together.
+    pending: AtomicUsize,
     /// For whoever only looks; a stripe routes by the view under its own lock.
     view: ArcSwap<View>,
     /// Which slots have lost their majority in that view, and whether any has: nearly always none.
@@ -91,36 +97,21 @@ struct Locked {
     /// The number of its next record, of its own; and why it turns writes away, as the log last said.
     next: Lsn,
     refusing: Option<Failure>,
+    /// Its part of the bytes that open requests hold.
+    pending: usize,
 }
 
 /// How far the wall clocks of two members may be apart: what NTP keeps within, with room.
 pub const CLOCK_SKEW: Duration = crate::clock::TOLERATED;
 
-/// How the stripes of a node are made.
-#[derive(Clone, Debug)]
-pub struct ShardsConfig {
-    /// The most entries, over all stripes; `None` is bounded by bytes alone.
-    pub entries: Option<u64>,
-    /// The most accounted bytes, over all stripes.
-    pub bytes: u64,
-    /// How many stripes, a power of two up to [`LANES`]; `None` chooses by size.
-    pub stripes: Option<usize>,
-    /// Threads that will meet at the locks.
-    pub workers: usize,
-    /// Of the shards' generators.
-    pub seed: u64,
-    /// Of the hash tables: nobody outside may know it.
-    pub hash_seed: (u64, u64),
-}
-
 impl Shards {
     /// Empty shards that route by that view.
     pub fn new(config: &ShardsConfig, view: Arc<View>, clock: Arc<dyn Clock>, wire: Arc<dyn Wire>) -> Shards {
-        let count = config.stripes.unwrap_or_else(|| stripes_by_size(config.entries, config.bytes, config.workers));
+        let count = config.count();
         let share = |total: u64, index: usize| total / count as u64 + u64::from((index as u64) < total % count as u64);
         let now = clock.now();
         let stripe = |index: usize| {
-            let entries = config.entries.map(|total| share(total, index).max(1));
+            let entries = config.entries.map(|total| share(total, index));
             let limits = Limits {
                 entries: entries.map(|entries| u32::try_from(entries).unwrap_or(u32::MAX)),
                 bytes: Some(share(config.bytes, index)),
@@ -135,7 +126,7 @@ impl Shards {
             };
             let lanes = shard::lanes_of(index as u16, count as u16);
             let shard = Shard::new(config, lanes, now);
-            let locked = Locked { shard, view: Arc::clone(&view), next: wal::FIRST, refusing: None };
+            let locked = Locked { shard, view: Arc::clone(&view), next: wal::FIRST, refusing: None, pending: 0 };
             // Its first tick asks the other replicas what there is.
             let (wake, doubt) = (AtomicU64::new(0), AtomicU64::new(u64::from(lanes.len())));
             Stripe { index, locked: Mutex::new(locked), wake, doubt }
@@ -146,6 +137,7 @@ impl Shards {
             clock,
             effects: Arc::new(Effects::new(wire)),
             log: None,
+            pending: AtomicUsize::new(0),
             view: ArcSwap::new(view),
             isolated: ArcSwap::default(),
             any_isolated: AtomicBool::new(false),
@@ -243,7 +235,8 @@ impl Shards {
 
     /// Why a write to that slot would be turned away now: asked before its value is taken in.
     pub fn refusal(&self, slot: Slot) -> Option<Failure> {
-        let guard = self.stripe(slot).locked.lock();
+        let mut guard = self.stripe(slot).locked.lock();
+        self.leave_room(&mut guard);
         let decides = guard.view.is_primary(slot);
         let refusal = self.log.as_ref().filter(|_| decides).and_then(|log| log.refusal());
         refusal.or_else(|| Some(Failure::Busy { limit: guard.shard.full(&guard.view, slot)? }))
@@ -505,6 +498,12 @@ impl Shards {
         move |after| self.log.as_ref().is_some_and(|log| log.holds(stripe, after))
     }
 
+    /// What the other stripes leave of the bound that is for all.
+    fn leave_room(&self, locked: &mut Locked) {
+        let others = self.pending.load(Ordering::Relaxed).saturating_sub(locked.pending);
+        locked.shard.bound_pending_bytes(MAX_PENDING_BYTES.saturating_sub(others));
+    }
+
     fn enter<T>(&self, slot: Slot, act: impl FnOnce(&mut Shard, &View, &mut Outbox) -> T) -> T {
         self.locked(self.stripe(slot), |locked, out| act(&mut locked.shard, &locked.view, out))
     }
@@ -522,7 +521,13 @@ impl Shards {
                     guard.refusing = refusing;
                 }
             }
+            self.leave_room(&mut guard);
             let answer = act(&mut guard, &mut outbox);
+            let held = guard.shard.pending_bytes();
+            if held != guard.pending {
+                self.pending.fetch_add(held.wrapping_sub(guard.pending), Ordering::Relaxed);
+                guard.pending = held;
+            }
             if let (Some(log), Some(next)) = (&self.log, outbox.next_lsn()) {
                 log.take(stripe.index, guard.next, guard.view.map.epoch, &mut outbox);
                 guard.next = next;
@@ -554,11 +559,5 @@ fn copied(entry: &EntryRef<'_>) -> Entry {
     Entry { value, version: entry.version, deadline: entry.deadline }
 }
 
-/// As many stripes as there are shares of 65,536 entries and 64 MiB, and at most four a worker: a small cache is one
-/// exact LRU. Rounded down to a power of two, so that what nodes reconcile by itself lies in one stripe on each.
-fn stripes_by_size(entries: Option<u64>, bytes: u64, workers: usize) -> usize {
-    let by_entries = entries.map_or(u64::MAX, |entries| entries / 65_536);
-    let by_bytes = bytes / (64 << 20);
-    let most = by_entries.min(by_bytes).min(4 * workers as u64).clamp(1, u64::from(LANES));
-    1 << most.ilog2()
-}
+#[cfg(test)]
+mod tests;

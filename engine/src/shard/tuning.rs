@@ -77,6 +77,16 @@ impl Shard {
         self.store.evict_by(policy);
     }
 
+    /// Bytes of values that its open requests hold.
+    pub fn pending_bytes(&self) -> usize {
+        self.pending_bytes
+    }
+
+    /// They may be so many from now on: what the other shards of its node leave of [`limits::MAX_PENDING_BYTES`].
+    pub fn bound_pending_bytes(&mut self, most: usize) {
+        self.tuning.pending_bytes = most.min(limits::MAX_PENDING_BYTES);
+    }
+
     /// Keeps within these bounds from now on.
     pub fn tune(&mut self, tuning: Tuning) {
         self.tuning = tuning.legal();

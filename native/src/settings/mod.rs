@@ -3,6 +3,7 @@
 //! Every value arrives as text with its origin and is parsed once, here: a bad one names the setting, where it came
 //! from, what it was and what it takes.
 
+mod stripes;
 mod table;
 
 use std::collections::BTreeMap;
@@ -239,7 +240,7 @@ impl Settings {
                 Some(workers) => workers,
                 None => cores(),
             },
-            stripes: layers.parse("stripes", |t| auto(t, 64).filter(|n| n.is_none_or(usize::is_power_of_two)))?,
+            stripes: stripes::read(layers)?,
             max_connections: layers.parse("max-connections", |t| t.parse().ok().filter(|n| *n >= 1))?,
             request_timeout: layers
                 .parse("request-timeout", |t| span::parse(t).filter(|s| *s <= limits::MAX_TIMEOUT))?,

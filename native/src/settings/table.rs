@@ -208,7 +208,7 @@ pub const TABLE: &[Setting] = &[
         name: "stripes",
         value: "N",
         default: "auto",
-        takes: "1, 2, 4, 8, 16, 32 or 64, or `auto`",
+        takes: "1, 2, 4, 8, 16, 32 or 64 and at most --capacity, or `auto`",
         help: "Stripes of the store; auto is one while that is small, so that the policy sees all of it",
     },
     Setting {
