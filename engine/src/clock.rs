@@ -11,6 +11,8 @@ use crate::time::UnixMs;
 pub struct Clock {
     node: NodeId,
     last: u64,
+    /// No higher one is given.
+    ceiling: u64,
 }
 
 impl Clock {
@@ -21,10 +23,21 @@ impl Clock {
     pub fn new(node: NodeId, now: UnixMs, skew: Duration) -> Clock {
         if mutant::on(Mutant::ReuseVersions) {
             // The same for every start within a minute or so.
-            return Clock { node, last: now.0 >> 16 << 32 };
+            return Clock { node, last: now.0 >> 16 << 32, ceiling: u64::MAX };
         }
         let ahead = now.checked_add(skew).unwrap_or(now);
-        Clock { node, last: Version::new(ahead, 0, node).stamp }
+        Clock { node, last: Version::new(ahead, 0, node).stamp, ceiling: u64::MAX }
+    }
+
+    /// Gives none above that one from now on: its body has yet to make sure that no later self gives it again.
+    pub fn give_up_to(&mut self, ceiling: Version) {
+        self.ceiling = ceiling.stamp;
+    }
+
+    /// Would [`Clock::next`] be within what may be given?
+    pub fn may_give(&self, now: UnixMs, held: Version) -> bool {
+        let least = self.last.max(held.stamp).saturating_add(1);
+        Version::new(now, 0, self.node).stamp.max(least) <= self.ceiling
     }
 
     /// The next version, above `held` as well.
@@ -84,5 +97,23 @@ mod tests {
         assert!(clock.next(UnixMs(9_500), Version::ZERO) > present, "the wall clock went back in between");
         let held = Version::new(UnixMs(12_000), 0, NodeId(2));
         assert!(clock.next(UnixMs(5_003), held) > held);
+    }
+
+    #[test]
+    fn what_lies_above_the_ceiling_may_not_be_given() {
+        let mut clock = Clock::new(NodeId(1), UnixMs(1_000), Duration::ZERO);
+        let version = |ms| Version::new(UnixMs(ms), 0, NodeId(2));
+        assert!(clock.may_give(UnixMs(u64::MAX >> 16), Version::ZERO), "there is none");
+        clock.give_up_to(version(2_000));
+        let rows = [(1_999, 0, true), (2_000, 0, true), (2_001, 0, false), (1_500, 1_999, true), (1_500, 2_000, false)];
+        for (now, held, expected) in rows {
+            assert_eq!(clock.may_give(UnixMs(now), version(held)), expected, "{now} {held}");
+        }
+        // What others gave counts as well.
+        clock.observe(version(2_000));
+        assert!(!clock.may_give(UnixMs(1_500), Version::ZERO));
+        clock.give_up_to(version(3_000));
+        assert!(clock.may_give(UnixMs(1_500), Version::ZERO));
+        assert!(clock.next(UnixMs(1_500), Version::ZERO) <= version(3_000));
     }
 }

@@ -45,7 +45,8 @@ pub enum Failure {
     },
     /// The node is stopping and takes no new requests. Nothing was stored.
     Stopping,
-    /// The slot's primary cannot write its log, and takes no writes until it can. Nothing was stored.
+    /// The slot's primary cannot write to its disk, its log or how far its versions may go, and takes no writes until it
+    /// can. Nothing was stored.
     ReadOnly,
 }
 
@@ -96,7 +97,7 @@ impl fmt::Display for Failure {
             }
             Failure::Stopping => f.write_str("the node is stopping; nothing was stored"),
             Failure::ReadOnly => f.write_str(
-                "the node that decides about this key cannot write its log, and takes no writes until its disk does; \
+                "the node that decides about this key cannot write to its disk, and takes no writes until it can; \
                  nothing was stored",
             ),
         }

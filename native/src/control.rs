@@ -67,7 +67,8 @@ impl Control {
             let now = self.shards.now();
             let shards = Arc::clone(&self.shards);
             self.cluster.note_filled(self.cluster.view().generation, shards.are_through());
-            self.cluster.note_failing(shards.is_read_only());
+            let low = self.metrics.clock.floor_low.load(Ordering::Acquire);
+            self.cluster.note_failing(shards.is_read_only() || low);
             self.cluster.tick(now, || shards.settled(now.unix), &mut outbox);
             self.perform(&mut outbox);
             // Only now: what was published by the tick is what may be trusted.

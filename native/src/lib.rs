@@ -4,6 +4,7 @@
 const _: () = assert!(!vitrine_engine::mutant::MUTANTS, "the server is not built with the engine's feature `mutants`");
 
 pub mod boot;
+pub mod ceiling;
 pub mod check;
 pub mod cli;
 pub mod clock;
@@ -25,7 +26,7 @@ pub mod shards;
 pub mod snapshot;
 pub mod snapshot_json;
 pub mod span;
-pub mod version_floor;
 pub mod standing;
+pub mod version_floor;
 pub mod wal;
 pub mod watch;

@@ -4,7 +4,7 @@ mod disk;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -52,6 +52,8 @@ pub struct ClockCounts {
     pub ahead_ms: AtomicI64,
     /// The version floor could not be written.
     pub floor_failures: AtomicU64,
+    /// Versions have come to the one that is on disk: no writes are taken.
+    pub floor_low: AtomicBool,
 }
 
 /// What happened to messages between nodes.
@@ -368,6 +370,7 @@ impl Scrape {
     }
 
     fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let low = u64::from(self.metrics.clock.floor_low.load(Ordering::Acquire));
         for (name, help, value) in [
             ("store_entries", "Entries held", Some(self.entries)),
             ("store_bytes", "Accounted bytes held", Some(self.bytes)),
@@ -382,6 +385,11 @@ impl Scrape {
             ("map_epoch", "Edition of the map: it grows with every change of the members", Some(self.epoch)),
             ("map_phase", "Of a change of the map: 0 none, 1 filling, 2 handing over", Some(self.phase)),
             ("map_awaited", "Members that the change of the map under way waits for", Some(self.awaited)),
+            (
+                "version_floor_low",
+                "1 while no writes are taken, since no version is left below the floor on disk",
+                Some(low),
+            ),
             ("members_alive", "Members believed alive, this node included", Some(self.alive)),
         ] {
             if let Some(value) = value {

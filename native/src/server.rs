@@ -32,7 +32,7 @@ use crate::snapshot::{self, Of, Schedule, ScheduleConfig};
 use crate::standing::{self, Standing};
 use crate::version_floor::{FloorError, VersionFloor};
 use crate::wal;
-use crate::watch::Watch;
+use crate::watch::{Keeper, Watch};
 
 /// A running node. Dropped without [`Server::stop`] it goes on until the process ends.
 pub struct Server {
@@ -175,7 +175,7 @@ impl Server {
             Schedule::start(config, Arc::clone(&shards), Arc::clone(log.log()))
         };
         let snapshots = log.as_ref().map(schedule).transpose().map_err(system("starting a thread"))?;
-        let floor = version_floor(settings, &shards)?;
+        let keeper = keeper(settings, &shards, &metrics)?;
         let ready = Arc::new(AtomicBool::new(false));
         let front = Arc::new(Front::new(
             Arc::clone(&shards),
@@ -236,7 +236,7 @@ impl Server {
             workers[0].spawn(accepting);
             workers[0].spawn(control.run(ending.clone()));
             workers[0].spawn(standing.run(ending.clone()));
-            let watch = Watch { clock, shards: Arc::clone(&shards), metrics: Arc::clone(&metrics), floor };
+            let watch = Watch { clock, metrics: Arc::clone(&metrics), keeper };
             workers[0].spawn(watch.run(ending.clone()));
             let timers = Arc::clone(&shards);
             workers[0].spawn(async move { timers.run_timers().await });
@@ -457,21 +457,15 @@ async fn keep(file: MapFile, mut map: watch::Receiver<Option<Arc<Map>>>) {
 }
 
 /// Where the node has a folder for data, it starts above every version that it may have given before.
-fn version_floor(settings: &Settings, shards: &Shards) -> Result<Option<VersionFloor>, StartError> {
+fn keeper(settings: &Settings, shards: &Arc<Shards>, metrics: &Arc<Metrics>) -> Result<Option<Keeper>, StartError> {
     if !settings.data.is_dir() {
         return Ok(None);
     }
-    let now = shards.now().unix;
-    let mut floor = VersionFloor::read(&settings.data, settings.name(), now).map_err(StartError::Floor)?;
-    shards.start_above(floor.version());
-    if let Some(next) = floor.next(now, shards.latest())
-        && let Err(error) = floor.write(next)
-    {
-        // A cache that does not start is of less use than one whose clock has to be right.
-        tracing::error!(%error, "the version floor cannot be written: if this machine's clock is set back before a \
-            restart, versions may repeat");
-    }
-    Ok(Some(floor))
+    let floor = VersionFloor::read(&settings.data, settings.name(), shards.now().unix).map_err(StartError::Floor)?;
+    let mut keeper = Keeper::new(floor, Arc::clone(shards), Arc::clone(metrics));
+    // One that cannot be written is said, and the node starts: it answers reads, and takes writes once it can.
+    keeper.keep();
+    Ok(Some(keeper))
 }
 
 fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

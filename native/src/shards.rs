@@ -27,6 +27,7 @@ use vitrine_engine::store::{EntryRef, Limits, Policy};
 use vitrine_engine::time::{Instant, Time, UnixMs};
 use vitrine_engine::view::View;
 
+use crate::ceiling::Ceiling;
 use crate::clock::Clock;
 use crate::effects::{Effects, Reply, Wire};
 use crate::majority::Isolated;
@@ -41,6 +42,8 @@ pub struct Shards {
     effects: Arc<Effects>,
     /// Where changes are written down, if they are.
     log: Option<Arc<Log>>,
+    /// How far versions may go.
+    ceiling: Ceiling,
     /// Bytes of values that open requests hold, of all stripes: bounded together.
     pending: AtomicUsize,
     /// For whoever only looks; a stripe routes by the view under its own lock.
@@ -137,6 +140,7 @@ impl Shards {
             clock,
             effects: Arc::new(Effects::new(wire)),
             log: None,
+            ceiling: Ceiling::default(),
             pending: AtomicUsize::new(0),
             view: ArcSwap::new(view),
             isolated: ArcSwap::default(),
@@ -238,7 +242,9 @@ impl Shards {
         let mut guard = self.stripe(slot).locked.lock();
         self.leave_room(&mut guard);
         let decides = guard.view.is_primary(slot);
+        let may_give = || guard.shard.may_give(self.clock.now().unix);
         let refusal = self.log.as_ref().filter(|_| decides).and_then(|log| log.refusal());
+        let refusal = refusal.or_else(|| (decides && !may_give()).then_some(Failure::ReadOnly));
         refusal.or_else(|| Some(Failure::Busy { limit: guard.shard.full(&guard.view, slot)? }))
     }
 
@@ -284,7 +290,10 @@ impl Shards {
         let time = self.clock.now();
         let changes =
             || matches!(message, Message::Replicate { .. } | Message::Fetched { .. } | Message::Listed { .. });
-        if !self.is_trusted(time.instant) || changes() && self.log.as_ref().is_some_and(|log| log.is_overfull()) {
+        if !self.is_trusted(time.instant)
+            || changes() && self.log.as_ref().is_some_and(|log| log.is_overfull())
+            || self.ceiling.puts_off(message.newest(), time)
+        {
             return;
         }
         self.enter(slot, |shard, view, out| {
@@ -418,6 +427,23 @@ impl Shards {
         self.stripes.iter().for_each(|stripe| stripe.locked.lock().shard.start_above(version));
     }
 
+    /// That floor is on disk: versions may go up to it.
+    pub fn give_up_to(&self, floor: Version) {
+        self.stripes.iter().for_each(|stripe| stripe.locked.lock().shard.give_up_to(floor));
+        self.ceiling.raise(floor);
+    }
+
+    /// May each stripe give a version now?
+    pub fn may_give(&self) -> bool {
+        let now = self.clock.now().unix;
+        self.stripes.iter().all(|stripe| stripe.locked.lock().shard.may_give(now))
+    }
+
+    /// How far versions may go, for whoever writes that down.
+    pub fn ceiling(&self) -> &Ceiling {
+        &self.ceiling
+    }
+
     /// The time that its shards live in.
     pub fn now(&self) -> Time {
         self.clock.now()
@@ -528,6 +554,7 @@ impl Shards {
                 self.pending.fetch_add(held.wrapping_sub(guard.pending), Ordering::Relaxed);
                 guard.pending = held;
             }
+            self.ceiling.reached(guard.shard.latest());
             if let (Some(log), Some(next)) = (&self.log, outbox.next_lsn()) {
                 log.take(stripe.index, guard.next, guard.view.map.epoch, &mut outbox);
                 guard.next = next;

@@ -7,10 +7,11 @@
 use core::time::Duration;
 
 use super::Shard;
-use crate::id::LANES;
+use crate::id::{LANES, Version};
 use crate::limits;
 use crate::message::ANSWER_MEMORY;
 use crate::store::Policy;
+use crate::time::UnixMs;
 
 /// The bounds of one shard. What [`limits`] says stays the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,17 @@ impl Shard {
     /// Chooses by that policy who goes when its store is full. It must be said before anything is held.
     pub fn evict_by(&mut self, policy: Policy) {
         self.store.evict_by(policy);
+    }
+
+    /// Gives no version above that one from now on, and turns writes away that would need one: it has to be on disk
+    /// before, so that a later self starts above it.
+    pub fn give_up_to(&mut self, version: Version) {
+        self.clock.give_up_to(version);
+    }
+
+    /// May a version be given now?
+    pub fn may_give(&self, now: UnixMs) -> bool {
+        self.clock.may_give(now, Version::ZERO)
     }
 
     /// Bytes of values that its open requests hold.

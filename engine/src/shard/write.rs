@@ -114,6 +114,10 @@ impl Shard {
             Ok(decided) => decided,
             Err(outcome) => return self.reply(asker, slot, outcome, out),
         };
+        if !self.clock.may_give(time.unix, held) {
+            self.counters.busy += 1;
+            return self.reply(asker, slot, Err(Failure::ReadOnly), out);
+        }
         let version = self.clock.next(time.unix, held);
         self.sources.decided(self.me, slot, version);
         let change = put.map_or(Change::Remove { version }, |put| put.at(version));
@@ -206,6 +210,10 @@ impl Shard {
         let next = match (current, writing.removes()) {
             // The value here is newer than what the replica holds: it must have it, under this write's name.
             (Some(current), _) if current > held => current,
+            // The value is gone from here, and the replica knows of something newer: there is nothing to tell it.
+            (None, false) => return self.settle_write(view, serial, out),
+            // It is told later, once there may be a version for it.
+            _ if !self.clock.may_give(time.unix, held.max(current.unwrap_or(Version::ZERO))) => return,
             // The value here, or its absence, was decided later than what the replica holds, by a clock that was
             // behind.
             (Some(current), _) => {
@@ -213,15 +221,13 @@ impl Shard {
                 self.restamp(time.unix, &key, at, version, out);
                 version
             }
-            (None, true) => {
+            (None, _) => {
                 let version = self.clock.next(time.unix, held);
                 self.floors.raise(at.slot, version);
                 self.gone.raise(at.slot, version);
                 self.log(out, || Record::Remove { key: key.clone(), version });
                 version
             }
-            // The value is gone from here, and the replica knows of something newer: there is nothing to tell it.
-            (None, false) => return self.settle_write(view, serial, out),
         };
         let (targets, logged) = (others(view, key.slot()), self.logged);
         if let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) {

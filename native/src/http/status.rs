@@ -68,12 +68,18 @@ pub fn ready(front: &Front) -> Response<Body> {
     }
 }
 
-/// A line for a node that cannot write its log, and nothing for any other.
+/// A line for a node that cannot write to its disk, and nothing for any other.
 fn read_only(front: &Front) -> String {
     let trouble = front.shards.log().and_then(|log| log.trouble());
     let view = front.shards.view();
     let aside = if view.is_aside(view.me) { "; other members answer for its slots until it can" } else { "" };
-    trouble.map_or(String::new(), |trouble| format!("read-only: the log cannot be written: {trouble}{aside}\n"))
+    match trouble {
+        Some(trouble) => format!("read-only: the log cannot be written: {trouble}{aside}\n"),
+        None if front.metrics.clock.floor_low.load(Ordering::Acquire) => {
+            format!("read-only: the version floor cannot be written: versions have come to the one on disk{aside}\n")
+        }
+        None => String::new(),
+    }
 }
 
 /// `/v1/cluster`: the map, and who is believed alive, as this node sees it.
