@@ -1,5 +1,6 @@
 //! A machine joins a cluster of five under load: what moves, how long that takes under a limit, and what its clients
-//! notice. Times are simulated: the figures of `docs/membership.md` are the same on every machine.
+//! notice; and what they do of any other change. Times are simulated: the figures of `docs/membership.md` are the same
+//! on every machine.
 //!
 //! ```sh
 //! cargo test -p vitrine-tests --test moving -- --nocapture
@@ -95,14 +96,24 @@ fn world(move_rate: u64) -> World {
 }
 
 /// Reads all keys, one after the other and around, until that is so; at least once around.
-fn read(world: &mut World, until: impl Fn(&World) -> bool, mut each: impl FnMut(&World)) -> Reading {
+fn read(world: &mut World, until: impl Fn(&World) -> bool, each: impl FnMut(&World)) -> Reading {
+    read_by(world, &[1, 2, 3, 4, 5], until, each)
+}
+
+/// The same by these clients.
+fn read_by(
+    world: &mut World,
+    clients: &[u16],
+    until: impl Fn(&World) -> bool,
+    mut each: impl FnMut(&World),
+) -> Reading {
     let mut reading = Reading::default();
     let mut number = 0;
     let mut since = Instant(world.now().0 + 1);
     while number < KEYS || !until(world) {
         let verb = Verb::Get(ReadLevel::Primary);
         // Every client has a node of its own.
-        let client = (number % u64::from(NODES)) as u16 + 1;
+        let client = clients[number as usize % clients.len()];
         world.obey(Command::Ask { client, node: None, key: key(number * 7 % KEYS), verb });
         number += 1;
         world.run_for(PAUSE);
@@ -203,6 +214,53 @@ fn a_join_moves_its_share_and_no_more_and_nobody_notices() {
             let least = Duration::from_micros(micros);
             assert!(*took >= least * 9 / 10 && *took <= least + Duration::from_secs(2), "{least:?}: {moved:?}");
             assert!(moved.most_waiting > 0 && moved.steps > 10, "progress can be seen: {moved:?}");
+        }
+    }
+}
+
+/// What came of another change: before, during and after it, how long it took, and what was fetched in all.
+fn changed(command: Command) -> ([Reading; 3], Duration, u64) {
+    let mut world = world(0);
+    // Everybody but the member that the change is about, which may end.
+    let clients = [1, 3, 4, 5];
+    let fetched = |world: &World| -> u64 {
+        world.machines().iter().filter_map(|machine| machine.node()).map(|node| node.progress().bytes).sum()
+    };
+    let first = read_by(&mut world, &clients, |_| true, |_| {});
+    let (begun, epoch) = (world.now(), world.map().epoch);
+    world.obey(command);
+    let mut ended = None;
+    let is_over = |world: &World| {
+        let mut nodes = world.machines().iter().filter_map(|machine| machine.node());
+        let done = |map: &vitrine_engine::map::Map| map.phase == Phase::Steady && map.epoch.0 >= epoch.0 + 3;
+        world.wanted().is_empty() && nodes.all(|node| done(&node.view().map))
+    };
+    let second = read_by(&mut world, &clients, is_over, |world| {
+        if is_over(world) {
+            ended.get_or_insert(world.now());
+        }
+    });
+    let third = read_by(&mut world, &clients, |_| true, |_| {});
+    assert_eq!(world.violations(), []);
+    ([first, second, third], ended.expect("it is over").since(begun), fetched(&world))
+}
+
+#[test]
+fn nobody_notices_any_other_change_either() {
+    eprintln!("change | took | bytes fetched | hits before, during, after | mean ms");
+    for (what, command) in [
+        ("drained", Command::Weigh(NodeId(2), 0)),
+        ("removed", Command::Leave(NodeId(2), false)),
+        ("weight 3", Command::Weigh(NodeId(2), 3)),
+    ] {
+        let (readings, took, bytes) = changed(command);
+        let hits = readings.map(|reading| format!("{:.2}", reading.hits as f64 * 100.0 / reading.reads as f64));
+        let mean = readings.map(|reading| format!("{:.2}", reading.took as f64 / reading.reads as f64 / 1e3));
+        let (hits, mean) = (hits.join(", "), mean.join(", "));
+        eprintln!("{what} | {:.2} s | {bytes} | {hits} % | {mean}", took.as_secs_f64());
+        assert!(bytes > 0, "{what}: something has moved");
+        for reading in readings {
+            assert_eq!((reading.hits, reading.failures), (reading.reads, 0), "{what}: {readings:?}");
         }
     }
 }

@@ -31,7 +31,8 @@ const COUNTERS: u64 = 5;
 pub const COUNT: &str = "count-";
 /// Between an answer and the next question.
 const PAUSE: Duration = Duration::from_millis(3);
-/// No client waits longer than that: what ends later never ends.
+/// What the checkers of the simulator are told: no client waits longer. Whether a node that was there has answered in
+/// time is looked at where it is known which were (`afterwards`).
 const FOR_EVER: Duration = Duration::from_secs(60);
 
 impl Clients {

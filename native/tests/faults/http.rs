@@ -27,8 +27,8 @@ pub enum NoAnswer {
     Lost,
 }
 
-/// How long an answer is waited for: longer than a node waits for others by default.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long an answer is waited for: longer than a node may take for it.
+const PATIENCE: Duration = crate::afterwards::ANSWERED.saturating_add(Duration::from_secs(2));
 const DIAL: Duration = Duration::from_secs(1);
 
 impl Connection {
@@ -38,7 +38,8 @@ impl Connection {
 
     /// `METHOD path` with that body and those extra head lines, each ending in CRLF.
     pub fn request(&mut self, method: &str, path: &str, head: &str, body: &[u8]) -> Result<Response, NoAnswer> {
-        let mut stream = match self.stream.take() {
+        // One that was closed since is no loss of this request.
+        let mut stream = match self.stream.take().filter(is_open) {
             Some(stream) => stream,
             None => self.dial().map_err(|_| NoAnswer::Refused)?,
         };
@@ -69,6 +70,14 @@ impl Response {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
+}
+
+/// Has the server not closed it, as far as can be told here?
+fn is_open(stream: &BufReader<TcpStream>) -> bool {
+    let stream = stream.get_ref();
+    let nothing =
+        |peeked: std::io::Result<usize>| peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+    stream.set_nonblocking(true).is_ok() && nothing(stream.peek(&mut [0])) && stream.set_nonblocking(false).is_ok()
 }
 
 fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<Response> {

@@ -1,6 +1,7 @@
 //! Five real processes under load, while what may go wrong does and members come and go; and the record of what clients
 //! were told, read by the checkers of the simulator.
 
+mod afterwards;
 mod clients;
 mod ext4;
 mod http;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use vitrine_engine::id::Slot;
 use vitrine_engine::request::{Answer, Key};
-use vitrine_engine::sim::{Mark, Record, Reply, Told};
+use vitrine_engine::sim::{Mark, Record, Reply, Told, Verb};
 use vitrine_engine::time::Instant;
 
 use clients::{COUNT, Clients, ONCE};
@@ -203,7 +204,10 @@ fn judge(place: &str, cluster: &Cluster, told: Vec<Told>, whole: Instant, safe: 
     let busy: BTreeSet<Slot> = others.map(Key::slot).collect();
     let kept: Vec<Told> = told.iter().filter(|told| is_kept(told, &busy, safe)).cloned().collect();
     let mut connection = Connection::new(cluster.place.http(0));
-    let lost: Vec<&Told> = kept.iter().filter(|told| !holds(&mut connection, &told.ask.key)).collect();
+    let lost: Vec<&Told> = kept.iter().filter(|told| !holds(&mut connection, told)).collect();
+    let keys: BTreeSet<Key> = told.iter().map(|told| told.ask.key.clone()).collect();
+    let (odd, twice) = afterwards::at_odds(cluster.place.http(0), &keys);
+    let silent: Vec<Told> = afterwards::unanswered(&told, &cluster.away()).into_iter().cloned().collect();
     let failed = told.iter().filter(|told| failed(&told.reply)).count();
     let all = told.len();
     let lines = summary(&cluster.steps(), &told);
@@ -216,16 +220,21 @@ fn judge(place: &str, cluster: &Cluster, told: Vec<Told>, whole: Instant, safe: 
         kept.len(),
         lost.len()
     );
+    eprintln!("{} keys, {twice} of them held by two or more; {} requests not answered", keys.len(), silent.len());
     for line in lines {
         eprintln!("{line}");
     }
-    if !violations.is_empty() || !lost.is_empty() || !lost_counts.is_empty() {
+    let broken = [lost.len(), lost_counts.len(), odd.len(), silent.len(), violations.len()];
+    if broken != [0; 5] {
         cluster.story().iter().for_each(|line| eprintln!("{line}"));
     }
     for violation in &violations {
         eprintln!("{violation}");
     }
     assert!(violations.is_empty() && lost.is_empty(), "{} violations, lost: {lost:?}", violations.len());
+    assert!(silent.is_empty(), "P8: nodes that were there did not answer: {silent:?}");
+    assert!(odd.is_empty(), "P4: replicas hold different versions: {odd:?}");
+    assert!(twice > 0 || safe < 2, "some keys are held by two");
     assert!(lost_counts.is_empty(), "counters that were there began anew: {lost_counts:?}");
     let met: BTreeSet<Mark> =
         [Mark::Ordered, Mark::CalmAgain].into_iter().filter(|mark| marks.count(*mark) > 0).collect();
@@ -286,9 +295,11 @@ fn begun_anew(told: &[Told], whole: Instant, safe: u8) -> Vec<Told> {
     told.iter().filter(fit).filter(made).filter(late).cloned().collect()
 }
 
-fn holds(connection: &mut Connection, key: &Key) -> bool {
-    let path = format!("/v1/entries/{}", String::from_utf8_lossy(key.as_bytes()));
-    connection.request("GET", &path, "", b"").is_ok_and(|answer| answer.status == 200)
+/// Is what was written there, and nothing else?
+fn holds(connection: &mut Connection, told: &Told) -> bool {
+    let Verb::Set { value, .. } = &told.ask.verb else { return false };
+    let path = format!("/v1/entries/{}", String::from_utf8_lossy(told.ask.key.as_bytes()));
+    connection.request("GET", &path, "", b"").is_ok_and(|answer| answer.status == 200 && answer.body == value[..])
 }
 
 fn failed(reply: &Reply) -> bool {

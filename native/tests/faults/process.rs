@@ -13,6 +13,7 @@ use vitrine::load::Stopwatch;
 use vitrine_engine::sim::Record;
 use vitrine_engine::time::Instant;
 
+use crate::afterwards::Away;
 use crate::http::Connection;
 use crate::place::Place;
 
@@ -37,6 +38,8 @@ struct Troubles {
     /// Those that last, by who and whom.
     open: BTreeMap<(usize, String), Instant>,
     over: Vec<(Instant, Instant)>,
+    /// Those that were over in which a node could not answer.
+    away: Vec<Away>,
     /// What was done, and when it began.
     steps: Vec<(String, Instant)>,
     /// What was done and logged, for whoever reads why something went wrong.
@@ -48,6 +51,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const STEP: Duration = Duration::from_millis(20);
 /// After the last trouble the record is held to everything once more.
 const CALM: Duration = Duration::from_secs(9);
+/// What keeps a node from answering.
+const SILENT: [&str; 3] = ["down", "harmed", "paused"];
 /// A suspicion is logged when it has lasted; the trouble began before it.
 const NOTICED: u64 = 3_000_000;
 
@@ -205,6 +210,14 @@ impl Cluster {
         troubles.open.values().for_each(|from| record.trouble(early(*from), self.now()));
     }
 
+    /// When nodes could not answer.
+    pub fn away(&self) -> Vec<Away> {
+        let troubles = self.troubles.lock();
+        let open = troubles.open.iter().filter(|((_, what), _)| SILENT.contains(&what.as_str()));
+        let open = open.map(|((node, _), from)| (*node, *from, Instant::NEVER));
+        troubles.away.iter().copied().chain(open).collect()
+    }
+
     /// From now on that is done, until the next step.
     pub fn step(&self, what: &str) {
         self.troubles.lock().steps.push((what.to_owned(), self.now()));
@@ -328,6 +341,9 @@ impl Troubles {
     fn end(&mut self, node: usize, what: &str, at: Instant) {
         if let Some(from) = self.open.remove(&(node, what.to_owned())) {
             self.over.push((from, at));
+            if SILENT.contains(&what) {
+                self.away.push((node, from, at));
+            }
         }
     }
 }
