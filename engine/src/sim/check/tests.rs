@@ -7,11 +7,12 @@ use bytes::Bytes;
 
 use super::calm::BOUND;
 use super::*;
+use crate::effect::Event;
 use crate::id::Epoch;
 use crate::node::{Input, NodeConfig};
 use crate::request::{Entry, Value, WriteLevel};
 use crate::shard::ShardConfig;
-use crate::store::Limits;
+use crate::store::{Cause, Limits};
 use crate::time::{Time, UnixMs};
 use crate::view::{Map, Member};
 

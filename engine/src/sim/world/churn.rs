@@ -10,7 +10,7 @@ use super::machine::Machine;
 use super::{Due, World, index};
 use crate::id::NodeId;
 use crate::limits;
-use crate::map::{Map, Member, Phase, Refusal, Wish};
+use crate::map::{Map, Member, Refusal, Wish};
 use crate::sim::clock::WallClock;
 use crate::sim::disk::Disk;
 use crate::sim::mark::Mark;
@@ -114,33 +114,6 @@ impl World {
             let Member { name, weight, zone, peer_address, http_address, .. } = member;
             self.want(Wish::Join { name, weight, zone, peer_address, http_address });
         }
-    }
-
-    /// With everybody up and connected for long, all go by one map, and nothing moves any more.
-    pub(super) fn judge_maps(&mut self) {
-        if self.machines.iter().any(|machine| !machine.left && !self.core.contains(&machine.id)) {
-            return;
-        }
-        let maps = self.machines.iter().filter_map(|machine| Some((machine.id, &machine.node.as_ref()?.view().map)));
-        let mut maps: Vec<(NodeId, &Arc<Map>)> = maps.collect();
-        let Some(newest) = maps.iter().map(|(_, map)| *map).max_by_key(|map| map.edition()) else { return };
-        let newest = Arc::clone(newest);
-        maps.retain(|(node, map)| !self.is_forgotten(*node, map, &newest));
-        let wrong = maps.iter().find(|(_, map)| map.phase != Phase::Steady || *map != maps[0].1);
-        let wrong = wrong.map(|(node, map)| format!("{node} goes by map {} ({})", map.epoch.0, map.phase));
-        if let Some(what) = wrong.or_else(|| self.wanted.first().map(|wish| format!("{wish:?} is not granted"))) {
-            self.checks.stuck(self.now, what);
-        }
-    }
-
-    /// Was that node removed while it was away, and have all left since whom it knows? Then nobody is there who could
-    /// tell it. Only a person can, who starts it again where it is to be.
-    fn is_forgotten(&self, node: NodeId, map: &Map, newest: &Map) -> bool {
-        let is_member = |id: NodeId| {
-            let name = |map: &Map| map.member(id).map(|member| member.name.clone());
-            name(newest).is_some() && name(newest) == name(map)
-        };
-        !map.members.iter().any(|member| is_member(member.id)) && !is_member(node)
     }
 
     fn want(&mut self, wish: Wish) {

@@ -9,6 +9,7 @@ mod faults;
 mod logging;
 mod machine;
 mod saving;
+mod verdict;
 mod view;
 
 pub use config::WorldConfig;
@@ -38,7 +39,7 @@ use crate::hash::Fingerprint;
 use crate::id::{NodeId, RequestId};
 use crate::limits;
 use crate::map::{Edition, Wish};
-use crate::node::{Input, Node};
+use crate::node::Input;
 use crate::rng::Rng;
 use crate::shard::{Counters, OnDoubt};
 use crate::sorted::{SortedMap, SortedSet};
@@ -290,33 +291,6 @@ impl World {
             self.step();
         }
         self.open.is_empty()
-    }
-
-    /// Checks what must be true when faults have been over for long enough: see [`World::violations`].
-    pub fn verdict(&mut self) {
-        if self.config.checks && self.load.is_none() {
-            let up = self.machines.iter().filter_map(|machine| Some((machine.id, machine.node.as_ref()?)));
-            let nodes: Vec<(NodeId, &Node)> = up.collect();
-            self.checks.end(self.now, &nodes, &self.core);
-        }
-        if let Some(open) = self.open.values().next() {
-            self.checks.stuck(self.now, format!("{} requests have no end: {:?}", self.open.len(), open.ask));
-        }
-        self.judge_maps();
-        // Who is up outside of the core and cannot write down what it is sent confirms none of it: its peers repeat it
-        // for as long as they believe in it, though whoever asked for it has been told.
-        let confirms = |machine: &Machine| machine.node.is_none() || machine.disk.as_ref().is_none_or(Disk::is_well);
-        let is_core = |machine: &&Machine| self.core.contains(&machine.id);
-        if !self.machines.iter().filter(|machine| !is_core(machine)).all(confirms) {
-            return self.report();
-        }
-        for machine in self.machines.iter().filter(is_core) {
-            let in_flight: u32 = machine.node.iter().flat_map(Node::shards).map(|shard| shard.in_flight()).sum();
-            if in_flight > 0 {
-                self.checks.stuck(self.now, format!("{} still has {in_flight} requests in flight", machine.id));
-            }
-        }
-        self.report();
     }
 
     fn queue(&mut self, at: Instant, due: Due) {
