@@ -51,11 +51,21 @@ pub enum Mutant {
     NoDirectorySync,
     /// The log before a snapshot is dropped once that is written, and before it is on disk.
     DropLogEarly,
+    /// What was deleted is acknowledged before that is on disk.
+    DeleteUnsynced,
+    /// The answer to a deletion counts one more than know of it.
+    CountOneMore,
+    /// Every so often a read finds nothing, whatever is there.
+    Miss,
+    /// Every so often an entry that is read is gone afterwards, and nobody has seen it go.
+    LoseUnseen,
+    /// Of two pulls at the same time the one that ends first changes nothing: its slots stay in doubt.
+    StayInDoubt,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 19] = [
+    pub const ALL: [Mutant; 24] = [
         Mutant::AcknowledgeEarly,
         Mutant::ReuseVersions,
         Mutant::ForgetFloors,
@@ -75,6 +85,11 @@ impl Mutant {
         Mutant::SkipBadRecords,
         Mutant::NoDirectorySync,
         Mutant::DropLogEarly,
+        Mutant::DeleteUnsynced,
+        Mutant::CountOneMore,
+        Mutant::Miss,
+        Mutant::LoseUnseen,
+        Mutant::StayInDoubt,
     ];
 }
 

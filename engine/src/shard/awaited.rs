@@ -130,6 +130,12 @@ impl Peer {
 }
 
 impl Shard {
+    /// As [`Shard::in_flight`], of those that wait for none of these members.
+    pub fn in_flight_without(&self, members: &[NodeId]) -> u32 {
+        let waits = |pending: &&Pending| pending.waiting.iter().any(|member| members.contains(member));
+        (self.pending.len() - self.pending.values().filter(waits).count()) as u32
+    }
+
     /// From now on a pending request, which is about to be sent to them, waits for those peers and for no others.
     pub(super) fn wait_for(&mut self, now: Instant, serial: u64, peers: Vec<NodeId>) {
         let Some(pending) = self.pending.get_mut(&serial) else { return };

@@ -133,7 +133,15 @@ impl Shard {
 
     /// Reads from this store, as primary or as replica.
     pub(super) fn read(&mut self, now: UnixMs, key: &Key, out: &mut Outbox) -> Outcome {
-        let entry = self.take(now, key, self.place(key), out);
+        let at = self.place(key);
+        let mut entry = self.take(now, key, at, out);
+        let every_so_often = (self.counters.hits + self.counters.misses) % 64 == 63;
+        if every_so_often && mutant::on(Mutant::Miss) {
+            entry = None;
+        }
+        if every_so_often && mutant::on(Mutant::LoseUnseen) {
+            self.store.remove(now, at.hash, key.as_bytes());
+        }
         self.noted_read(key, entry, out)
     }
 

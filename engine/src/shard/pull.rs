@@ -22,6 +22,7 @@ use crate::effect::{Event, Outbox};
 use crate::id::{Lanes, NodeId, RequestId, Slot, Version};
 use crate::limits::{MAX_CLOCK_AHEAD, MAX_SETTLING};
 use crate::message::{Message, Wanted};
+use crate::mutant::{self, Mutant};
 use crate::request::Key;
 use crate::sorted::sort_by_key;
 use crate::time::{Instant, Time};
@@ -344,6 +345,9 @@ impl Shard {
             self.gone.raise(slot, version);
         }
         self.counters.pulled += 1;
+        if mutant::on(Mutant::StayInDoubt) && self.pulls_running > 0 {
+            return;
+        }
         if let Some(source) = self.sources.find(pulling.from) {
             if pulling.gained {
                 source.gained = source.gained.without(pulling.lanes);

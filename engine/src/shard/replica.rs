@@ -7,6 +7,7 @@ use crate::effect::{Effect, Event, Outbox};
 use crate::error::Failure;
 use crate::id::{NodeId, RequestId, Version};
 use crate::message::{Change, Message, Verdict, Wanted};
+use crate::mutant::{self, Mutant};
 use crate::request::{Entry, Holding, Key};
 use crate::store::{EntryRef, Store};
 use crate::time::{Time, UnixMs};
@@ -23,13 +24,14 @@ impl Shard {
         out: &mut Outbox,
     ) {
         let version = change.version();
+        let unsynced = mutant::on(Mutant::DeleteUnsynced) && matches!(change, Change::Remove { .. });
         self.sources.decided(from, key.slot(), version);
         let verdict = match self.apply(time.unix, key, change, out) {
             Verdict::Applied if self.refusing == Some(Failure::ReadOnly) => Verdict::Unlogged,
             verdict => verdict,
         };
         // It says that the change is kept here, and so waits until it is; a repeated one for whatever was last.
-        let after = self.logged.filter(|_| verdict == Verdict::Applied).and_then(journal::waits_for);
+        let after = self.logged.filter(|_| verdict == Verdict::Applied && !unsynced).and_then(journal::waits_for);
         let message = Message::Replicated { id, slot: key.slot(), version, verdict };
         out.effects.push(Effect::Send { to: from, message, after });
     }

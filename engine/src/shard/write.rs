@@ -149,16 +149,16 @@ impl Shard {
             existed: present.is_some(),
             did,
             confirmed: Vec::new(),
-            logged: self.logged,
+            logged: self.logged.filter(|_| !(removed && mutant::on(Mutant::DeleteUnsynced))),
         };
         if waiting.is_empty() {
             let outcome = Ok(writing.answer(view));
-            return self.reply_after(self.logged, asker, slot, outcome, out);
+            return self.reply_after(writing.logged, asker, slot, outcome, out);
         }
         if level == WriteLevel::One || level == WriteLevel::Live && mutant::on(Mutant::AcknowledgeEarly) {
             let outcome = Ok(writing.answer(view));
             writing.asker = None;
-            self.reply_after(self.logged, asker, slot, outcome, out);
+            self.reply_after(writing.logged, asker, slot, outcome, out);
         }
         let key = writing.key.clone();
         let serial = self.hold(time.instant, deadline, 0, waiting.clone(), Work::Write(writing));
@@ -381,7 +381,10 @@ impl Writing {
         let (version, copies, created) = (self.version, lasting.max(1), !self.existed);
         match self.did {
             Did::Stored => Answer::Stored { version, copies, created },
-            Did::Deleted => Answer::Deleted { copies, existed: self.existed },
+            Did::Deleted => {
+                let copies = copies + u8::from(mutant::on(Mutant::CountOneMore));
+                Answer::Deleted { copies, existed: self.existed }
+            }
             Did::Added(value) => Answer::Added { value, version, copies, created },
             Did::Touched => Answer::Touched { version, copies },
         }

@@ -188,6 +188,9 @@ fn one_message_that_is_never_answered_holds_up_no_other() {
     }
     assert_eq!((trio.held(N3, &key), trio.held(N3, &other)), (None, Some(&b"w"[..])));
     assert_eq!(trio.shards[0].in_flight() as usize, limits::MAX_REPEATING);
+    // It is N3 alone that they wait for.
+    assert_eq!(trio.shards[0].in_flight_without(&[N2]) as usize, limits::MAX_REPEATING);
+    assert_eq!(trio.shards[0].in_flight_without(&[N2, N3]), 0);
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! When the cluster is calm: the time in which promises hold that trouble suspends.
 //!
 //! P5 is promised while nobody is suspected, P3 and P4 within a side and once a heal has been reconciled. Trouble is a
-//! node that is down or suspected, and it lasts until [`BOUND`] after the last of it.
+//! node that is down or suspected, and it lasts until [`BOUND`] after the last of it. Of who is no member any more, by
+//! the maps of those who are up, nobody expects anything: else one that left would be trouble for ever.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::id::NodeId;
-use crate::map::Map;
+use crate::map::{Map, Phase};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Instant;
 
@@ -32,6 +36,8 @@ pub(super) struct Calm {
     reconciled: SortedMap<NodeId, Instant>,
     /// By which map each goes.
     maps: SortedMap<NodeId, Arc<Map>>,
+    /// Since when all who are up go by one map, in which nothing moves.
+    steady: Option<Instant>,
     /// The last trouble, or the end of it.
     last: Option<Instant>,
     calm: bool,
@@ -52,6 +58,7 @@ impl Calm {
             crashed: SortedMap::new(),
             reconciled: SortedMap::new(),
             maps: SortedMap::new(),
+            steady: Some(Instant(0)),
             last: None,
             calm: true,
             began: Instant(0),
@@ -90,9 +97,16 @@ impl Calm {
         self.round
     }
 
+    /// What keeps it from being calm, however long it lasts.
+    pub(super) fn unsettled(&self) -> Option<String> {
+        let down = self.down.first().map(|node| format!("{node} is down"));
+        down.or_else(|| self.suspicions.first().map(|(by, member)| format!("{by} suspects {member}")))
+    }
+
     pub(super) fn suspected(&mut self, by: NodeId, member: NodeId, at: Instant) {
         self.suspicions.insert((by, member));
         self.trouble(at);
+        self.tidy(at);
     }
 
     pub(super) fn heard(&mut self, by: NodeId, member: NodeId, at: Instant) {
@@ -108,6 +122,7 @@ impl Calm {
         self.crashed.insert(node, at);
         self.down.insert(node);
         self.trouble(at);
+        self.tidy(at);
     }
 
     pub(super) fn started(&mut self, node: NodeId, at: Instant) {
@@ -140,8 +155,9 @@ impl Calm {
     }
 
     /// A node goes by that map from now on.
-    pub(super) fn mapped(&mut self, node: NodeId, map: Arc<Map>) {
+    pub(super) fn mapped(&mut self, node: NodeId, map: Arc<Map>, at: Instant) {
         self.maps.insert(node, map);
+        self.tidy(at);
     }
 
     /// Does one believe in the other, and has begun to after that moment? Then it asks what it missed before it answers
@@ -150,6 +166,37 @@ impl Calm {
         let heard = self.heard.get(&(by, member)).or(self.started.get(&by));
         let knows = self.maps.get(&by).is_none_or(|map| map.member(member).is_some());
         knows && !self.suspicions.contains(&(by, member)) && heard.is_some_and(|heard| *heard > after)
+    }
+
+    /// Since when all who are up go by one map, in which nothing moves; `None` while they do not.
+    pub(super) fn steady_since(&self) -> Option<Instant> {
+        self.steady
+    }
+
+    /// Forgets who is down, or suspected, and is no member by the maps of those whom it concerns.
+    fn tidy(&mut self, at: Instant) {
+        let (maps, down) = (&self.maps, &self.down);
+        let is_up = |node: &NodeId| !down.contains(node);
+        let is_out = |node: &NodeId| {
+            let mut others = maps.iter().filter(|(other, _)| is_up(other)).map(|(_, map)| map).peekable();
+            others.peek().is_some() && others.all(|map| map.member(*node).is_none())
+        };
+        let gone: Vec<NodeId> = down.iter().copied().filter(is_out).collect();
+        let before = self.suspicions.len();
+        self.suspicions.retain(|(by, member)| maps.get(by).is_none_or(|map| map.member(*member).is_some()));
+        let fewer = self.suspicions.len() < before;
+        for node in &gone {
+            self.down.remove(node);
+            self.maps.remove(node);
+        }
+        if fewer || !gone.is_empty() {
+            self.trouble(at);
+        }
+        let mut up = self.maps.iter().filter(|(node, _)| !self.down.contains(node)).map(|(_, map)| map);
+        let first = up.next();
+        let is_steady =
+            first.is_none_or(|first| first.phase == Phase::Steady && up.all(|map| map.edition() == first.edition()));
+        self.steady = if is_steady { self.steady.or(Some(at)) } else { None };
     }
 
     fn trouble(&mut self, at: Instant) {
@@ -163,6 +210,8 @@ impl Calm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Epoch;
+    use crate::map::Member;
 
     #[test]
     fn trouble_ends_a_while_after_its_last_sign() {
@@ -192,5 +241,36 @@ mod tests {
         calm.heard(n1, n2, at(502));
         calm.came_back(n1, at(600));
         assert!(calm.has_met(n1, n2, at(599)) && !calm.look(at(607), true) && calm.look(at(608), true));
+    }
+
+    #[test]
+    fn who_is_no_member_any_more_is_no_trouble() {
+        let at = |seconds: u64| Instant(seconds * 1_000_000);
+        let [n1, n2, n3] = [1, 2, 3].map(NodeId);
+        let map = |ids: &[u16], epoch: u64| {
+            let members = ids.iter().map(|id| Member::new(NodeId(*id), format!("n{id}"))).collect();
+            Arc::new(Map { epoch: Epoch(epoch), ..Map::first(members, 2, 8) })
+        };
+        let (three, two) = (map(&[1, 2, 3], 1), map(&[1, 2], 2));
+        let mut calm = Calm::new();
+        [n1, n2, n3].into_iter().for_each(|node| calm.mapped(node, Arc::clone(&three), at(0)));
+        assert!(calm.is_calm() && calm.steady_since() == Some(at(0)));
+        calm.suspected(n1, n3, at(10));
+        calm.crashed(n3, at(10));
+        calm.mapped(n1, Arc::clone(&two), at(20));
+        assert_eq!(calm.steady_since(), None, "two go by two maps");
+        assert_eq!(calm.unsettled().as_deref(), Some("n3 is down"), "n2 still expects it back");
+        assert!(!calm.look(at(100), true));
+        calm.mapped(n2, Arc::clone(&two), at(100));
+        assert_eq!(calm.unsettled(), None);
+        assert!(!calm.look(at(107), true) && calm.look(at(108), true) && calm.steady_since() == Some(at(100)));
+        // The last to hear that it is out stops after the others have.
+        let mut calm = Calm::new();
+        [(n1, &two), (n2, &two), (n3, &three)].into_iter().for_each(|(n, map)| calm.mapped(n, Arc::clone(map), at(0)));
+        calm.crashed(n3, at(1));
+        assert!(calm.unsettled().is_none() && calm.look(at(9), true));
+        calm.crashed(n2, at(10));
+        calm.crashed(n1, at(10));
+        assert!(calm.unsettled().is_some() && !calm.look(at(100), true), "nobody is up who could say so");
     }
 }

@@ -16,7 +16,8 @@ pub(super) fn did(ask: &Ask, reply: &Reply, known: &Known) -> Option<Did> {
     match reply {
         Reply::Outcome(Ok(answer)) => match answer {
             Answer::Found(entry) => Some(Did::Found(Content::of(&entry.value.bytes))),
-            Answer::Missing | Answer::Unmet { present: None } | Answer::Inspected(_) => None,
+            Answer::Missing | Answer::Unmet { present: None } => Some(Did::Missed),
+            Answer::Inspected(_) => None,
             Answer::Stored { created: true, .. } => Some(Did::Created(value()?)),
             Answer::Stored { created: false, .. } => {
                 let old = match ask.verb {

@@ -27,7 +27,7 @@ impl Checks {
                 let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) else { return };
                 match removed {
                     true => {
-                        ledger.counted.let_go(at);
+                        ledger.let_go(at);
                         ledger.copies.removed(node, *version, Gone::Changed);
                     }
                     false => ledger.copies.holds(node, *version),
@@ -35,7 +35,7 @@ impl Checks {
                 ledger.past.took(node, *version, at);
                 if *primary {
                     if *removed {
-                        ledger.removal = ledger.removal.max(*version);
+                        ledger.removed.decided(*version, at);
                     }
                     if ledger.primary.replace(node).is_some_and(|before| before != node) {
                         self.marks.note(Mark::PrimaryChanged);
@@ -43,7 +43,6 @@ impl Checks {
                 }
             }
             Event::Dropped { key, version, cause } => {
-                self.forgetful = true;
                 self.marks.note(match cause {
                     Cause::Entries => Mark::EvictedEntries,
                     Cause::Bytes => Mark::EvictedBytes,
@@ -51,7 +50,7 @@ impl Checks {
                 });
                 let why = if *cause == Cause::Expired { Gone::Expired } else { Gone::Evicted };
                 if let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) {
-                    ledger.counted.let_go(at);
+                    ledger.let_go(at);
                     ledger.copies.removed(node, *version, why);
                 }
             }
@@ -66,7 +65,7 @@ impl Checks {
             }
             Event::Unvouched { key, version } => {
                 if let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) {
-                    ledger.counted.let_go(at);
+                    ledger.let_go(at);
                     ledger.copies.removed(node, *version, Gone::Unvouched);
                 }
             }
@@ -82,14 +81,14 @@ impl Checks {
             }
             Event::Moved { key, version } => {
                 if let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) {
+                    ledger.register.let_go(at);
                     ledger.copies.moved(node, *version, self.settled.1, self.unnoticed);
                     ledger.past.freed(node, *version);
                 }
             }
             Event::LeftOut { key, version } => {
-                self.forgetful = true;
                 if let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) {
-                    ledger.counted.let_go(at);
+                    ledger.let_go(at);
                     ledger.copies.left_out(*version);
                 }
             }
@@ -105,7 +104,7 @@ impl Checks {
             }
             Event::Refused { .. } | Event::Read { .. } | Event::Forwarded { .. } | Event::Rerouted { .. } => {}
             Event::Mapped { map } => {
-                self.calm.mapped(node, Arc::clone(map));
+                self.calm.mapped(node, Arc::clone(map), at);
                 if map.phase != Phase::Steady && map.members.iter().any(|m| m.leaving && m.weight > 0) {
                     self.marks.note(Mark::RemovedMoving);
                 }
@@ -136,7 +135,7 @@ impl Checks {
 
     /// A node has started, by that map.
     pub(in crate::sim) fn started(&mut self, node: NodeId, map: Arc<Map>, at: Instant) {
-        self.calm.mapped(node, map);
+        self.calm.mapped(node, map, at);
         self.calm.started(node, at);
         self.keys.values_mut().for_each(|ledger| ledger.copies.started(node));
     }

@@ -104,6 +104,15 @@ impl Copies {
         of(&self.gone).max(of(&self.moved))
     }
 
+    /// May that node have nothing where another one has that version? Some node has let it go, of its own accord, and a
+    /// replica that asks what it missed may then be told of nothing; or it was over there before it was stored.
+    pub(super) fn may_lack(&self, node: NodeId, version: Version) -> bool {
+        let by_itself = [Gone::Expired, Gone::Evicted, Gone::Unvouched].map(|why| self.gone_for[why as usize]);
+        let moved = self.moved.values().copied();
+        by_itself.into_iter().chain(moved).chain([self.left_out]).any(|gone| gone >= version)
+            || self.gone.get(&node) == Some(&version)
+    }
+
     /// A node has gone down; its disk has that version, [`Version::ZERO`] for none.
     pub(super) fn crashed(&mut self, node: NodeId, at: Instant, durable: Version) {
         if self.holders.contains(&node) {
@@ -160,6 +169,16 @@ impl Checks {
                 format!("{:?} at {version} was acknowledged with {copies} copies, {lasting} are on disk", ask.key);
             self.broken(Promise::NoLoss, Some(&ask.key), at, what);
         }
+    }
+
+    /// The versions that a removal may have which was asked for at that moment; `None` where that is not known.
+    pub(in crate::sim) fn removals(&self, key: &Key, asked: Instant) -> Option<Vec<Version>> {
+        self.keys.get(key).and_then(|ledger| Some(ledger.removed.since(asked)?.collect()))
+    }
+
+    /// A node answers that it has nothing for a key that it holds.
+    pub(in crate::sim) fn hidden(&mut self, node: NodeId, key: &Key, at: Instant) {
+        self.broken(Promise::NoLoss, Some(key), at, format!("{node} holds {key:?} and answers that it has nothing"));
     }
 
     /// What a node had synced is not what it wrote, though nothing has changed its disk.

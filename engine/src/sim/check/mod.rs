@@ -18,6 +18,7 @@ mod placement;
 mod progress;
 mod promise;
 mod record;
+mod removed;
 #[cfg(test)]
 mod tests;
 mod truth;
@@ -37,9 +38,10 @@ use self::did::{Content, did, is_unknown};
 use self::ghosts::Past;
 use self::kept::{Known, name};
 use self::loss::{Copies, Crashes, UNNOTICED};
-use self::order::{Found, LATE, Register};
+use self::order::{Found, LATE, Register, Time};
 pub use self::promise::{Checked, Promise, Violation};
 pub use self::record::Record;
+use self::removed::Removed;
 use self::written::Written;
 use super::client::{Ask, PATIENCE, Reply, Verb};
 use super::clock::truth as true_time;
@@ -75,8 +77,6 @@ pub struct Checks {
     marks: Marks,
     /// The latest edition of the map in which nothing moves, and when the first node held it.
     settled: (Epoch, Instant),
-    /// Some node has evicted something, or removed what had expired.
-    forgetful: bool,
     /// The largest entry that any client has asked to store.
     largest: u64,
     /// The longest that any client waits for an answer.
@@ -98,9 +98,17 @@ struct Ledger {
     register: Register,
     counted: Counted,
     deadline: Deadline,
-    /// The node that decided last about the key, and the version of the last removal.
+    removed: Removed,
+    /// The node that decided last about the key.
     primary: Option<NodeId>,
-    removal: Version,
+}
+
+impl Ledger {
+    /// Some node has let the key go, of its own accord or because it was told to.
+    fn let_go(&mut self, at: Instant) {
+        self.counted.let_go(at);
+        self.register.let_go(at);
+    }
 }
 
 const KEPT: usize = 32;
@@ -122,7 +130,6 @@ impl Checks {
             checked: Checked::default(),
             marks: Marks::default(),
             settled: (Epoch::default(), Instant(0)),
-            forgetful: false,
             largest: 0,
             patience: Duration::ZERO,
             remembered: 0,
@@ -241,12 +248,21 @@ impl Checks {
                     self.broken(Promise::NoLoss, Some(&ask.key), at, what);
                 }
             }
-            Reply::Outcome(Ok(Answer::Deleted { .. })) => {
-                let version = ledger.removal;
+            Reply::Outcome(Ok(Answer::Deleted { copies, .. })) => {
+                let version = ledger.removed.last();
                 let has = |id: &NodeId| ledger.copies.had(*id) >= version && !ledger.copies.has_freed(*id, version);
-                let holders: Vec<NodeId> = nodes.map(|(id, _)| id).filter(has).collect();
+                let holders: Vec<NodeId> = nodes.clone().map(|(id, _)| id).filter(has).collect();
                 if version > Version::ZERO {
                     ledger.past.decided(version, at, holders);
+                }
+                let knows = |(id, node): &(NodeId, &Node), version| {
+                    held(node, &ask.key).map_or(ledger.copies.had(*id) >= version, |held| held > version)
+                };
+                let known = |version| nodes.clone().filter(|node| knows(node, version)).count();
+                let crashed = self.crashes.since(asked);
+                self.checked.note(Promise::NoLoss);
+                if let Some(what) = ledger.removed.acknowledged(&ask.key, asked, *copies, crashed, known) {
+                    self.broken(Promise::NoLoss, Some(&ask.key), at, what);
                 }
             }
             _ => {}
@@ -264,6 +280,7 @@ impl Checks {
             self.marks.note(Mark::CalmAgain);
         }
         let (round, calm) = (self.calm.round(), self.calm.is_calm());
+        let steady = self.calm.steady_since().filter(|_| self.sees_nodes);
         let Some(ledger) = self.keys.get_mut(&ask.key).map(DerefMut::deref_mut) else { return };
         let mut wrong: Vec<(Promise, String)> = Vec::new();
         match (&ask.verb, reply) {
@@ -320,7 +337,10 @@ impl Checks {
             }
         }
         let did = did(ask, reply, &self.known);
-        match ledger.register.answered(ask.id, at, did, round, calm) {
+        // Who passes an answer on may have a clock by which it has expired on the way.
+        let may_expire = ledger.written.expires_between(true_time(asked), true_time(at), self.skew);
+        let steady = steady.filter(|_| !may_expire);
+        match ledger.register.answered(ask.id, at, did, Time { round, calm, steady }) {
             Found::Plain => {}
             Found::Order => {
                 self.checked.note(Promise::Order);
@@ -384,7 +404,7 @@ impl Checks {
                 continue;
             }
             self.checked.note(Promise::OneTruth);
-            let different = truth::disagree(key, &replicas, self.forgetful);
+            let different = truth::disagree(key, &replicas, |id, version| ledger.copies.may_lack(id, version));
             broken.extend(different.map(|what| (key.clone(), Promise::OneTruth, what)));
             let (round, calm) = (self.calm.round(), self.calm.is_calm());
             let contents = replicas.iter().filter_map(|(_, node)| Some(Content::of(stored(node, key)?.value)));
@@ -409,6 +429,11 @@ impl Checks {
         if let Some(what) = placement::apart(from, to) {
             self.broken(Promise::Placement, None, at, what);
         }
+    }
+
+    /// What the checkers take for trouble that is not over.
+    pub(super) fn unsettled(&self) -> Option<String> {
+        self.calm.unsettled()
     }
 
     /// Faults have stopped for long enough: nothing may be waiting.

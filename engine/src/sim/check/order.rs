@@ -4,8 +4,9 @@
 //! The search is Wing and Gong's with Lowe's memory ("Testing for Linearizability", 2016), an operation at a time: of
 //! all orders only the states that they can lead to are kept. It begins whenever nothing is under way on the key, and
 //! goes on from all the states in which the key can be then. A cache may forget at any moment, and its primary may have
-//! forgotten what a replica still has, so that a miss says nothing; only what was deleted or replaced must not come
-//! back.
+//! forgotten what a replica still has: then a miss says nothing, and only what was deleted or replaced must not come
+//! back. But where the key was found, in calm and while nothing moves, and no node has let it go since, a miss is a
+//! read of nothing, and has its place in the order as well.
 
 use alloc::vec::Vec;
 
@@ -41,6 +42,8 @@ pub(super) enum Did {
     Removed,
     /// It found something that is no number, and left it.
     NoNumber,
+    /// It found nothing, and left it so.
+    Missed,
     /// It may do this, now or later.
     Perhaps(Later),
 }
@@ -69,6 +72,22 @@ pub(super) struct Register {
     perhaps: Vec<(Later, Instant)>,
     /// Too much overlapped: nothing is known until nothing is under way again.
     lost: bool,
+    /// When some node let the key go last.
+    let_go: Option<Instant>,
+    /// The question and the answer of an operation that has found something since, or put it there, and in which time
+    /// of calm it did.
+    there: Option<(u32, Instant, Instant)>,
+}
+
+/// Which time it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Time {
+    /// A number for this time of calm or trouble.
+    pub(super) round: u32,
+    /// Which of the two it is.
+    pub(super) calm: bool,
+    /// Since when nothing has moved; `None` where something does, or where that is not known.
+    pub(super) steady: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +95,14 @@ struct Op {
     id: u64,
     asked: Instant,
     /// When it was answered, and what it did.
-    answer: Option<(Instant, Option<Did>)>,
+    answer: Option<(Instant, Option<Act>)>,
+}
+
+/// What an operation did, and whether the key cannot have been forgotten before it.
+#[derive(Clone, Copy, Debug)]
+struct Act {
+    did: Did,
+    firm: bool,
 }
 
 /// What became of a key when nothing was under way on it any more.
@@ -105,7 +131,8 @@ impl Default for Register {
     /// At the beginning there is nothing.
     fn default() -> Register {
         let states = [(State::Absent, 0)].into();
-        Register { round: 0, ops: Vec::new(), open: 0, states, perhaps: Vec::new(), lost: false }
+        let (ops, perhaps) = (Vec::new(), Vec::new());
+        Register { round: 0, ops, open: 0, states, perhaps, lost: false, let_go: None, there: None }
     }
 }
 
@@ -116,13 +143,26 @@ impl Register {
         self.open += 1;
     }
 
-    /// It is answered: it did nothing that counts when `did` is `None`. `round` says which time of calm or trouble it
-    /// is, and `calm` which of the two.
-    pub(super) fn answered(&mut self, id: u64, at: Instant, did: Option<Did>, round: u32, calm: bool) -> Found {
+    /// Some node has let the key go.
+    pub(super) fn let_go(&mut self, at: Instant) {
+        (self.let_go, self.there) = (Some(at), None);
+    }
+
+    /// It is answered: it did nothing that counts when `did` is `None`.
+    pub(super) fn answered(&mut self, id: u64, at: Instant, did: Option<Did>, time: Time) -> Found {
+        let Time { round, calm, steady } = time;
         let Some(op) = self.ops.iter_mut().rev().find(|op| op.id == id && op.answer.is_none()) else {
             return Found::Plain;
         };
-        op.answer = Some((at, did));
+        let steady = steady.filter(|_| calm);
+        let there = self.there.filter(|(then, asked, _)| *then == round && steady.is_some_and(|since| *asked >= since));
+        let firm = there.is_some_and(|(_, _, told)| told < op.asked);
+        let did = did.filter(|did| firm || *did != Did::Missed);
+        op.answer = Some((at, did.map(|did| Act { did, firm })));
+        let finds = did.is_some_and(Did::finds) && steady.is_some_and(|since| op.asked >= since);
+        if there.is_none() && finds && self.let_go.is_none_or(|gone| op.asked > gone) {
+            self.there = Some((round, op.asked, at));
+        }
         self.open -= 1;
         if self.ops.len() > OPS {
             self.lost = true;
@@ -150,7 +190,7 @@ impl Register {
             (false, _) => Found::Plain,
         };
         for op in ops {
-            if let Some((_, Some(Did::Perhaps(later)))) = op.answer {
+            if let Some((_, Some(Act { did: Did::Perhaps(later), .. }))) = op.answer {
                 self.perhaps.push((later, Instant(now.0.saturating_add(LATE))));
             }
         }
@@ -215,13 +255,13 @@ impl Register {
         // (question, answer, what it did, bit); an unknown outcome has no answer, and its bit comes first.
         let mut sure = Vec::new();
         let mut begun = Vec::new();
-        for (asked, end, did) in outcomes {
-            match did {
+        for (asked, end, act) in outcomes {
+            match act.did {
                 Did::Perhaps(later) => {
                     begun.push(asked);
                     perhaps.push(later);
                 }
-                did => sure.push((asked, end, did)),
+                _ => sure.push((asked, end, act)),
             }
         }
         if perhaps.len() > PERHAPS {
@@ -269,7 +309,14 @@ impl Register {
     }
 }
 
-type Sure = (Instant, Instant, Did);
+type Sure = (Instant, Instant, Act);
+
+impl Did {
+    /// Was something there, or is it now?
+    fn finds(self) -> bool {
+        !matches!(self, Did::Cleared | Did::Removed | Did::Missed | Did::Perhaps(_))
+    }
+}
 
 /// Every configuration in which the operation of that slot is done, its bit cleared. `None` when there are too many.
 fn step(
@@ -289,7 +336,7 @@ fn step(
         }
         let ops = slots.iter().enumerate().filter(|(place, _)| bits >> place & 1 == 0);
         let ops = ops.filter_map(|(place, index)| Some((place, sure[(*index)?].2)));
-        let moved = ops.filter_map(|(place, did)| Some((apply(state, did)?, set, bits | 1 << place)));
+        let moved = ops.filter_map(|(place, act)| Some((apply(state, act)?, set, bits | 1 << place)));
         let unknown = may_become(state, set, perhaps).map(|(state, set)| (state, set, bits));
         for next in moved.chain(unknown) {
             if seen.insert(next) {
@@ -304,17 +351,20 @@ fn step(
 }
 
 /// What the key is after that was done, or `None` when it cannot have been done in that state.
-fn apply(state: State, did: Did) -> Option<State> {
+fn apply(state: State, Act { did, firm }: Act) -> Option<State> {
+    // What cannot have been forgotten is there.
+    let empty = !firm || !matches!(state, State::Value(_));
     let is = |value: Content| matches!(state, State::Unknown) || state == State::Value(value);
     let present = state != State::Absent;
     match did {
         Did::Found(value) => is(value).then_some(State::Value(value)),
-        Did::Cleared => Some(State::Absent),
+        Did::Cleared => empty.then_some(State::Absent),
+        Did::Missed => empty.then_some(state),
         Did::Something => present.then_some(state),
         Did::Replaced(Some(old), new) => is(old).then_some(State::Value(new)),
         Did::Replaced(None, new) => present.then_some(State::Value(new)),
         Did::Removed => present.then_some(State::Absent),
-        Did::Created(value) => Some(State::Value(value)),
+        Did::Created(value) => empty.then_some(State::Value(value)),
         Did::NoNumber => {
             let fits = matches!(state, State::Unknown | State::Value(Content::Bytes(_)));
             fits.then_some(state)
@@ -347,155 +397,4 @@ fn become_of(state: State, later: Later) -> [Option<State>; 2] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use Did::{Cleared, Created, Found as Read, NoNumber, Perhaps, Removed, Replaced, Something};
-    use Later::{Add, Put};
-
-    fn of(value: u64) -> Content {
-        Content::Bytes(value)
-    }
-
-    /// What the search says of operations, each with the moments of its question and its answer, one register for all.
-    fn check(ops: &[(u64, u64, Did)], expected: Found) {
-        let mut register = Register::default();
-        let mut events: Vec<(u64, bool, u64)> = Vec::new();
-        for (id, (asked, answered, _)) in (0..).zip(ops) {
-            events.push((*asked, false, id));
-            events.push((*answered, true, id));
-        }
-        events.sort_unstable();
-        let mut worst = Found::Plain;
-        for (at, answers, id) in events {
-            if !answers {
-                register.asked(id, Instant(at));
-                continue;
-            }
-            match register.answered(id, Instant(at), Some(ops[id as usize].2), 0, true) {
-                Found::Plain => {}
-                found => worst = found,
-            }
-        }
-        assert_eq!(worst, expected, "{ops:?}");
-    }
-
-    #[test]
-    fn an_order_is_found_or_there_is_none() {
-        check(&[(1, 2, Created(of(7))), (3, 4, Read(of(7))), (5, 6, Cleared), (7, 8, Cleared)], Found::Plain);
-        check(&[(1, 2, Created(of(7))), (3, 4, Cleared), (5, 6, Read(of(7)))], Found::None);
-        check(&[(1, 2, Read(of(7)))], Found::None);
-        check(&[(1, 2, Created(of(7))), (3, 4, Replaced(None, of(8))), (5, 6, Read(of(7)))], Found::None);
-        check(&[(1, 2, Created(of(7))), (3, 4, Removed), (5, 6, Something)], Found::None);
-        check(&[(1, 2, Removed)], Found::None);
-        // Compare and swap: of two at once one only.
-        check(
-            &[(1, 2, Created(of(7))), (3, 6, Replaced(Some(of(7)), of(8))), (4, 7, Replaced(Some(of(7)), of(9)))],
-            Found::None,
-        );
-        check(
-            &[(1, 2, Created(of(7))), (3, 6, Replaced(Some(of(7)), of(8))), (4, 7, Replaced(Some(of(8)), of(9)))],
-            Found::Order,
-        );
-        // A read at the same time as a write sees it or not; one after another that saw it must see it.
-        check(
-            &[(1, 2, Created(of(7))), (3, 9, Replaced(None, of(8))), (4, 5, Read(of(7))), (6, 7, Read(of(8)))],
-            Found::Order,
-        );
-        check(
-            &[(1, 2, Created(of(7))), (3, 9, Replaced(None, of(8))), (4, 5, Read(of(8))), (6, 7, Read(of(7)))],
-            Found::None,
-        );
-        // An outcome that is unknown may be seen, once, and at any time later.
-        check(&[(1, 2, Perhaps(Put(of(7)))), (3, 4, Read(of(7)))], Found::Plain);
-        check(
-            &[
-                (1, 2, Perhaps(Put(of(7)))),
-                (3, 4, Cleared),
-                (5, 6, Read(of(7))),
-                (7, 8, Created(of(9))),
-                (9, 10, Read(of(9))),
-            ],
-            Found::Plain,
-        );
-        check(&[(1, 2, Perhaps(Put(of(7)))), (3, 4, Read(of(7))), (5, 6, Cleared), (7, 8, Read(of(7)))], Found::None);
-        check(
-            &[(1, 2, Created(of(6))), (3, 5, Perhaps(Put(of(7)))), (4, 9, Read(of(6))), (6, 8, Read(of(7)))],
-            Found::Order,
-        );
-        // A write of unknown outcome comes true no longer after so long.
-        check(
-            &[(1, 2, Perhaps(Put(of(7)))), (LATE + 3, LATE + 4, Cleared), (LATE + 5, LATE + 6, Read(of(7)))],
-            Found::None,
-        );
-        // But it may have come true in that time with nobody looking, once.
-        let [lost, much_later] = [(3, 4, Perhaps(Put(of(7)))), (LATE + 5, LATE + 6, Something)];
-        let after = |number: u64| (LATE + 5 + 2 * number, LATE + 6 + 2 * number);
-        let [(a, b), (c, d)] = [after(1), after(2)];
-        check(&[(1, 2, Created(of(6))), lost, much_later, (a, b, Read(of(7)))], Found::Plain);
-        check(&[(1, 2, Created(of(6))), lost, much_later, (a, b, Read(of(6)))], Found::Plain);
-        check(&[(1, 2, Created(of(6))), lost, much_later, (a, b, Read(of(8)))], Found::None);
-        check(&[(1, 2, Created(of(6))), lost, much_later, (a, b, Read(of(7))), (c, d, Read(of(6)))], Found::None);
-        check(&[(1, 2, Created(of(6))), lost, much_later, (a, b, Cleared), (c, d, Read(of(7)))], Found::None);
-        let many: Vec<_> = (1..60).map(|id| (id, 1_000 + id, Created(of(id)))).collect();
-        check(&many, Found::TooMany);
-    }
-
-    #[test]
-    fn every_increment_counts_once() {
-        let n = Content::Number;
-        let adds = |by: i64, sum: i64| Replaced(Some(n(sum - by)), n(sum));
-        let first = (1, 2, Created(n(1)));
-        check(&[first, (3, 4, adds(2, 3)), (5, 6, Read(n(3)))], Found::Plain);
-        check(&[first, (3, 4, adds(1, 2)), (5, 6, adds(1, 2))], Found::None);
-        check(&[first, (3, 4, adds(1, 3))], Found::None);
-        check(&[first, (3, 4, adds(1, 2)), (5, 6, Read(n(1)))], Found::None);
-        check(&[first, (3, 9, adds(2, 4)), (4, 8, adds(1, 2)), (5, 10, Read(n(2)))], Found::Order);
-        check(&[first, (3, 9, adds(2, 4)), (4, 8, adds(1, 3))], Found::None);
-        // A cache forgets, and counts from nothing again; what is there is a number or is none.
-        check(&[first, (3, 4, Created(n(5))), (5, 6, Read(n(5)))], Found::Plain);
-        check(&[first, (3, 4, NoNumber)], Found::None);
-        check(&[(1, 2, Created(of(7))), (3, 4, NoNumber), (5, 6, Read(of(7)))], Found::Plain);
-        // One of unknown outcome is added once at most, at any time, and perhaps to nothing.
-        let perhaps = (3, 4, Perhaps(Add(1)));
-        check(&[first, perhaps, (5, 6, Read(n(1))), (7, 8, Read(n(2)))], Found::Plain);
-        check(&[first, perhaps, (5, 6, Read(n(2))), (7, 8, adds(1, 3))], Found::Plain);
-        check(&[first, perhaps, (5, 6, adds(5, 6)), (7, 8, Read(n(7)))], Found::Plain);
-        check(&[first, (3, 4, Perhaps(Add(4))), (5, 6, Read(n(4)))], Found::Plain);
-        check(&[first, perhaps, (5, 6, Read(n(2))), (7, 8, Read(n(3)))], Found::None);
-        check(&[first, (3, 4, Perhaps(Add(4))), (5, 6, Read(n(3)))], Found::None);
-        let most = (1, 2, Created(n(i64::MAX)));
-        check(&[most, (3, 4, Perhaps(Add(1))), (5, 6, Read(n(i64::MAX)))], Found::Plain);
-    }
-
-    #[test]
-    fn what_may_be_there_in_the_end() {
-        let mut register = Register::default();
-        let mut answer = |id, did, round, calm| {
-            register.asked(id, Instant(id * 2));
-            register.answered(id, Instant(id * 2 + 1), Some(did), round, calm);
-            [of(7), of(8)].map(|value| register.may_be(value, 0))
-        };
-        assert_eq!(answer(1, Created(of(7)), 0, true), [true, false]);
-        assert_eq!(answer(2, Cleared, 0, true), [false, false]);
-        assert_eq!(answer(3, Perhaps(Put(of(8))), 0, true), [true, true]);
-        let mut register = Register::default();
-        register.asked(1, Instant(1));
-        assert!(register.may_be(of(7), 0), "something is under way");
-        register.answered(1, Instant(2), Some(Created(of(7))), 1, false);
-        assert!(register.may_be(of(8), 1) && register.may_be(of(8), 2), "trouble says nothing");
-    }
-
-    #[test]
-    fn what_began_in_trouble_is_not_held_against_the_calm_after_it() {
-        let mut register = Register::default();
-        let mut answer = |id, asked, at, did, round, calm| {
-            register.asked(id, Instant(asked));
-            register.answered(id, Instant(at), Some(did), round, calm)
-        };
-        assert_eq!(answer(1, 1, 2, Read(of(7)), 1, false), Found::Plain);
-        assert_eq!(answer(2, 3, 4, Read(of(8)), 2, true), Found::Plain);
-        assert_eq!(answer(3, 5, 6, Read(of(9)), 2, true), Found::Plain, "nothing was known");
-        assert_eq!(answer(4, 7, 8, Read(of(9)), 2, true), Found::Plain);
-        assert_eq!(answer(5, 9, 10, Read(of(7)), 2, true), Found::None);
-    }
-}
+mod tests;

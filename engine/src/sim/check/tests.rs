@@ -48,7 +48,7 @@ fn stored(version: Version, copies: u8) -> Reply {
 }
 
 fn deleted() -> Reply {
-    Reply::Outcome(Ok(Answer::Deleted { copies: 1, existed: true }))
+    Reply::Outcome(Ok(Answer::Deleted { copies: 0, existed: true }))
 }
 
 fn ver(stamp: u64) -> Version {
@@ -163,6 +163,38 @@ fn p2_what_was_acknowledged_is_there_or_its_going_is_explained() {
 }
 
 #[test]
+fn p2_a_deletion_is_known_to_as_many_as_its_answer_says() {
+    let ((one, version), (empty, _)) = (node(1, true), node(2, false));
+    let (n1, n2) = (NodeId(1), NodeId(2));
+    let later = Version { stamp: version.stamp + 1, ..version };
+    let delete = |copies: u8, version: Version, told: &[NodeId], nodes: &[(NodeId, &Node)], expected: &[Promise]| {
+        check(
+            |checks| {
+                checks.asked(&get(9), at(0));
+                for node in told {
+                    let primary = *node == told[0];
+                    let removed = Event::Applied { key: key(), version, removed: true, primary };
+                    checks.happened(*node, &removed, at(1), |_| true);
+                }
+                let reply = Reply::Outcome(Ok(Answer::Deleted { copies, existed: true }));
+                operation(checks, &of(1, Verb::Delete(WriteLevel::Live)), 1, &reply, 2, nodes);
+            },
+            expected,
+        );
+    };
+    let nodes = [(n1, &empty), (n2, &empty)];
+    delete(2, later, &[n1, n2], &nodes, &[]);
+    delete(1, later, &[n1], &nodes, &[]);
+    delete(2, later, &[n1], &nodes, &[Promise::NoLoss]);
+    delete(1, later, &[], &nodes, &[Promise::NoLoss]);
+    // One of them holds what was there, or what came later.
+    let nodes = [(n1, &empty), (n2, &one)];
+    delete(2, later, &[n1, n2], &nodes, &[Promise::NoLoss]);
+    delete(2, version, &[n1, n2], &nodes, &[Promise::NoLoss]);
+    delete(2, version.preceding(), &[n1, n2], &nodes, &[]);
+}
+
+#[test]
 fn p3_what_was_overwritten_or_deleted_does_not_come_back() {
     let ghosts = |level: ReadLevel, write: WriteLevel, began: u64, expected: &[Promise]| {
         check(
@@ -186,7 +218,8 @@ fn p3_what_was_overwritten_or_deleted_does_not_come_back() {
     // A write of unknown outcome may come true at any time; one that trouble came after is not counted on.
     let unknown = |checks: &mut Checks, reply: &Reply| {
         operation(checks, &set(1, "v", None), 0, reply, 1, &[]);
-        operation(checks, &set(2, "w", None), 2, &stored(ver(2), 0), 3, &[]);
+        let replaced = Reply::Outcome(Ok(Answer::Stored { version: ver(2), copies: 0, created: false }));
+        operation(checks, &set(2, "w", None), 2, &replaced, 3, &[]);
         operation(checks, &of(3, Verb::Get(ReadLevel::One)), 5, &found("v", 1), 6, &[]);
     };
     check(|checks| unknown(checks, &Reply::Lost), &[]);
@@ -215,9 +248,18 @@ fn p3_and_p4_replicas_agree_after_a_heal_and_on_nothing_that_is_out_of_date() {
     check(|checks| (write(checks, second, &both), end(checks, &both, &[n1])).1, &[]);
     let apart = [(n1, &one), (n2, &empty)];
     check(|checks| (write(checks, first, &apart), end(checks, &apart, &core)).1, &[Promise::OneTruth]);
-    let evicted = Event::Dropped { key: Key::new("other").unwrap(), version: first, cause: Cause::Bytes };
-    let forget = |checks: &mut Checks| checks.happened(n2, &evicted, at(1), |_| true);
-    check(|checks| (write(checks, first, &apart), forget(checks), end(checks, &apart, &core)).2, &[]);
+    // One of them has let it go, or has never had it for long; what went of another key, or before, is no reason.
+    let evicted = |key: Key, version| Event::Dropped { key, version, cause: Cause::Bytes };
+    let forget = |checks: &mut Checks| checks.happened(n2, &evicted(key(), first), at(1), |_| true);
+    let lacks = |event: &Event, expected: &[Promise]| {
+        let happened = |checks: &mut Checks| checks.happened(n2, event, at(1), |_| true);
+        check(|checks| (write(checks, first, &apart), happened(checks), end(checks, &apart, &core)).2, expected);
+    };
+    lacks(&evicted(key(), first), &[]);
+    lacks(&Event::LeftOut { key: key(), version: first }, &[]);
+    lacks(&Event::Applied { key: key(), version: first, removed: true, primary: false }, &[]);
+    lacks(&evicted(Key::new("other").unwrap(), first), &[Promise::OneTruth]);
+    lacks(&evicted(key(), first.preceding()), &[Promise::OneTruth]);
     // A deletion that is known to somebody counts as well.
     let removed = Event::Applied { key: key(), version: second, removed: true, primary: true };
     let delete = |checks: &mut Checks| {
@@ -270,16 +312,41 @@ fn p5_what_clients_are_told_has_an_order() {
     };
     check(|checks| swaps(checks, false), &[]);
     check(|checks| swaps(checks, true), &[Promise::Order]);
-    // A cache may forget and find again; what was deleted does not come back.
+    // What nobody has let go is there; a cache may forget and find again; what was deleted does not come back.
     let then = |checks: &mut Checks, ask: &Ask, reply: &Reply| {
         operation(checks, &set(1, "v", None), 0, &stored(ver(1), 0), 1, &[]);
         operation(checks, ask, 2, reply, 3, &[]);
         operation(checks, &get(3), 4, &found("v", 1), 5, &[]);
     };
-    check(|checks| then(checks, &get(2), &Reply::Outcome(Ok(Answer::Missing))), &[]);
-    let nothing = Reply::Outcome(Ok(Answer::Deleted { copies: 1, existed: false }));
+    let missing = Reply::Outcome(Ok(Answer::Missing));
+    check(|checks| then(checks, &get(2), &missing), &[Promise::Order]);
+    let missed = |ttl: Option<u64>, event: Option<Event>, expected: &[Promise]| {
+        check(
+            |checks| {
+                operation(checks, &set(1, "v", ttl), 0, &stored(ver(1), 0), 1, &[]);
+                event.iter().for_each(|event| checks.happened(NodeId(2), event, at(2), |_| true));
+                operation(checks, &get(2), 3, &missing, 4, &[]);
+            },
+            expected,
+        );
+    };
+    missed(None, None, &[Promise::Order]);
+    missed(Some(60_000), None, &[Promise::Order]);
+    missed(Some(50), None, &[]);
+    missed(None, Some(Event::Dropped { key: key(), version: ver(1), cause: Cause::Entries }), &[]);
+    missed(None, Some(Event::Moved { key: key(), version: ver(1) }), &[]);
+    let moving = Map { phase: crate::map::Phase::Handing, ..(*node(1, false).0.view().map).clone() };
+    missed(None, Some(Event::Mapped { map: Arc::new(moving) }), &[]);
+    let nothing = Reply::Outcome(Ok(Answer::Deleted { copies: 0, existed: false }));
     let delete = of(2, Verb::Delete(WriteLevel::Live));
-    check(|checks| then(checks, &delete, &nothing), &[Promise::NoGhosts, Promise::Order]);
+    let removed = Event::Applied { key: key(), version: ver(2), removed: true, primary: true };
+    let then = |checks: &mut Checks| {
+        operation(checks, &set(1, "v", None), 0, &stored(ver(1), 0), 1, &[]);
+        checks.happened(NodeId(1), &removed, at(2), |_| true);
+        operation(checks, &delete, 2, &nothing, 3, &[]);
+        operation(checks, &get(3), 4, &found("v", 1), 5, &[]);
+    };
+    check(then, &[Promise::NoGhosts, Promise::Order]);
 }
 
 fn add(id: u64, by: i64) -> Ask {
@@ -304,7 +371,7 @@ fn p1_p2_and_p5_increments_are_counted_once_and_none_is_lost() {
     then(get(2), found("five", 1), &[Promise::NoInvention, Promise::Order]);
     // Lost: what is there is too little, or it begins anew for no reason.
     then(add(2, 1), added(4, 2, false), &[Promise::Order]);
-    then(add(2, 1), added(1, 2, true), &[Promise::NoLoss]);
+    then(add(2, 1), added(1, 2, true), &[Promise::NoLoss, Promise::Order]);
     then(add(2, 1), Reply::Outcome(Err(Failure::NotANumber)), &[Promise::Order]);
     let evicted = Event::Dropped { key: key(), version: ver(1), cause: Cause::Entries };
     let anew = |checks: &mut Checks| operation(checks, &add(2, 1), 2, &added(1, 2, true), 3, &[]);

@@ -4,26 +4,27 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{hash, stored};
-use crate::id::NodeId;
+use crate::id::{NodeId, Version};
 use crate::node::Node;
 use crate::request::Key;
 
 /// What replicas that have had the time to reconcile disagree about.
 ///
-/// `forgetful` says that some node has evicted, expired or turned away something: then a replica may have nothing.
-pub(super) fn disagree(key: &Key, replicas: &[(NodeId, &Node)], forgetful: bool) -> Option<String> {
+/// `may_lack` says whether a replica may have nothing where another one has that version.
+pub(super) fn disagree(
+    key: &Key,
+    replicas: &[(NodeId, &Node)],
+    may_lack: impl Fn(NodeId, Version) -> bool,
+) -> Option<String> {
     let held = |node| stored(node, key).map(|entry| (entry.version, hash(entry.value)));
-    let mut all = replicas.iter().map(|(id, node)| (*id, held(node)));
-    let (mut first, mut one) = all.next()?;
-    for (other, another) in all {
-        if one != another && !(forgetful && (one.is_none() || another.is_none())) {
-            let say =
-                |held: Option<_>| held.map_or("nothing".into(), |(version, value)| format!("{version} ({value:x})"));
-            return Some(format!("{key:?}: {first} holds {} and {other} holds {}", say(one), say(another)));
-        }
-        if one.is_none() {
-            (first, one) = (other, another);
-        }
-    }
-    None
+    let all = || replicas.iter().map(|(id, node)| (*id, held(node)));
+    let (first, one) = all().find_map(|(id, held)| Some((id, held?)))?;
+    let wrong = |(other, another): &(NodeId, Option<(Version, u64)>)| match another {
+        Some(another) => *another != one,
+        None => !may_lack(*other, one.0),
+    };
+    let (other, another) = all().find(wrong)?;
+    let say = |(version, value)| format!("{version} ({value:x})");
+    let another = another.map_or("nothing".into(), say);
+    Some(format!("{key:?}: {first} holds {} and {other} holds {another}", say(one)))
 }

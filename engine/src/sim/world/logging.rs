@@ -2,13 +2,14 @@
 //! and hands the node what is left when it starts again. Where the disk takes nothing, its node turns writes away until
 //! another segment has taken what could not be written: as the server does, `native/src/wal/`.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Due, World};
 use crate::effect::{Effect, Event, Outbox};
 use crate::error::Failure;
-use crate::id::{Epoch, Lsn, NodeId};
+use crate::id::{Epoch, Lsn, NodeId, Version};
 use crate::message::Message;
 use crate::record::Fsync;
 use crate::request::Answer;
@@ -85,17 +86,24 @@ impl World {
     /// Where every write is synced, an answer counts no copies but those that a crash of all nodes leaves.
     pub(super) fn judge_copies(&mut self, id: u64, reply: &Reply) {
         let Some(open) = self.open.get(&id).filter(|_| self.config.fsync == Some(Fsync::Always)) else { return };
-        let (version, copies) = match reply {
+        let key = &open.ask.key;
+        let (versions, copies) = match reply {
             Reply::Outcome(Ok(
                 Answer::Stored { version, copies, .. }
                 | Answer::Added { version, copies, .. }
                 | Answer::Touched { version, copies },
-            )) => (*version, *copies),
+            )) => (vec![*version], *copies),
+            Reply::Outcome(Ok(Answer::Deleted { copies, .. })) => {
+                // Of several at once it is not known which one that was: the one that most disks keep counts.
+                let Some(versions) = self.checks.removals(key, open.asked) else { return };
+                (versions, *copies)
+            }
             _ => return,
         };
-        let key = &open.ask.key;
-        let disks = self.machines.iter().filter_map(|machine| machine.disk.as_ref());
-        let lasting = disks.filter(|disk| disk.keeps(key, version)).count();
+        let disks = || self.machines.iter().filter_map(|machine| machine.disk.as_ref());
+        let lasting = |version: Version| disks().filter(|disk| disk.keeps(key, version)).count();
+        let best = versions.into_iter().map(|version| (lasting(version), version)).max();
+        let (lasting, version) = best.unwrap_or((0, Version::ZERO));
         self.checks.lasting(&open.ask, open.asked, (version, copies), lasting, self.now);
     }
 

@@ -146,6 +146,9 @@ impl World {
             let first = self.placements.get_or_insert_with(node.view().map.edition(), || Arc::clone(node.view()));
             self.checks.believes(first, node.view(), self.now);
         }
+        if self.config.checks {
+            self.judge_misses(index, time.unix, &out.events);
+        }
         for event in out.events.drain(..) {
             self.note_dropped(index, &event);
             if self.config.checks {

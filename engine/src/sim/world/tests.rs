@@ -1,4 +1,7 @@
+use core::slice::from_ref;
+
 use super::*;
+use crate::effect::Event;
 use crate::record::Fsync;
 use crate::sim::mark::Mark;
 
@@ -47,6 +50,41 @@ fn clients_ask_nobody_who_has_left() {
     world.command("c1@n2 get k").unwrap();
     world.run_for(Duration::from_secs(1));
     assert_eq!(world.history().last().map(|told| told.reply.word()), Some("refused"));
+}
+
+#[test]
+fn a_verdict_is_given_on_doubt_and_suspicion_and_misses() {
+    let what = |world: &World| world.violations().iter().map(|broken| broken.what.clone()).collect::<Vec<_>>();
+    let mut world = World::new(WorldConfig { nodes: 3, seed: 7, ..WorldConfig::default() });
+    world.verdict();
+    assert_eq!(what(&world), ["n1 is in doubt about 64 lanes"], "it has asked nobody yet");
+    let mut world = World::new(WorldConfig { nodes: 3, seed: 7, ..WorldConfig::default() });
+    world.command("c1 set k v").unwrap();
+    world.run_for(Duration::from_secs(2));
+    world.verdict();
+    assert_eq!(what(&world), [""; 0]);
+    let (key, holder) = (crate::request::Key::new("k").unwrap(), |machine: &Machine| {
+        machine.node().is_some_and(|node| !node.shards()[0].store().is_empty())
+    });
+    let (holder, other) =
+        (world.machines.iter().position(holder).unwrap(), world.machines.iter().position(|m| !holder(m)).unwrap());
+    let now = world.machines[holder].unix(world.now);
+    let miss = Event::Read { key: key.clone(), version: None };
+    let put = Event::Applied { key, version: crate::id::Version::ZERO, removed: false, primary: true };
+    world.judge_misses(other, now, from_ref(&miss));
+    world.judge_misses(holder, now, &[miss.clone(), put]);
+    assert_eq!(what(&world), [""; 0]);
+    world.judge_misses(holder, now, &[miss]);
+    assert_eq!(what(&world).len(), 1);
+    let mut world = World::new(WorldConfig { nodes: 3, seed: 7, ..WorldConfig::default() });
+    world.command("isolate n2").unwrap();
+    world.run_for(Duration::from_secs(9));
+    world.verdict();
+    assert_eq!(what(&world), ["n1 suspects n2, which is up"]);
+    world.peace();
+    world.run_for(Duration::from_secs(9));
+    world.verdict();
+    assert_eq!(what(&world).len(), 1);
 }
 
 #[test]
