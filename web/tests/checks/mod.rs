@@ -12,6 +12,11 @@ fn the_busy_minute_has_its_fingerprint() {
     assert_eq!(fingerprint(), FINGERPRINT);
 }
 
+#[wasm_bindgen_test]
+fn seeds_of_the_swarm_have_their_fingerprints() {
+    assert_eq!(seeds(), SEEDS);
+}
+
 fn playground() -> Playground {
     Playground::new(Settings::new()).ok().expect("the default settings are good")
 }
