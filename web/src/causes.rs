@@ -36,7 +36,10 @@ pub fn past(history: &History, seq: u64, key: Option<&Key>) -> Vec<TraceEvent> {
         match of(&event.what) {
             // What was under way at the moment of the violation is where the walk begins.
             Some(Part::At(at)) if here || at.iter().any(|place| places.contains(place)) => places.extend(at),
-            Some(Part::Fault(nodes)) if faults < MOST_FAULTS && nodes.iter().any(|node| places.contains(node)) => {
+            // What is about no key is about the cluster, or a disk: faults are all that is known of it.
+            Some(Part::Fault(nodes))
+                if faults < MOST_FAULTS && (key.is_none() || nodes.iter().any(|node| places.contains(node))) =>
+            {
                 faults += 1;
             }
             _ => continue,

@@ -31,6 +31,34 @@ test('another page embeds it, as a frame and as an element', async ({ page, site
   await page.screenshot({ path: picture('embedded.png') });
 });
 
+test('another page embeds a lesson, as a frame and as an element', async ({ page, site }) => {
+  await page.setViewportSize({ width: 900, height: 1_600 });
+  await page.route('**/host.html', (route) =>
+    route.fulfill({
+      contentType: 'text/html',
+      body: `<!doctype html><title>A page of somebody</title>
+        <script type="module" src="${site}vitrine-playground.js"></script>
+        <iframe src="${site}?embed#lesson=split-brain" width="820" height="760" title="frame"></iframe>
+        <vitrine-playground lesson="deleted" style="height: 760px"></vitrine-playground>`,
+    }),
+  );
+  await page.goto(`${site}host.html`);
+  for (const [frame, title] of [
+    [page.frameLocator('iframe[title=frame]'), 'Split brain'],
+    [page.frameLocator('vitrine-playground iframe'), 'The deleted value returns'],
+  ] as const) {
+    await expect(frame.getByRole('heading', { name: title })).toBeVisible();
+    await frame.getByRole('button', { name: /^Run it/ }).click();
+    await expect(frame.getByRole('list', { name: 'Steps' })).toBeVisible();
+    await expect(frame.getByRole('link', { name: 'The whole page' })).toHaveAttribute('href', /#lesson=/);
+  }
+  await page.screenshot({ path: picture('embedded-lesson.png') });
+  // Another name in the element, and the frame goes there.
+  await page.locator('vitrine-playground').evaluate((element) => element.setAttribute('lesson', 'fsync'));
+  const frame = page.frameLocator('vitrine-playground iframe');
+  await expect(frame.getByRole('heading', { name: 'An acknowledgement means fsync' })).toBeVisible();
+});
+
 test('once it was loaded it loads again without a network, from any folder', async ({ page, site, context }) => {
   const folder = `${site}some/where/`;
   for (const address of [site, folder]) {

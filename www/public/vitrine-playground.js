@@ -1,12 +1,12 @@
 // <vitrine-playground src="https://example.org/ui/" seed="42"></vitrine-playground>
 //
 // The playground inside another page: a frame of its own, that needs no special headers. `src` is where the playground
-// lies, the folder of this script unless it says otherwise; `run` a link's part from its `#v1:` on, `seed` the seed of
-// a plain cluster. The height is that of the element.
+// lies, the folder of this script unless it says otherwise; `run` a link's part from its `#v1:` on, `lesson` the name of
+// a lesson, `seed` the seed of a plain cluster. The height is that of the element.
 const HERE = new URL('.', import.meta.url).href;
 
 class VitrinePlayground extends HTMLElement {
-  static observedAttributes = ['src', 'run', 'seed'];
+  static observedAttributes = ['src', 'run', 'lesson', 'seed'];
 
   connectedCallback() {
     if (!this.shadowRoot) {
@@ -32,7 +32,9 @@ class VitrinePlayground extends HTMLElement {
     const seed = this.getAttribute('seed');
     const run = this.getAttribute('run');
     if (seed !== null) address.searchParams.set('seed', seed);
+    const lesson = this.getAttribute('lesson');
     if (run !== null) address.hash = run;
+    else if (lesson !== null) address.hash = `lesson=${lesson}`;
     if (this.frame.src !== address.href) this.frame.src = address.href;
   }
 }

@@ -45,7 +45,7 @@ const port: Port = {
 };
 const root = document.getElementById('app');
 const begun = await fromAddress(location.hash);
-const session = new Session(port, begun.script);
+const session = new Session(port, begun.first);
 const { embed, seed } = asked(location.search);
 if (embed) document.documentElement.dataset.embed = '';
 if (seed !== null) session.settings.value = { ...session.settings.value, seed };

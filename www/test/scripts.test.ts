@@ -1,22 +1,30 @@
 import { expect, it } from 'vitest';
-import type { Played } from '../src/frame.ts';
+import type { Played, Snapshot } from '../src/frame.ts';
 import { LESSONS } from '../src/lessons/all.ts';
-import { snapshot, wired } from './fixtures.ts';
+import { scriptOf } from '../src/lessons/scripts.ts';
+import { NO_TRUTH } from '../src/truth.ts';
+import { LAST_LINE } from '../src/worker/protocol.ts';
+import { opened, snapshot, wired } from './fixtures.ts';
 
 function begin(name: string) {
   const { session, sent, receive } = wired();
   const lesson = LESSONS.find((known) => known.name === name);
   if (!lesson) throw new Error(`no lesson ${name}`);
   session.scripts.begin(lesson);
+  receive({ type: 'opened', opened: opened('', { end: 500 }) });
   let seq = 0;
-  const frame = (part: Partial<Played> | null, text = '') => {
+  let world = 1;
+  const frame = (part: Partial<Played> | null, text = '', more: Partial<Snapshot> = {}) => {
     seq += 1;
-    const log = text ? [{ seq, at: 1, place: -1, kind: 'told', key: 'k', text }] : [];
+    const log = text ? [{ seq, at: 501, place: -1, kind: 'told', key: 'k', text }] : [];
     const played = part && { line: 0, held: false, over: false, pace: 2, expected: [], ...part };
     const motion = { now: 1, flights: [], inFlight: 0 };
-    receive({ type: 'frame', motion, snapshot: snapshot({ played, log }), placement: null });
+    receive({ type: 'frame', motion, snapshot: snapshot({ world, played, log, ...more }), placement: null });
   };
-  return { session, scripts: session.scripts, sent, frame };
+  const another = () => {
+    world += 1;
+  };
+  return { session, scripts: session.scripts, sent, frame, another };
 }
 
 it('opens the script and holds it, and goes on a step at a time', () => {
@@ -71,4 +79,57 @@ it('says that the steps are over for who does something else', () => {
   scripts.again();
   frame({ line: 0 });
   expect(scripts.isLeft).toBe(false);
+});
+
+it('makes the mistake of a lesson in its run, stops where a promise is broken, and goes back to the lesson', () => {
+  const { session, scripts, sent, frame, another } = begin('deleted');
+  scripts.to('run');
+  scripts.rest();
+  frame({ line: 999, held: true, over: true });
+  scripts.to('break');
+  sent.length = 0;
+  scripts.err();
+  const script = { type: 'open', text: scriptOf('deleted') };
+  const toItsEnd = { type: 'go', line: LAST_LINE };
+  expect(sent).toEqual([{ type: 'mutant', name: 'CollectTombstones' }, script, toItsEnd]);
+  expect([scripts.mistaken.value, session.playing.value]).toEqual([true, true]);
+  frame({ line: 999, held: true, over: true });
+  expect(session.playing.value, 'that was the run before').toBe(true);
+  another();
+  const broken = { promise: 2, seq: 77, at: 400, key: 'session', what: 'it is back' };
+  frame({ line: 9 }, '', { truth: { ...NO_TRUTH, broken: [broken], stopped: true } });
+  expect([session.truth.stop.value, session.playing.value]).toEqual([broken, false]);
+  sent.length = 0;
+  scripts.mend();
+  const toTheEnd = { type: 'seek', at: Number.MAX_SAFE_INTEGER };
+  expect(sent).toEqual([{ type: 'mutant', name: '' }, script, toItsEnd, toTheEnd, { type: 'leave' }]);
+  expect([scripts.mistaken.value, session.truth.stop.value, session.playing.value]).toEqual([false, null, true]);
+});
+
+it('plays a mistake that breaks no promise to the end, and says what was expected', () => {
+  const { session, scripts, sent, frame, another } = begin('clocks');
+  scripts.to('break');
+  scripts.err();
+  another();
+  const expected = [
+    { line: 3, wrong: null },
+    { line: 9, wrong: 'expected c2 stored, and it is: unavailable' },
+    { line: 20, wrong: 'expected fingerprint 1, and it is: 2' },
+  ];
+  frame({ line: 5, expected: expected.slice(0, 1) });
+  expect([scripts.unmet.value, session.playing.value]).toEqual([[], true]);
+  frame({ line: 20, held: true, over: true, expected });
+  expect(scripts.unmet.value).toEqual(['expected c2 stored, and it is: unavailable']);
+  expect(session.playing.value).toBe(false);
+  // Another part of the lesson is about the run without it.
+  sent.length = 0;
+  scripts.to('verdict');
+  expect(sent[0]).toEqual({ type: 'mutant', name: '' });
+  expect(scripts.mistaken.value).toBe(false);
+  scripts.to('break');
+  scripts.err();
+  sent.length = 0;
+  scripts.end();
+  expect(sent[0]).toEqual({ type: 'mutant', name: '' });
+  expect([session.truth.mutant.value, scripts.mistaken.value]).toEqual(['', false]);
 });

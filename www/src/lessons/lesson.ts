@@ -18,11 +18,20 @@ export interface Lesson {
   readonly verdict: readonly string[];
   /** Where it is written down, and where it is done: files of the repository. */
   readonly read: readonly string[];
-  /** The mistake that somebody could make, by its name in `engine/src/mutant.rs`, and what it would do here. */
-  readonly mutant: { readonly name: string; readonly says: string } | null;
+  /** The mistake that somebody could make. */
+  readonly mutant: LessonMutant | null;
   /** The eviction race goes on from here. */
   readonly race?: true;
   readonly turn: Turn;
+}
+
+export interface LessonMutant {
+  /** Its name in `engine/src/mutant.rs`. */
+  readonly name: string;
+  /** The promise that the lesson's run breaks with it, or null where it only comes to something else. */
+  readonly breaks: Promise_ | 'Ring' | null;
+  /** What it does here. */
+  readonly says: string;
 }
 
 export interface Choice {

@@ -1,10 +1,13 @@
 // A lesson: guess, watch it step by step, what it shows, and what the person does with it.
 
+import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Lesson } from '../lessons/lesson.ts';
 import { RaceButton } from '../race/Door.tsx';
+import { linkTo } from '../share/address.ts';
 import { useSession } from '../state/context.ts';
 import { STAGES, type Stage } from '../state/scripts.ts';
+import { LessonMistake } from './LessonMistake.tsx';
 import { LessonSteps } from './LessonSteps.tsx';
 
 const NAMES: Readonly<Record<Stage, string>> = {
@@ -54,6 +57,7 @@ export function LessonPanel() {
       {stage === 'run' && <LessonSteps lesson={lesson} />}
       {stage === 'verdict' && <Verdict lesson={lesson} />}
       {stage === 'break' && <YourTurn lesson={lesson} />}
+      <CopyLink key={lesson.name} lesson={lesson} />
     </section>
   );
 }
@@ -62,6 +66,31 @@ export function LessonPanel() {
 function reachable(name: Stage, stage: Stage, over: boolean): boolean {
   const [there, here] = [STAGES.indexOf(name), STAGES.indexOf(stage)];
   return there <= Math.max(here, 1) || over || here >= 2;
+}
+
+function CopyLink({ lesson }: { lesson: Lesson }) {
+  const said = useSignal<'nothing' | 'copied' | 'refused'>('nothing');
+  const field = useRef<HTMLInputElement>(null);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(linkTo(lesson));
+      said.value = 'copied';
+    } catch {
+      // An embedded page may not be allowed to: the field is selected, and the person copies.
+      said.value = 'refused';
+    }
+  };
+  useEffect(() => field.current?.select(), [said.value]);
+  return (
+    <>
+      <button type="button" class="link copy-link" onClick={copy}>
+        {said.value === 'copied' ? '✓ Copied: a link to this lesson' : 'Copy a link to this lesson'}
+      </button>
+      {said.value === 'refused' && (
+        <input ref={field} type="text" readOnly aria-label="Link to this lesson" value={linkTo(lesson)} />
+      )}
+    </>
+  );
 }
 
 function Predict({ lesson }: { lesson: Lesson }) {
@@ -138,12 +167,7 @@ function YourTurn({ lesson }: { lesson: Lesson }) {
   const { scripts } = session;
   return (
     <>
-      {lesson.mutant && (
-        <div class="mutant" data-mutant={lesson.mutant.name}>
-          <h3>The mistake</h3>
-          <p>{lesson.mutant.says}</p>
-        </div>
-      )}
+      <LessonMistake lesson={lesson} />
       <h3>Your turn</h3>
       <p>{lesson.turn.say}</p>
       <ul class="lines" aria-label="Lines to say">

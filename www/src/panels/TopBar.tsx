@@ -2,11 +2,13 @@
 
 import { useSignal } from '@preact/signals';
 import { nameOf } from '../frame.ts';
+import { linkTo } from '../share/address.ts';
 import { ShareButton } from '../share/Share.tsx';
 import { useSession } from '../state/context.ts';
 
 export function TopBar({ onKeys }: { onKeys: () => void }) {
   const session = useSession();
+  const lesson = session.scripts.lesson.value;
   const nodes = session.snapshot.value?.nodes ?? [];
   const down = nodes.find((n) => !n.up);
   const target = down ?? nodes[1] ?? nodes[0];
@@ -47,7 +49,7 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
       >
         Lessons
       </button>
-      <a class="whole-page" href="./" target="_blank" rel="noopener">
+      <a class="whole-page" href={lesson ? linkTo(lesson) : './'} target="_blank" rel="noopener">
         The whole page
       </a>
       <ShareButton />

@@ -6,7 +6,7 @@ import { nameOf } from '../frame.ts';
 import type { Lesson } from '../lessons/lesson.ts';
 import { scriptOf } from '../lessons/scripts.ts';
 import { type Step, steps } from '../lessons/steps.ts';
-import type { ToWorker } from '../worker/protocol.ts';
+import { LAST_LINE, type ToWorker } from '../worker/protocol.ts';
 import { SPEEDS } from './format.ts';
 import type { Session } from './session.ts';
 
@@ -25,11 +25,13 @@ export class Scripts {
   readonly listed: Signal<boolean> = signal(false);
   /** Time goes as fast as the script's lines ask for, until the person sets a speed. */
   readonly paced: Signal<boolean> = signal(false);
-  /** The event of the log after which the person's turn began. */
-  private turnFrom = Number.POSITIVE_INFINITY;
+  /** The run of the lesson goes with its mistake made. */
+  readonly mistaken: Signal<boolean> = signal(false);
   readonly turnDone: Signal<boolean> = signal(false);
 
   readonly played: ReadonlySignal<Played | null>;
+  /** What was expected so far and is not so, in words. */
+  readonly unmet: ReadonlySignal<readonly string[]>;
   /** The part of the page to look at. */
   readonly part: ReadonlySignal<string | null>;
 
@@ -38,6 +40,11 @@ export class Scripts {
     private readonly post: (message: ToWorker) => void,
   ) {
     this.played = computed(() => session.snapshot.value?.played ?? null);
+    this.unmet = computed(() => {
+      const wrong = this.played.value?.expected.flatMap(({ wrong }) => (wrong === null ? [] : [wrong])) ?? [];
+      // Another fingerprint says no more than that it is another run.
+      return wrong.filter((why) => !why.includes('fingerprint'));
+    });
     this.part = computed(() => {
       if (this.lesson.value === null || this.stage.value !== 'run') return null;
       return this.steps.value[this.allowed.value - 1]?.look.part ?? null;
@@ -47,6 +54,8 @@ export class Scripts {
   /** Makes the run of a script, and holds it at its beginning. */
   private load(text: string): void {
     batch(() => {
+      this.mistaken.value = false;
+      this.session.truth.mend();
       this.session.select(null);
       this.steps.value = steps(text);
       this.allowed.value = 0;
@@ -64,20 +73,30 @@ export class Scripts {
       this.stage.value = 'predict';
       this.choice.value = null;
       this.turnDone.value = false;
-      this.turnFrom = Number.POSITIVE_INFINITY;
       this.load(scriptOf(lesson.name));
+    });
+  }
+
+  /** The lesson is over, and so is its mistake; the run stays. */
+  leave(): void {
+    if (this.lesson.value === null) return;
+    batch(() => {
+      this.lesson.value = null;
+      this.paced.value = false;
+      this.mistaken.value = false;
+      this.session.truth.mend();
     });
   }
 
   /** Back to the cluster of the first screen. */
   end(): void {
-    this.lesson.value = null;
-    this.paced.value = false;
+    this.leave();
     this.session.anew();
   }
 
   to(stage: Stage): void {
     batch(() => {
+      if (stage !== 'break' && this.mistaken.value) this.restore();
       this.stage.value = stage;
       if (stage === 'run' && this.allowed.value === 0) this.next();
       if (stage === 'break') this.yours();
@@ -117,7 +136,7 @@ export class Scripts {
   rest(): void {
     this.allowed.value = this.steps.value.length;
     this.session.playing.value = true;
-    this.post({ type: 'go', line: LAST });
+    this.post({ type: 'go', line: LAST_LINE });
   }
 
   again(): void {
@@ -130,13 +149,42 @@ export class Scripts {
   yours(): void {
     const { session } = this;
     batch(() => {
-      this.turnFrom = session.log.value.at(-1)?.seq ?? 0;
       this.turnDone.value = false;
       this.paced.value = false;
       session.speed.value = OWN_SPEED;
       session.playing.value = true;
     });
     this.post({ type: 'leave' });
+  }
+
+  /** The lesson's run once more, with its mistake made: it stops where a promise is broken, or else at its end. */
+  err(): void {
+    const lesson = this.lesson.value;
+    if (!lesson?.mutant) return;
+    this.session.truth.open(scriptOf(lesson.name), lesson.mutant.name, 'end');
+    batch(() => {
+      this.mistaken.value = true;
+      this.paced.value = false;
+      this.session.speed.value = OWN_SPEED;
+    });
+  }
+
+  /** The lesson as it was: its run without the mistake, at its end, and from there it is the person's. */
+  mend(): void {
+    this.restore();
+    this.yours();
+  }
+
+  private restore(): void {
+    const lesson = this.lesson.value;
+    if (!lesson) return;
+    this.session.truth.open(scriptOf(lesson.name), '', 'end');
+    batch(() => {
+      this.mistaken.value = false;
+      this.allowed.value = this.steps.value.length;
+      this.session.playing.value = false;
+    });
+    this.post({ type: 'seek', at: Number.MAX_SAFE_INTEGER });
   }
 
   /** Play or pause: where the script is held, playing is doing the next step. True when that was all. */
@@ -150,14 +198,17 @@ export class Scripts {
   follow(snapshot: Snapshot): void {
     const { played } = snapshot;
     // One that was taken before the script was left says that it is held, and it is no longer.
-    const yours = this.stage.value === 'break';
+    const yours = this.stage.value === 'break' && !this.mistaken.value;
     if (played?.held && !yours && this.session.playing.value && this.isCaughtUp(played)) {
       this.session.playing.value = false;
     }
     const done = this.lesson.value?.turn.done;
-    if (!done || this.stage.value !== 'break' || this.turnDone.value) return;
+    const end = this.session.opened.value?.end;
+    if (!done || end === undefined || this.stage.value !== 'break' || this.mistaken.value || this.turnDone.value)
+      return;
     const says = (row: LogRow) => `${nameOf(row.place)} ${row.kind} ${row.key}: ${row.text}`;
-    if (snapshot.log.some((row) => row.seq > this.turnFrom && done.test(says(row)))) this.turnDone.value = true;
+    // What the script itself did is nothing that the person has done.
+    if (snapshot.log.some((row) => row.at > end && done.test(says(row)))) this.turnDone.value = true;
   }
 
   /** Has it done all that it was allowed to do? It is held at once, before it has heard of more. */
@@ -167,9 +218,6 @@ export class Scripts {
     return last === undefined || played.line >= last.number;
   }
 }
-
-/** After the last line of any script. */
-const LAST = 0xffff_ffff;
 
 /** Real time: the seconds that a text speaks of are those of the person. */
 const OWN_SPEED = SPEEDS.indexOf(1);

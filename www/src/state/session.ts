@@ -12,6 +12,7 @@ import {
   type Placement,
   type Snapshot,
 } from '../frame.ts';
+import type { Lesson } from '../lessons/lesson.ts';
 import type { FromWorker, Opened, Settings, ToWorker, Trace, Workload } from '../worker/protocol.ts';
 import { SPEEDS } from './format.ts';
 import { Scripts } from './scripts.ts';
@@ -120,11 +121,13 @@ export class Session {
   private readonly onMotion = new Set<(motion: Motion) => void>();
   private waiting = false;
   private lastFrame = 0;
+  /** The world that was left for another: what is still said of it counts no more. */
+  private left: number | null = null;
 
-  /** `first` is a script to begin with in place of the usual cluster. */
+  /** `first` is what to begin with in place of the usual cluster: a script, or a lesson. */
   constructor(
     readonly port: Port,
-    private readonly first: string | null = null,
+    private readonly first: string | Lesson | null = null,
   ) {
     this.scripts = new Scripts(this, (message) => port.post(message));
     port.listen((message) => this.receive(message));
@@ -228,6 +231,11 @@ export class Session {
     this.port.post({ type: 'build', settings, workload: load, after });
   }
 
+  /** What is shown now is about to be another run. */
+  leaveWorld(): void {
+    this.left = this.snapshot.value?.world ?? null;
+  }
+
   /** Keeps every event, for the diagram, or no longer. */
   record(on: boolean): void {
     this.tape.clear();
@@ -257,6 +265,16 @@ export class Session {
     if (key !== null) this.port.post({ type: 'fate', key });
   }
 
+  /** Begins with a script, or with a lesson. */
+  begin(first: string | Lesson): void {
+    if (typeof first !== 'string') {
+      this.scripts.begin(first);
+      return;
+    }
+    this.scripts.leave();
+    this.openScript(first);
+  }
+
   /** Makes the run of a script, from its beginning. */
   openScript(text: string): void {
     this.problem.value = null;
@@ -280,7 +298,7 @@ export class Session {
       return;
     }
     if (file.name.endsWith('.script') && file.size <= MOST_SCRIPT) {
-      void file.text().then((text) => this.openScript(text));
+      void file.text().then((text) => this.begin(text));
       return;
     }
     this.traceFile.value = file;
@@ -305,7 +323,7 @@ export class Session {
     switch (message.type) {
       case 'ready':
         this.started.value = true;
-        if (this.first !== null) this.openScript(this.first);
+        if (this.first !== null) this.begin(this.first);
         else this.usual(this.problem.value);
         break;
       case 'opened':
@@ -339,6 +357,7 @@ export class Session {
         break;
       case 'problem':
         this.problem.value = message.text;
+        this.left = null;
         if (message.about === 'trace') this.trace.value = null;
         // A first script that is none leaves the page with what it usually begins with.
         if (message.about === 'open' && this.snapshot.value === null) {
@@ -355,6 +374,8 @@ export class Session {
   }
 
   private take(snapshot: Snapshot): void {
+    if (snapshot.world === this.left) return;
+    this.left = null;
     const before = this.snapshot.value;
     // Stepping back takes back what the log said since.
     const kept = before?.world === snapshot.world ? this.log.value.filter((row) => row.at <= snapshot.now) : [];

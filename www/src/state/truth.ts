@@ -3,6 +3,7 @@
 import { batch, type Signal, signal } from '@preact/signals';
 import { type Broken, type Causes, NO_TRUTH, type Truth } from '../truth.ts';
 import type { FinderAnswer, FinderRequest } from '../worker/finder-protocol.ts';
+import { LAST_LINE } from '../worker/protocol.ts';
 import { SPEEDS } from './format.ts';
 import type { Session } from './session.ts';
 
@@ -41,20 +42,32 @@ export class TruthState {
       this.forget();
       this.session.playing.value = true;
     });
+    this.session.leaveWorld();
     this.session.port.post({ type: 'mutant', name });
   }
 
-  /** Opens a script in place of the run, and plays it; `before`: up to just before a promise is broken. */
-  open(text: string, mutant: string, before = false): void {
+  /** No mistake is made any more, for a run that is about to begin. */
+  mend(): void {
+    if (this.mutant.value === '') return;
+    this.mutant.value = '';
+    this.forget();
+    this.session.leaveWorld();
+    this.session.port.post({ type: 'mutant', name: '' });
+  }
+
+  /** Opens a script in place of the run, and plays it: on and on, to its end, or to just before a promise is broken. */
+  open(text: string, mutant: string, until: 'ever' | 'end' | 'broken' = 'ever'): void {
     batch(() => {
       this.mutant.value = mutant;
       this.forget();
       this.session.speed.value = FAST;
       this.session.playing.value = true;
-      this.before = before;
+      this.before = until === 'broken';
     });
+    this.session.leaveWorld();
     this.session.port.post({ type: 'mutant', name: mutant });
     this.session.openScript(text);
+    if (until === 'end') this.session.port.post({ type: 'go', line: LAST_LINE });
   }
 
   find(from: number): void {
@@ -67,7 +80,7 @@ export class TruthState {
       if (this.search !== search) return;
       this.finding.value = answer;
       if (answer.type !== 'progress') this.over();
-      if (answer.type === 'found' && answer.script) this.open(answer.script, this.mutant.value, true);
+      if (answer.type === 'found' && answer.script) this.open(answer.script, this.mutant.value, 'broken');
     });
     search.post({ from, mutant: this.mutant.value });
   }
@@ -79,7 +92,10 @@ export class TruthState {
 
   /** What a snapshot says of it. */
   take(truth: Truth): void {
-    const stopped = truth.stopped && this.session.playing.value ? truth.broken.at(-1) : undefined;
+    // Several may be broken by one event: it is about the first of them.
+    const before = new Set(this.now.value.broken.map((broken) => broken.promise));
+    const news = truth.broken.find((broken) => !before.has(broken.promise)) ?? truth.broken.at(-1);
+    const stopped = truth.stopped && this.session.playing.value ? news : undefined;
     this.now.value = truth;
     // Gone back to before it, it is not broken yet.
     const stop = this.stop.value;
@@ -97,6 +113,7 @@ export class TruthState {
   }
 
   private forget(): void {
+    this.now.value = { ...this.now.value, broken: [] };
     this.stop.value = null;
     this.causes.value = null;
     this.before = false;

@@ -40,6 +40,9 @@ export interface Workload {
   readonly ttl: number;
 }
 
+/** After the last line of any script. */
+export const LAST_LINE = 0xffff_ffff;
+
 export type ToWorker =
   | {
       readonly type: 'build';

@@ -43,6 +43,7 @@ export const clocks: Lesson = {
   read: ['docs/replication.md', 'engine/src/clock.rs', 'docs/limits.md'],
   mutant: {
     name: 'TrustClock',
+    breaks: null,
     says: `The time of day alone makes versions. n3’s write is refused by its own replicas, again and again, until
       the client is told that the outcome is unknown; everybody still reads one.`,
   },

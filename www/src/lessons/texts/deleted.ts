@@ -41,6 +41,7 @@ export const deleted: Lesson = {
   read: ['docs/replication.md', 'engine/src/shard/floors.rs', 'tests/scripts/back-from-isolation.script'],
   mutant: {
     name: 'CollectTombstones',
+    breaks: 'P3',
     says: 'A deletion is forgotten at once, though a replica is away. n3 comes back, has the session, and serves it.',
   },
   turn: {

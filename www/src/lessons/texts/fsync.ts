@@ -41,6 +41,7 @@ export const fsync: Lesson = {
   read: ['docs/log.md', 'docs/replication.md', 'engine/src/shard/journal.rs', 'engine/src/sim/disk.rs'],
   mutant: {
     name: 'AcknowledgeUnsynced',
+    breaks: 'P2',
     says: `What was written down is acknowledged before it is on disk. The answer comes sooner, and says 2 copies
       where a crash would leave 0.`,
   },

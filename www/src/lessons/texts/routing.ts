@@ -41,6 +41,7 @@ export const routing: Lesson = {
   read: ['docs/ring.md', 'docs/membership.md', 'engine/src/ring/'],
   mutant: {
     name: 'ModuloHash',
+    breaks: 'Ring',
     says: `Slots are dealt out to the nodes that are alive, round and round. When n1 crashes, nearly every slot has
       another owner, which has never heard of its keys: the read of user:42 misses although n3 still has it.`,
   },

@@ -41,6 +41,7 @@ export const splitBrain: Lesson = {
   read: ['docs/replication.md', 'docs/membership.md', 'tests/scripts/both-sides-wrote.script'],
   mutant: {
     name: 'SkipReconciliation',
+    breaks: 'P3',
     says: `A node that was away never asks what it has missed. After the heal n3 goes on serving 1-pen, for as long
       as nobody writes the key.`,
   },

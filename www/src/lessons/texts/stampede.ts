@@ -44,6 +44,7 @@ export const stampede: Lesson = {
   read: ['engine/src/shard/flight.rs', 'docs/limits.md', 'docs/membership.md'],
   mutant: {
     name: 'JoinSentRead',
+    breaks: 'P3',
     says: `A read shares the answer to a question that was sent before it began. c2 reads v1, after v2 was
       acknowledged.`,
   },

@@ -45,6 +45,7 @@ export const tornLog: Lesson = {
   read: ['docs/log.md', 'engine/src/codec/wal/', 'engine/src/sim/disk.rs'],
   mutant: {
     name: 'SkipBadRecords',
+    breaks: 'P1',
     says: 'A damaged record is passed over, and the ones behind it are read. The node serves a mixture that never was.',
   },
   turn: {

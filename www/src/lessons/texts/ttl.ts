@@ -40,6 +40,7 @@ export const ttl: Lesson = {
   read: ['docs/log.md', 'docs/snapshots.md', 'engine/src/shard/journal.rs'],
   mutant: {
     name: 'RelativeTtl',
+    breaks: 'P6',
     says: `An entry that is read back lives on from there for as long as it had when it was written. The token is
       served after its deadline.`,
   },

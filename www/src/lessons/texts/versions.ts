@@ -42,6 +42,7 @@ export const versions: Lesson = {
   read: ['engine/src/clock.rs', 'docs/limits.md', 'docs/replication.md'],
   mutant: {
     name: 'ReuseVersions',
+    breaks: 'P4',
     says: `Versions are counted in memory only. The restarted n3 gives two the version of one; after the heal both
       are “in sync”, with different values.`,
   },
