@@ -67,6 +67,10 @@ test('once it was loaded it loads again without a network, from any folder', asy
     await context.setOffline(true);
     await page.reload();
     await expect(page.getByRole('article', { name: 'Store of n1' })).toBeVisible();
+    // The race and its recorded trace are there too, though nobody had asked for them.
+    await page.keyboard.press('v');
+    const race = page.getByRole('dialog', { name: 'The eviction race' });
+    await expect(race.locator('.verdict')).toContainText(/sprite.*requests for .* keys/);
     await context.setOffline(false);
   }
 });

@@ -3,6 +3,7 @@ import { faultsOf } from '../src/panels/faults.ts';
 
 it('names every fault once, with a line that names the node and keys that differ', () => {
   const groups = faultsOf(2, 3, true);
+  expect(new Set(groups.map((group) => group.part)).size).toBe(groups.length);
   expect(groups.map((group) => group.title)).toEqual(['Node', 'Clock', 'Link to n3', 'Disk', 'All']);
   const faults = groups.flatMap((group) => group.faults);
   expect(new Set(faults.map((fault) => fault.line)).size).toBe(faults.length);

@@ -1,14 +1,16 @@
 // Writes `sw.js` beside the page: a service worker that knows every file of this build, and keeps them for a visit
-// without a network; but not the recorded trace, which is fetched when it is chosen. Its own text changes with the
-// files, so a browser that has an older one fetches the new ones.
+// without a network, the recorded trace included. Its own text changes with the files, so a browser that has an older
+// one fetches the new ones.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const folder = join(import.meta.dirname, '..', 'dist');
+/** Another form of a file that is there, for hosts that send it. */
+const isPacked = (name) => /\.(br|gz)$/.test(name) && existsSync(join(folder, name.replace(/\.\w+$/, '')));
 const files = readdirSync(folder, { recursive: true })
   .map((name) => name.replaceAll('\\', '/'))
-  .filter((name) => statSync(join(folder, name)).isFile() && !/\.br$|\.gz$|^sw\.js$|^engines\//.test(name))
+  .filter((name) => statSync(join(folder, name)).isFile() && !isPacked(name) && !/^sw\.js$|^engines\//.test(name))
   .sort();
 const hash = createHash('sha256');
 for (const name of files) hash.update(name).update(readFileSync(join(folder, name)));

@@ -5,12 +5,13 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { nameOf, type Place } from '../frame.ts';
 import { useSession } from '../state/context.ts';
-import { faultsOf } from './faults.ts';
+import { type FaultPart, faultsOf } from './faults.ts';
 
 export function FaultPanel() {
   const session = useSession();
   const details = useRef<HTMLDetailsElement>(null);
   const towards = useSignal<Place | null>(null);
+  const part = useSignal<FaultPart>('node');
   const nodes = session.snapshot.value?.nodes ?? [];
   const chosen = session.selectedNode.value;
   const link = session.selectedLink.value;
@@ -19,10 +20,19 @@ export function FaultPanel() {
     if (link) towards.value = link[0] === node ? link[1] : link[0];
     if ((chosen !== null || link) && details.current) details.current.open = true;
   }, [chosen, link, node, towards]);
+  // What was touched last is what it is about.
+  useEffect(() => {
+    if (link) part.value = 'link';
+  }, [link, part]);
+  useEffect(() => {
+    if (chosen !== null) part.value = 'node';
+  }, [chosen, part]);
   if (node === undefined) return null;
   const others = nodes.filter((other) => other.id !== node).map((other) => other.id);
   const other = others.find((id) => id === towards.value) ?? others[0] ?? null;
   const disks = session.settings.value.fsync !== 'off';
+  const groups = faultsOf(node, other, disks);
+  const group = groups.find((group) => group.part === part.value) ?? groups[0];
   const up = nodes.find(({ id }) => id === node)?.up ?? false;
   return (
     <details class="panel faults" ref={details}>
@@ -63,9 +73,25 @@ export function FaultPanel() {
           </label>
         )}
       </div>
-      {faultsOf(node, other, disks).map((group) => (
-        <fieldset key={group.title}>
-          <legend>{group.title}</legend>
+      <fieldset class="parts">
+        <legend class="unseen">Faults of what</legend>
+        {groups.map((each) => (
+          <label key={each.part}>
+            <input
+              type="radio"
+              name="fault-part"
+              checked={each === group}
+              onChange={() => {
+                part.value = each.part;
+              }}
+            />
+            <span>{each.title}</span>
+          </label>
+        ))}
+      </fieldset>
+      {group && (
+        <fieldset key={group.part} class="list">
+          <legend class="unseen">{group.title}</legend>
           {group.faults.map((fault) => (
             <button
               type="button"
@@ -81,7 +107,7 @@ export function FaultPanel() {
             </button>
           ))}
         </fieldset>
-      ))}
+      )}
       <p class="hint">
         Keys are for the node that is chosen in the picture. Each line can be typed, and stands in scripts.
       </p>

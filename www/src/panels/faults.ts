@@ -11,7 +11,11 @@ export interface Fault {
   readonly when: 'up' | 'down' | null;
 }
 
+/** What a fault is about. */
+export type FaultPart = 'node' | 'clock' | 'link' | 'disk' | 'all';
+
 export interface Group {
+  readonly part: FaultPart;
   readonly title: string;
   readonly faults: readonly Fault[];
 }
@@ -28,6 +32,7 @@ export function faultsOf(node: Place, other: Place | null, disks: boolean): read
   const n = nameOf(node);
   const groups: Group[] = [
     {
+      part: 'node',
       title: 'Node',
       faults: [
         fault('Crash', 'c', `${n} crash`, 'up'),
@@ -41,6 +46,7 @@ export function faultsOf(node: Place, other: Place | null, disks: boolean): read
       ],
     },
     {
+      part: 'clock',
       title: 'Clock',
       faults: [
         fault('A second ahead', 't', `${n} clock +1s`),
@@ -52,6 +58,7 @@ export function faultsOf(node: Place, other: Place | null, disks: boolean): read
   if (other !== null) {
     const [there, back] = [`${n}>${nameOf(other)}`, `${nameOf(other)}>${n}`];
     groups.push({
+      part: 'link',
       title: `Link to ${nameOf(other)}`,
       faults: [
         fault('Cut', 'x', `cut ${n} ${nameOf(other)}`),
@@ -66,6 +73,7 @@ export function faultsOf(node: Place, other: Place | null, disks: boolean): read
   }
   if (disks) {
     groups.push({
+      part: 'disk',
       title: 'Disk',
       faults: [
         fault('Its syncs fail', 'y', `disk ${n} fails`),
@@ -79,6 +87,7 @@ export function faultsOf(node: Place, other: Place | null, disks: boolean): read
     });
   }
   groups.push({
+    part: 'all',
     title: 'All',
     faults: [
       fault('Lose a fifth', 'm', 'network loss=20%'),
