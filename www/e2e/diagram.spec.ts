@@ -35,6 +35,37 @@ test('it draws messages, filters them, and says each in words', async ({ page, s
   await expect(page.getByRole('dialog')).toHaveCount(0);
 });
 
+test('a click on an event goes to its moment, and so does Enter; what is to come stays', async ({ page, site }) => {
+  await open(page, site);
+  await page.getByRole('button', { name: 'Diagram' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Space and time' });
+  await expect(dialog).toContainText('A click on an event takes the run to it');
+  await expect.poll(() => rows(page)).toBeGreaterThan(100);
+  await dialog.getByRole('button', { name: 'Pause' }).click();
+  await page.waitForTimeout(300);
+  const all = await rows(page);
+  const tape = page.getByRole('slider', { name: 'Events, the oldest first' });
+  const plain = (text: string | null) => /^([\d ]+\.\d{3}) ms/.exec(text ?? '')?.[1]?.replace(/ /g, '');
+  const chosen = async () => plain(await dialog.getByRole('status').textContent());
+  const now = async () => plain(await page.locator('.clock time').textContent());
+  const end = await now();
+  await tape.click({ position: { x: 200, y: 100 } });
+  const first = await chosen();
+  expect(first).not.toBe(end);
+  await expect.poll(now).toBe(first);
+  for (let i = 0; i < 9; i += 1) await page.keyboard.press('ArrowDown');
+  const second = await chosen();
+  expect(second).not.toBe(first);
+  expect(await now()).toBe(first);
+  await page.keyboard.press('Enter');
+  await expect.poll(now).toBe(second);
+  expect(await rows(page)).toBe(all);
+  await page.screenshot({ path: picture('diagram-back.png') });
+  // Played on, the run comes to what was to come.
+  await dialog.getByRole('button', { name: 'Play' }).click();
+  await expect.poll(() => rows(page)).toBeGreaterThan(all);
+});
+
 test('a hundred thousand events scroll, with frames within 33 ms', async ({ page, site }) => {
   test.setTimeout(180_000);
   await open(page, site);

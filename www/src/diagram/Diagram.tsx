@@ -5,7 +5,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { CLIENTS, nameOf } from '../frame.ts';
 import { useSession } from '../state/context.ts';
 import { count, moment } from '../state/format.ts';
-import { type Colours, columns, draw, ROW, readColours } from './draw.ts';
+import { type Colours, columnRoom, columns, draw, ROW, readColours } from './draw.ts';
 import type { TapeEvent } from './tape.ts';
 
 export function Diagram() {
@@ -51,7 +51,7 @@ function Inside() {
   useSignalEffect(() => {
     void taken.value;
     const box = scroller.current;
-    if (box && follows.value) box.scrollTop = box.scrollHeight;
+    if (box && follows.value) box.scrollTop = session.tape.past * ROW - box.clientHeight;
   });
   useEffect(() => {
     const surface = canvas.current;
@@ -96,6 +96,11 @@ function Inside() {
     const key = session.tape.event(next)?.key;
     if (key) session.select(key);
   };
+  /** Takes the run to the chosen event. */
+  const go = () => {
+    const seq = chosen.value === null ? undefined : session.tape.event(chosen.value)?.seq;
+    if (seq !== undefined) session.time.seekEvent(seq);
+  };
   const keys = (event: KeyboardEvent) => {
     const page = Math.floor((scroller.current?.clientHeight ?? ROW) / ROW) - 1;
     const by: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page };
@@ -104,12 +109,14 @@ function Inside() {
     if (step !== undefined) choose(at + step);
     else if (event.key === 'Home') choose(0);
     else if (event.key === 'End') choose(session.tape.length - 1);
+    else if (event.key === 'Enter') go();
     else return;
     event.preventDefault();
   };
-  const words = event ? said(event) : `${count(rows)} events${filter.value ? ' like that' : ''}; choose one to read it`;
+  const words = event ? said(event) : `${count(rows)} events${filter.value ? ' like that' : ''}`;
   const width = scroller.current?.clientWidth ?? 800;
   const lines = columns(places.value, width);
+  const room = columnRoom(places.value, width);
   return (
     <>
       <header>
@@ -144,7 +151,7 @@ function Inside() {
       </header>
       <p class="places" aria-hidden="true">
         {[...lines].map(([place, x]) => (
-          <span key={place} style={{ left: `${x}px` }}>
+          <span key={place} class="named" style={{ left: `${x}px`, maxWidth: `${room}px` }}>
             {place === CLIENTS ? 'clients' : nameOf(place)}
           </span>
         ))}
@@ -160,22 +167,29 @@ function Inside() {
         aria-valuetext={words}
         tabIndex={0}
         aria-label="Events, the oldest first"
+        aria-describedby="diagram-help"
         onKeyDown={keys}
         onWheel={(event) => {
           if (event.deltaY < 0) follows.value = false;
         }}
         onClick={(event) => {
           const box = event.currentTarget;
-          choose(Math.floor((event.clientY - box.getBoundingClientRect().top + box.scrollTop) / ROW));
+          const row = Math.floor((event.clientY - box.getBoundingClientRect().top + box.scrollTop) / ROW);
+          if (row >= session.tape.length) return;
+          choose(row);
+          go();
         }}
       >
         <div class="length" style={{ height: `${rows * ROW}px` }} data-rows={rows}>
           <canvas ref={canvas} aria-hidden="true" />
         </div>
       </div>
-      <p class="hint" role="status">
-        {words}
-      </p>
+      <footer>
+        <p role="status">{words}</p>
+        <p class="hint" id="diagram-help">
+          A click on an event takes the run to it; so does Enter, and the arrow keys go from one to the next.
+        </p>
+      </footer>
     </>
   );
 }

@@ -12,6 +12,8 @@ const LEFT = 84;
 const RIGHT = 190;
 /** Rows below the screen whose arrows may begin on it. */
 const AHEAD = 400;
+/** How much is seen of what is to come, where somebody went back. */
+const FAINT = 0.38;
 
 export interface Colours {
   readonly ink: string;
@@ -45,8 +47,13 @@ export function readColours(surface: HTMLElement): Colours {
 
 /** Where the line of a place is. */
 export function columns(places: readonly Place[], width: number): Map<Place, number> {
-  const room = Math.max(40, width - LEFT - RIGHT);
-  return new Map(places.map((place, index) => [place, LEFT + (room * (index + 0.5)) / places.length]));
+  const room = columnRoom(places, width);
+  return new Map(places.map((place, index) => [place, LEFT + room * (index + 0.5)]));
+}
+
+/** How wide each of them is. */
+export function columnRoom(places: readonly Place[], width: number): number {
+  return Math.max(40, width - LEFT - RIGHT) / places.length;
 }
 
 export interface Screen {
@@ -73,9 +80,11 @@ export function draw(
   const first = Math.max(0, Math.floor(top / ROW));
   const last = Math.min(tape.length - 1, Math.ceil((top + height) / ROW));
   const y = (row: number) => (row + 0.5) * ROW - top;
+  const past = tape.past;
   for (let row = first; row <= Math.min(tape.length - 1, last + AHEAD); row += 1) {
     const event = tape.event(row);
     if (!event) continue;
+    context.globalAlpha = row < past || row === chosen ? 1 : FAINT;
     const [from, to] = [lines.get(event.from), lines.get(event.to)];
     const bottom = y(row);
     if (event.shape === 'arrow' && from !== undefined && to !== undefined && from !== to) {
@@ -104,6 +113,9 @@ export function draw(
     const who = event.from === event.to ? nameOf(event.to) : `${nameOf(event.from)} → ${nameOf(event.to)}`;
     context.fillText(short(`${who}  ${event.kind} ${event.key}`, 30), width - RIGHT + 8, bottom);
   }
+  context.globalAlpha = 1;
+  // Where the run is.
+  if (past < tape.length) stroke(context, colours.accent, 1, 0, past * ROW - top, width, past * ROW - top);
 }
 
 function colourOf(place: Place, colours: Colours): string {
@@ -116,13 +128,14 @@ function stroke(
   alpha: number,
   ...[fromX, fromY, toX, toY]: [number, number, number, number]
 ): void {
-  context.globalAlpha = alpha;
+  const before = context.globalAlpha;
+  context.globalAlpha = alpha * before;
   context.strokeStyle = colour;
   context.beginPath();
   context.moveTo(fromX, fromY);
   context.lineTo(toX, toY);
   context.stroke();
-  context.globalAlpha = 1;
+  context.globalAlpha = before;
 }
 
 function arrow(

@@ -10,7 +10,7 @@ export type Shape = (typeof SHAPES)[number];
 
 /** What the worker has recorded since the last time. */
 export interface Recorded {
-  /** The number of the latest event: what is kept beyond it was gone back on. */
+  /** The number of the latest event: what is kept beyond it is still to come, since somebody went back. */
   readonly latest: number;
   /** Of each event: number, moment, when its message was sent, from, to, shape. */
   readonly numbers: Float64Array;
@@ -48,27 +48,44 @@ export class Tape {
   private readonly rows = new Uint32Array(MOST_EVENTS);
   private shown = 0;
   private kept = 0;
+  private latest = 0;
 
   /** Rows to scroll through. */
   get length(): number {
     return this.shown;
   }
 
+  /** Rows of what has happened by now; those after them are to come. */
+  get past(): number {
+    return this.first((index) => (this.seq[index] ?? 0) > this.latest);
+  }
+
   /** Nothing is kept. */
   clear(): void {
     this.kept = 0;
     this.shown = 0;
+    this.latest = 0;
     this.words = [''];
     this.known = new Map([['', 0]]);
   }
 
-  take({ latest, numbers, words }: Recorded): void {
+  /** `end` is how far the run goes, in simulated microseconds: what is kept beyond it does not come any more. */
+  take({ latest, numbers, words }: Recorded, end = Number.POSITIVE_INFINITY): void {
     const first = numbers[0] ?? latest + 1;
-    // Somebody went on to another moment: what lies between is not known.
-    if (this.kept > 0 && numbers.length > 0 && first > (this.seq[this.kept - 1] ?? 0) + 1) this.clear();
-    while (this.kept > 0 && (this.seq[this.kept - 1] ?? 0) >= first) this.kept -= 1;
-    while (this.shown > 0 && (this.rows[this.shown - 1] ?? 0) >= this.kept) this.shown -= 1;
+    const [oldest = 0, newest = 0] = [this.seq[0], this.seq[this.kept - 1]];
+    // Somebody went to another moment, and what lies between is not known.
+    if (this.kept > 0 && numbers.length > 0 && (first > newest + 1 || first < oldest)) this.clear();
+    while (this.kept > 0 && this.isOver(this.kept - 1, latest, end)) this.kept -= 1;
+    this.hide();
+    this.latest = latest;
     for (let at = 0, word = 0; at + WIDTH <= numbers.length; at += WIDTH, word += 2) {
+      const again = (numbers[at] ?? 0) - (this.seq[0] ?? 0);
+      if (again < this.kept && this.kept > 0) {
+        if (this.isSame(again, numbers.subarray(at, at + WIDTH), words[word], words[word + 1])) continue;
+        // It is another run from here on.
+        this.kept = again;
+        this.hide();
+      }
       if (this.kept === MOST_EVENTS) this.forget();
       const index = this.kept;
       this.seq[index] = numbers[at] ?? 0;
@@ -108,13 +125,41 @@ export class Tape {
 
   /** The row, as a fraction, at which that moment is; events are in the order of their moments. */
   rowAt(moment: number): number {
+    return this.first((index) => (this.at[index] ?? 0) >= moment) - 0.5;
+  }
+
+  /** Is an event that was kept one that the run does not come to? */
+  private isOver(index: number, latest: number, end: number): boolean {
+    return (this.seq[index] ?? 0) > latest && (this.at[index] ?? 0) > end;
+  }
+
+  private isSame(index: number, [seq, at, sent, from, to, shape]: Float64Array, kind = '', key = ''): boolean {
+    return (
+      this.seq[index] === seq &&
+      this.at[index] === at &&
+      this.sent[index] === sent &&
+      this.from[index] === from &&
+      this.to[index] === to &&
+      this.shape[index] === shape &&
+      this.words[this.kind[index] ?? 0] === kind &&
+      this.words[this.key[index] ?? 0] === key
+    );
+  }
+
+  /** The first row whose event is so; all rows after it are so too. */
+  private first(is: (index: number) => boolean): number {
     let [low, high] = [0, this.shown];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.at[this.rows[middle] ?? 0] ?? 0) < moment) low = middle + 1;
-      else high = middle;
+      if (is(this.rows[middle] ?? 0)) high = middle;
+      else low = middle + 1;
     }
-    return low - 0.5;
+    return low;
+  }
+
+  /** Rows whose events are not kept any more go. */
+  private hide(): void {
+    while (this.shown > 0 && (this.rows[this.shown - 1] ?? 0) >= this.kept) this.shown -= 1;
   }
 
   private show(index: number): void {

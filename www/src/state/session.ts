@@ -381,7 +381,7 @@ export class Session {
     const kept = before?.world === snapshot.world ? this.log.value.filter((row) => row.at <= snapshot.now) : [];
     if (before?.world !== snapshot.world) this.tape.clear();
     if (snapshot.recorded) {
-      this.tape.take(snapshot.recorded);
+      this.tape.take(snapshot.recorded, snapshot.course.end);
       this.taped.value += 1;
     }
     this.snapshot.value = snapshot;
