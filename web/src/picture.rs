@@ -45,7 +45,10 @@ pub fn nodes(world: &World) -> Vec<f64> {
     let acting = witness(world);
     let mut primary_slots = vec![0_u32; world.machines().len() + 1];
     for node in Slot::all().filter_map(|slot| acting?.primary(slot)) {
-        primary_slots[usize::from(node.0)] += 1;
+        // One that the map has taken in answers for slots before its machine has come.
+        if let Some(slots) = primary_slots.get_mut(usize::from(node.0)) {
+            *slots += 1;
+        }
     }
     let of = |machine: &Machine| {
         let limits = world.config().limits;
@@ -56,7 +59,7 @@ pub fn nodes(world: &World) -> Vec<f64> {
         });
         let suspects: u32 = machine.node().map_or(0, |node| {
             let suspected = world.machines().iter().filter(|other| !node.view().is_alive(other.id()));
-            suspected.map(|other| 1_u32 << ((other.id().0 - 1) % 32)).sum()
+            suspected.fold(0, |bits, other| bits | 1_u32 << ((other.id().0 - 1) % 32))
         });
         let member = world.map().member(machine.id());
         [
@@ -332,4 +335,30 @@ pub fn text(key: &[u8]) -> String {
     let readable = std::str::from_utf8(key).ok().filter(|key| !key.chars().any(char::is_control));
     let whole = readable.map_or_else(|| key.escape_ascii().to_string(), String::from);
     if whole.chars().count() <= MOST_TEXT { whole } else { whole.chars().take(MOST_TEXT - 1).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Playground, Settings};
+
+    /// The only owner of some slots is down when the map takes another machine in: that one answers for them before it
+    /// has come.
+    #[test]
+    fn a_member_whose_machine_has_not_come_is_drawn_as_none() {
+        let settings = Settings { seed: 134, nodes: 4, replicas: 1, fsync: 2, ..Settings::default() };
+        let mut playground = Playground::new(settings).expect("good settings");
+        playground.command("n1 crash").expect("a command");
+        while playground.now() < 2_000_000.0 {
+            playground.run(2_000_000.0, 250);
+        }
+        playground.command("join").expect("a command");
+        let mut early = 0;
+        while playground.now() < 4_000_000.0 {
+            playground.run(4_000_000.0, 1);
+            let machines = playground.nodes().chunks(14).map(|node| node[0] as i16).max();
+            early += u32::from(playground.primaries().into_iter().max() > machines);
+        }
+        assert!(early > 0, "there is no such moment");
+        assert_eq!(playground.nodes().len(), 5 * 14);
+    }
 }
