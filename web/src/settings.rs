@@ -27,6 +27,8 @@ pub struct Settings {
     pub loss_per_mille: u32,
     /// When nodes sync their logs: 0 is for no log, 1 before every answer, 2 once a second, 3 never.
     pub fsync: u32,
+    /// Bytes of log at which a node takes a snapshot by itself; 0: only when it is told to.
+    pub save_above: u32,
     /// Who goes when a node is full: 0 is for LRU, 1 SIEVE, 2 S3-FIFO, 3 W-TinyLFU.
     pub policy: u32,
 }
@@ -57,6 +59,7 @@ impl Default for Settings {
             virtual_nodes: 64,
             loss_per_mille: 0,
             fsync: 0,
+            save_above: 0,
             policy: 0,
         }
     }
@@ -73,6 +76,7 @@ impl Settings {
             virtual_nodes: u32::from(config.virtual_nodes),
             loss_per_mille: config.network.loss / 1_000,
             fsync: FSYNC.iter().position(|fsync| *fsync == config.fsync).map_or(0, |place| place as u32),
+            save_above: config.save_above.map_or(0, |bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
             policy: config.policy as u32,
         }
     }
@@ -92,6 +96,7 @@ impl Settings {
             heartbeat: heartbeat(self.nodes),
             checks: !replay,
             fsync: FSYNC[within("fsync", self.fsync, 0, 3)? as usize],
+            save_above: Some(u64::from(self.save_above)).filter(|bytes| *bytes > 0),
             trace: TRACE,
             ..WorldConfig::default()
         })

@@ -84,6 +84,23 @@ test('a snapshot is taken, stands in place of the log before it, and a start beg
   await expect(page.getByRole('dialog')).toBeVisible();
 });
 
+test('a node takes a snapshot by itself where its log is longer than was set', async ({ page, site }) => {
+  await open(page, site);
+  const field = page.getByRole('spinbutton', { name: /^Snapshot at a log of/ });
+  await page.getByText('Levels, log, ring, network').click();
+  await expect(field).toHaveCount(0);
+  await page.getByRole('combobox', { name: 'Log on disk, fsync' }).selectOption('always');
+  await field.fill('600');
+  await build(page, { Nodes: 1, 'Copies, N': 1 });
+  await hurry(page);
+  await expect(log(page, 'n1')).toContainText(/\d+ dropped/);
+  await expect(log(page, 'n1').getByRole('img', { name: /^snapshot \d+$/ }).first()).toBeVisible();
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
+  await expect(page.getByRole('region', { name: 'The script of this run', includeHidden: true })).toContainText(
+    'fsync=always save-above=600',
+  );
+});
+
 test('a crash in the middle of a snapshot leaves the one before, and damage to that is told', async ({
   page,
   site,

@@ -37,10 +37,16 @@ export function ClusterPanel() {
   const change = (part: Partial<Settings>) => {
     draft.value = { ...draft.value, ...part };
   };
-  const { nodes, replicas, capacity, virtualNodes, writeLevel, readLevel, lossPerMille, fsync } = draft.value;
+  const { nodes, replicas, capacity, virtualNodes, writeLevel, readLevel, lossPerMille, fsync, saveAbove } =
+    draft.value;
   const build = (event: Event) => {
     event.preventDefault();
-    session.build({ ...draft.value, replicas: Math.min(replicas, nodes), seed: session.settings.value.seed });
+    session.build({
+      ...draft.value,
+      replicas: Math.min(replicas, nodes),
+      saveAbove: fsync === 'off' ? 0 : saveAbove,
+      seed: session.settings.value.seed,
+    });
   };
   return (
     <section class="panel" aria-labelledby="cluster-title">
@@ -96,6 +102,16 @@ export function ClusterPanel() {
             choices={FSYNCS}
             onChange={(fsync) => change({ fsync })}
           />
+          {fsync !== 'off' && (
+            <NumberField
+              label="Snapshot at a log of"
+              unit="bytes; 0: only by hand"
+              value={saveAbove}
+              min={0}
+              max={MOST_LOG}
+              onChange={(saveAbove) => change({ saveAbove })}
+            />
+          )}
           <NumberField
             label="Lost messages"
             unit="of 1,000"
@@ -109,6 +125,9 @@ export function ClusterPanel() {
     </section>
   );
 }
+
+/** A log of more is longer than any that a page comes to. */
+const MOST_LOG = 100_000_000;
 
 /** As many as the page has colours and room for. */
 const MOST_NODES = 32;
@@ -137,7 +156,7 @@ function Members() {
       </button>
       <button
         type="button"
-        class="small"
+        class="small named"
         disabled={going}
         title="Its slots move to the others first, then it goes; choose a node in the picture to take out that one"
         onClick={() => chosen && session.removeNode(chosen.id)}

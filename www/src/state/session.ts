@@ -35,6 +35,7 @@ export const FIRST: Settings = {
   readLevel: 'primary',
   lossPerMille: 0,
   fsync: 'off',
+  saveAbove: 0,
 };
 
 export const FIRST_WORKLOAD: Workload = { kind: 'zipf', keys: 60, rate: 1_500, writePercent: 35, ttl: 500 };

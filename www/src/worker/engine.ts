@@ -54,6 +54,7 @@ class Simulator implements Engine {
     wanted.virtual_nodes = settings.virtualNodes;
     wanted.loss_per_mille = settings.lossPerMille;
     wanted.fsync = FSYNCS.indexOf(settings.fsync);
+    wanted.save_above = settings.saveAbove;
     this.playground.build(wanted, settings.writeLevel, settings.readLevel);
     this.renew();
   }
@@ -205,18 +206,20 @@ class Simulator implements Engine {
 
   open(text: string): Opened {
     const [fingerprint, end] = this.playground.open(text).split(' ');
-    const { seed, nodes, replicas, capacity, virtual_nodes, loss_per_mille, fsync } = this.playground.settings();
+    const built = this.playground.settings();
+    const { seed, nodes, replicas, capacity } = built;
     this.renew();
     const settings: Settings = {
       seed: String(seed),
       nodes,
       replicas,
       capacity,
-      virtualNodes: virtual_nodes,
+      virtualNodes: built.virtual_nodes,
       writeLevel: 'live',
       readLevel: 'primary',
-      lossPerMille: loss_per_mille,
-      fsync: FSYNCS[fsync] ?? 'off',
+      lossPerMille: built.loss_per_mille,
+      fsync: FSYNCS[built.fsync] ?? 'off',
+      saveAbove: built.save_above,
     };
     return { text, settings, fingerprint: fingerprint ?? '', end: Number(end), engine: Playground.engine() };
   }

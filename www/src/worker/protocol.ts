@@ -26,6 +26,8 @@ export interface Settings {
   /** Lost messages, of a thousand. */
   readonly lossPerMille: number;
   readonly fsync: Fsync;
+  /** Bytes of log at which a node takes a snapshot by itself; 0: only when it is told to. */
+  readonly saveAbove: number;
 }
 
 export const WORKLOADS = ['zipf', 'uniform', 'scan', 'hotkey'] as const;
