@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
-import { build, expect, hurry, open, say, test } from './page.ts';
+import { build, expect, hurry, open, pause, say, test } from './page.ts';
 
 const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
 
@@ -58,6 +58,34 @@ test('many nodes keep within the screen', async ({ page, site }) => {
   await page.waitForTimeout(800);
   await page.screenshot({ path: picture('many.png') });
   expect(await page.evaluate(() => document.documentElement.scrollHeight - innerHeight)).toBeLessThanOrEqual(0);
+});
+
+test('a name and a key of any length keep within what they stand in', async ({ page, site }) => {
+  await open(page, site);
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await page.getByText('Levels, log, ring, network').click();
+  await page.getByRole('combobox', { name: 'Log on disk, fsync' }).selectOption('always');
+  await build(page, { Nodes: 3 });
+  await hurry(page);
+  const key = `session:${'0123456789'.repeat(12)}`;
+  await say(page, `c1 set ${key} v`);
+  await page.locator('.rows').getByRole('button', { name: key }).first().click();
+  await page.getByRole('button', { name: 'What happened to it?' }).click();
+  await expect(page.getByRole('heading', { name: 'What happened to it' })).toBeVisible();
+  await pause(page);
+  const wide = await page.evaluate(() => {
+    // As a machine may be called.
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const { data, parentElement } = texts.currentNode as Text;
+      if (parentElement?.closest('svg')) continue;
+      (texts.currentNode as Text).data = data.replace(/\bn([123])\b/, 'machine-in-the-back-of-the-second-hall-$1');
+    }
+    const boxes = [...document.querySelectorAll('.top, .store, .panel, .log .scroll, .transport, .disk, main')];
+    return boxes.filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.className || box.tagName);
+  });
+  await page.screenshot({ path: picture('names.png') });
+  expect(wide).toEqual([]);
 });
 
 test('with reduced motion nothing moves along, and the run still goes on', async ({ page, site }) => {

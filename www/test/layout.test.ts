@@ -21,6 +21,17 @@ describe('discs', () => {
   });
 });
 
+it('a disc shows a name whole where it has room for it, and else its beginning', () => {
+  for (const many of [1, 6, 12, 32]) {
+    const radius = layout.discs(ids(many)).get(many)?.radius ?? 0;
+    const size = radius > 24 ? 17 : Math.max(8, radius * 0.75);
+    expect(layout.fitted(`n${many}`, radius, size), `${many} nodes`).toBe(`n${many}`);
+  }
+  const name = 'machine-in-the-back-of-the-second-hall-7';
+  expect(layout.fitted(name, 34, 17)).toBe('machi…');
+  expect(layout.fitted(name, 11, 8.25)).toBe('ma…');
+});
+
 describe('lanes', () => {
   it.each([2, 3, 4, 8, 32])('of %i nodes start and end at the discs and keep off the clients', (many) => {
     const discs = layout.discs(ids(many));

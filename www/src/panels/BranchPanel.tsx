@@ -51,8 +51,10 @@ export function BranchPanel() {
             {unlike.slice(0, SHOWN).map((row) => (
               <tr key={`${row.node} ${row.key}`}>
                 <th scope="row">
-                  <span class="chip" style={{ '--owner': hue(row.node) }} aria-hidden="true" />
-                  {nameOf(row.node)}
+                  <span class="named" title={nameOf(row.node)}>
+                    <span class="chip" style={{ '--owner': hue(row.node) }} aria-hidden="true" />
+                    {nameOf(row.node)}
+                  </span>
                 </th>
                 <td>
                   {row.key ? (

@@ -87,7 +87,7 @@ function DiskRow({ disk, note }: { disk: DiskView; note: string | undefined }) {
   return (
     <article class="disk" aria-label={`Log of ${name}`} style={{ '--owner': hue(disk.node) }}>
       <p class="figures">
-        <b>
+        <b class="named" title={name}>
           <span class="chip" aria-hidden="true" />
           {name}
         </b>

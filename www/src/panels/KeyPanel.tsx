@@ -15,7 +15,7 @@ export function KeyPanel() {
   return (
     <section class="panel where" aria-labelledby="where-title">
       <h2 id="where-title">
-        <span>
+        <span class="named" title={key}>
           Where <code>{key}</code> lives
         </span>
         <button
@@ -49,7 +49,9 @@ export function KeyPanel() {
               {explained.replicas.map((replica) => (
                 <tr key={replica.node} style={{ '--owner': hue(replica.node) }}>
                   <th scope="row">
-                    <span class="chip" aria-hidden="true" /> {nameOf(replica.node)}
+                    <span class="named" title={nameOf(replica.node)}>
+                      <span class="chip" aria-hidden="true" /> {nameOf(replica.node)}
+                    </span>
                     {replica.node === explained.primary ? ' primary' : ''}
                   </th>
                   <td>{!replica.up ? 'down' : (replica.version ?? 'nothing')}</td>

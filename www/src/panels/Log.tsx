@@ -64,13 +64,15 @@ export function Log() {
               <tr key={row.seq} class={NOTABLE.has(row.kind) ? 'notable' : ''}>
                 <td class="number">{moment(row.at)}</td>
                 <td>
-                  <span class="chip" style={{ '--owner': hue(row.place) }} aria-hidden="true" />
-                  {nameOf(row.place)}
+                  <span class="named" title={nameOf(row.place)}>
+                    <span class="chip" style={{ '--owner': hue(row.place) }} aria-hidden="true" />
+                    {nameOf(row.place)}
+                  </span>
                 </td>
                 <td>{row.kind}</td>
                 <td>
                   {row.key && (
-                    <button type="button" class="link" onClick={() => session.select(row.key)}>
+                    <button type="button" class="link named" title={row.key} onClick={() => session.select(row.key)}>
                       {row.key}
                     </button>
                   )}

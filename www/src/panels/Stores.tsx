@@ -30,7 +30,7 @@ function Store({ node, room }: { node: NodeView; room: Room }) {
       aria-label={`Store of ${name}`}
     >
       <header>
-        <h2>
+        <h2 class="named" title={name}>
           <span class="chip" aria-hidden="true" />
           {name}
         </h2>

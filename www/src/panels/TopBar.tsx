@@ -36,7 +36,7 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
             : `A real cache of ${count} nodes, in this page. Every key lives on ${held} of them: break one and watch.`}
       </p>
       {target && (
-        <button type="button" class="primary try" onClick={() => session.toggleNode(target.id)}>
+        <button type="button" class="primary try named" onClick={() => session.toggleNode(target.id)}>
           {down ? `Bring ${nameOf(down.id)} back` : `Crash ${nameOf(target.id)}`}
         </button>
       )}

@@ -198,6 +198,7 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
       ? 'paused'
       : `${node.leaving ? 'leaving' : 'up'}, ${count(node.entries)} entries`;
   const big = disc.radius > 24;
+  const size = big ? 17 : Math.max(8, disc.radius * 0.75);
   const held = node.entryLimit > 0 ? `${node.entries}/${node.entryLimit}` : count(node.entries);
   const detail = !node.up ? 'down' : paused ? 'paused' : held;
   const states = { down: !node.up, paused, chosen, holds };
@@ -218,14 +219,8 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
       <circle class="body" cx={disc.x} cy={disc.y} r={disc.radius} />
       {node.up && <path class="gauge" d={layout.gauge({ ...disc, radius: disc.radius - 2 }, full)} />}
       {!node.up && <path class="cross" d={cross(disc.x, disc.y, disc.radius * 0.62)} />}
-      <text
-        class="name"
-        x={disc.x}
-        y={disc.y}
-        dy={big ? '-0.02em' : '0.34em'}
-        style={{ fontSize: big ? 17 : Math.max(8, disc.radius * 0.75) }}
-      >
-        {name}
+      <text class="name" x={disc.x} y={disc.y} dy={big ? '-0.02em' : '0.34em'} style={{ fontSize: size }}>
+        {layout.fitted(name, disc.radius, size)}
       </text>
       {big && (
         <text class="detail" x={disc.x} y={disc.y} dy="1.35em">

@@ -40,6 +40,12 @@ export function discs(nodes: readonly Place[]): Map<Place, Disc> {
   return placed;
 }
 
+/** As much of a name as a disc has room for in letters of that size. */
+export function fitted(name: string, radius: number, size: number): string {
+  const most = Math.max(3, Math.floor((2 * radius - 6) / (0.58 * size)));
+  return name.length > most ? `${name.slice(0, most - 1)}…` : name;
+}
+
 /** The lane of messages from a disc to another. Each direction keeps to its own side, and none crosses the clients. */
 export function lane(from: Disc, to: Disc): Lane {
   const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
