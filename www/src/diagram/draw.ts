@@ -7,9 +7,11 @@ import type { Tape } from './tape.ts';
 
 /** Pixels of an event. */
 export const ROW = 18;
-/** Room for the moments on the left, and for what happens on the right. */
-const LEFT = 84;
-const RIGHT = 190;
+/** Room for the moments on the left, and for what happens on the right, in so many characters. */
+const WIDE = { left: 84, right: 190, most: 30 };
+/** On a phone the lines between need the room. */
+const NARROW = { left: 70, right: 142, most: 22 };
+const edges = (width: number) => (width < 560 ? NARROW : WIDE);
 /** Rows below the screen whose arrows may begin on it. */
 const AHEAD = 400;
 /** How much is seen of what is to come, where somebody went back. */
@@ -48,12 +50,13 @@ export function readColours(surface: HTMLElement): Colours {
 /** Where the line of a place is. */
 export function columns(places: readonly Place[], width: number): Map<Place, number> {
   const room = columnRoom(places, width);
-  return new Map(places.map((place, index) => [place, LEFT + room * (index + 0.5)]));
+  return new Map(places.map((place, index) => [place, edges(width).left + room * (index + 0.5)]));
 }
 
 /** How wide each of them is. */
 export function columnRoom(places: readonly Place[], width: number): number {
-  return Math.max(40, width - LEFT - RIGHT) / places.length;
+  const { left, right } = edges(width);
+  return Math.max(40, width - left - right) / places.length;
 }
 
 export interface Screen {
@@ -73,6 +76,7 @@ export function draw(
 ): void {
   context.clearRect(0, 0, width, height);
   const lines = columns(places, width);
+  const { left, right, most } = edges(width);
   context.font = '12px system-ui, sans-serif';
   context.textBaseline = 'middle';
   context.lineWidth = 1.5;
@@ -98,7 +102,7 @@ export function draw(
       stroke(context, colours.bad, 1, middle - 4, bottom - 4, middle + 4, bottom + 4);
       stroke(context, colours.bad, 1, middle - 4, bottom + 4, middle + 4, bottom - 4);
     } else if (row <= last) {
-      const at = to ?? from ?? LEFT;
+      const at = to ?? from ?? left;
       context.fillStyle = row === chosen ? colours.accent : colourOf(event.to, colours);
       context.beginPath();
       context.arc(at, bottom, row === chosen ? 6 : 4, 0, 2 * Math.PI);
@@ -107,11 +111,11 @@ export function draw(
     if (row > last) continue;
     context.fillStyle = row === chosen ? colours.accent : colours.soft;
     context.textAlign = 'right';
-    context.fillText(moment(event.at), LEFT - 10, bottom);
+    context.fillText(moment(event.at), left - 10, bottom);
     context.textAlign = 'left';
     context.fillStyle = row === chosen ? colours.accent : colours.ink;
     const who = event.from === event.to ? nameOf(event.to) : `${nameOf(event.from)} → ${nameOf(event.to)}`;
-    context.fillText(short(`${who}  ${event.kind} ${event.key}`, 30), width - RIGHT + 8, bottom);
+    context.fillText(short(`${who}  ${event.kind} ${event.key}`, most), width - right + 8, bottom);
   }
   context.globalAlpha = 1;
   // Where the run is.

@@ -45,7 +45,7 @@ function Outcome() {
             <b>
               ✗ {promise.name} {promise.short}
             </b>{' '}
-            is broken at {clock(stop.at)}: {stop.what}. The run stands there; Space goes on.
+            is broken at {clock(stop.at)}: {stop.what}. The run has stopped there; Play goes on.
           </>
         ) : over ? (
           'No promise is broken, and yet it is another run:'

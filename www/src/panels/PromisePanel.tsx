@@ -71,8 +71,10 @@ function Stopped({ broken }: { broken: Broken }) {
   const promise = PROMISES[broken.promise];
   const causes = session.truth.causes.value;
   const alert = useRef<HTMLParagraphElement>(null);
-  // Whoever has asked for it further down is taken to it.
-  useEffect(() => alert.current?.scrollIntoView?.({ block: 'nearest' }), [broken]);
+  // Whoever has asked for it further down is taken to it; a lesson says it itself.
+  useEffect(() => {
+    if (!session.scripts.mistaken.value) alert.current?.scrollIntoView?.({ block: 'nearest' });
+  }, [broken, session]);
   return (
     <>
       <p class="problem" role="alert" ref={alert}>

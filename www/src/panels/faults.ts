@@ -40,7 +40,7 @@ export function faultsOf(node: Place, other: Place | null, disks: boolean): read
         fault('Pause', 'p', `pause ${n}`, 'up'),
         fault('Resume', 'u', `resume ${n}`, 'up'),
         fault('Wipe its disk', 'w', `${n} wipe`),
-        fault('Cut off from all', 'i', `isolate ${n}`),
+        fault('Cut it off', 'i', `isolate ${n}`),
         fault('Drain', 'd', `${n} drain`),
         fault('Take out', 'e', `${n} leave`),
       ],
