@@ -91,10 +91,15 @@ test('a node takes a snapshot by itself where its log is longer than was set', a
   await expect(field).toHaveCount(0);
   await page.getByRole('combobox', { name: 'Log on disk, fsync' }).selectOption('always');
   await field.fill('600');
+  await page.getByText('Levels, log, ring, network').click();
   await build(page, { Nodes: 1, 'Copies, N': 1 });
   await hurry(page);
   await expect(log(page, 'n1')).toContainText(/\d+ dropped/);
-  await expect(log(page, 'n1').getByRole('img', { name: /^snapshot \d+$/ }).first()).toBeVisible();
+  await expect(
+    log(page, 'n1')
+      .getByRole('img', { name: /^snapshot \d+$/ })
+      .first(),
+  ).toBeVisible();
   await page.getByRole('button', { name: 'Share', exact: true }).click();
   await expect(page.getByRole('region', { name: 'The script of this run', includeHidden: true })).toContainText(
     'fsync=always save-above=600',

@@ -65,6 +65,7 @@ test('a name and a key of any length keep within what they stand in', async ({ p
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await page.getByText('Levels, log, ring, network').click();
   await page.getByRole('combobox', { name: 'Log on disk, fsync' }).selectOption('always');
+  await page.getByText('Levels, log, ring, network').click();
   await build(page, { Nodes: 3 });
   await hurry(page);
   const key = `session:${'0123456789'.repeat(12)}`;
