@@ -45,8 +45,8 @@ pub enum Failure {
     },
     /// The node is stopping and takes no new requests. Nothing was stored.
     Stopping,
-    /// The slot's primary cannot write to its disk, its log or how far its versions may go, and takes no writes until it
-    /// can. Nothing was stored.
+    /// The slot's primary cannot write to its disk, its log or how far its versions may go, and takes no writes until
+    /// it can. Nothing was stored.
     ReadOnly,
 }
 

@@ -227,8 +227,8 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         _ => {
             let accepted = "nodes, replicas, seed, entries, bytes, policy, vnodes, skew, timeout, move-rate, zones, \
                 asks, fsync, on-doubt, log-bytes, save-above, save-step, late, late-pages, retry, retry-most, \
-                heartbeat, suspect, batch, pending, pending-bytes, pending-for-peer, repeating, answered, answer-memory, \
-                reconcile-pause";
+                heartbeat, suspect, batch, pending, pending-bytes, pending-for-peer, repeating, answered, \
+                answer-memory, reconcile-pause";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
         }
     }
