@@ -214,6 +214,8 @@ pub struct Holding {
     pub floor: Version,
     /// True while it has yet to hear from another replica of the slot what it missed.
     pub doubt: bool,
+    /// Where the slot is an orphan to it: it vouches for no version up to this one. [`Version::ZERO`] otherwise.
+    pub before: Version,
 }
 
 impl Holding {

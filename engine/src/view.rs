@@ -60,6 +60,9 @@ pub struct Absence {
     pub count: u64,
     /// The last one was so long that a member which was away before may have come back meanwhile, and gone again.
     pub long: bool,
+    /// A majority of the members has answered since: the map is known to be the one that the cluster goes by, and not
+    /// only taken for it since nobody says otherwise.
+    pub over: bool,
 }
 
 /// Slots on their way.

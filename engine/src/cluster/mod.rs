@@ -88,8 +88,8 @@ impl Cluster {
         // At random, so that an answer to an earlier boot of this node proves nothing.
         let (serial, boot) = (rng.u64() >> 1, rng.u64().max(1));
         let view = View::first(me, map).started(boot);
-        let absence = Absence { count: 1, long: true };
         let alone = view.map.members.len() == 1;
+        let absence = Absence { count: 1, long: true, over: alone };
         let view = Arc::new(view.sure(alone).after(absence));
         let members: Vec<NodeId> = view.map.members.iter().map(|member| member.id).collect();
         let mut cluster = Cluster {
@@ -157,7 +157,11 @@ impl Cluster {
     fn is_sure(&self) -> bool {
         let new = self.view.map.is_new(self.view.me);
         let confirmed = 1 + self.peers.iter().filter(|peer| peer.confirmed && (!new || peer.alive)).count();
-        confirmed * 2 > self.peers.len() + 1 || !new && self.peers.iter().all(|peer| peer.confirmed || !peer.alive)
+        self.is_majority(confirmed) || !new && self.peers.iter().all(|peer| peer.confirmed || !peer.alive)
+    }
+
+    fn is_majority(&self, members: usize) -> bool {
+        members * 2 > self.peers.len() + 1
     }
 
     /// Until when the view may be trusted without another [`Cluster::tick`]. Who comes later was away: it may have been
@@ -380,7 +384,7 @@ impl Cluster {
     /// nobody can have come back, taken writes and gone again.
     fn was_away(&mut self, now: Instant, long: bool) {
         self.returned = now;
-        self.absence = Absence { count: self.absence.count + 1, long };
+        self.absence = Absence { count: self.absence.count + 1, long, over: false };
         for index in 0..self.peers.len() {
             let since = self.told_until(index);
             let peer = &mut self.peers[index];
@@ -539,7 +543,10 @@ impl Cluster {
     /// Publishes another view when there is something new to say.
     fn publish(&mut self, out: &mut Outbox) {
         let sure = self.is_sure();
-        if !self.stale && self.peers.iter().all(|peer| !peer.broken) && sure == self.view.is_sure() {
+        let over = self.is_majority(1 + self.peers.iter().filter(|peer| peer.confirmed).count());
+        self.absence.over |= over;
+        let same = sure == self.view.is_sure() && self.absence == self.view.absence();
+        if !self.stale && self.peers.iter().all(|peer| !peer.broken) && same {
             return;
         }
         self.stale = false;

@@ -156,6 +156,7 @@ impl Wire for Holding {
         self.rank.put(out);
         self.floor.put(out);
         self.doubt.put(out);
+        self.before.put(out);
     }
 
     fn take(from: &mut Reader, _: &'static str) -> Result<Self, DecodeError> {
@@ -166,6 +167,7 @@ impl Wire for Holding {
             rank: from.take("rank")?,
             floor: from.take("floor")?,
             doubt: from.take("doubt")?,
+            before: from.take("before")?,
         })
     }
 }

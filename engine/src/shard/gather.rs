@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-use super::vouch::Use;
+use super::vouch::{Use, vouches};
 use super::{Asker, Pending, Shard, Work, others};
 use crate::effect::Outbox;
 use crate::error::Failure;
@@ -267,7 +267,9 @@ impl Shard {
         let known = found.iter().filter_map(|(_, found)| found.holding.version).max();
         let gone = found.iter().filter(|(_, found)| found.holding.version.is_none());
         let floor = gone.map(|(_, found)| found.holding.floor).max().unwrap_or(Version::ZERO);
-        let best = found.iter().filter_map(|(_, found)| found.entry.as_ref()).max_by_key(|entry| entry.version);
+        let enough = self.sources.are_enough(key.slot(), found);
+        let told = found.iter().filter(|(_, found)| enough || vouches(found));
+        let best = told.filter_map(|(_, found)| found.entry.as_ref()).max_by_key(|entry| entry.version);
         let vouched = best.filter(|entry| {
             let live = entry.deadline.is_none_or(|deadline| deadline > time.unix);
             live && Some(entry.version) >= known && entry.version >= floor

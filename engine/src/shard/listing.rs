@@ -44,7 +44,13 @@ impl Shard {
             both && (!gained || view.gains(from, slot))
         };
         let vouches = lanes.and(self.sources.vouched());
-        let (keys, more) = if cursor < FLOORS { self.page_of_keys(cursor, since, shared) } else { (Vec::new(), None) };
+        // Who gains a slot would serve what nobody vouches for.
+        let hidden = |slot: Slot, version: Version| match gained {
+            true => self.sources.is_unvouched(slot, version),
+            false => self.sources.is_hidden(slot, version),
+        };
+        let shown = |slot: Slot, version: Version| shared(slot) && !hidden(slot, version);
+        let (keys, more) = if cursor < FLOORS { self.page_of_keys(cursor, since, shown) } else { (Vec::new(), None) };
         let (floors, next) = match more {
             Some(place) => (Vec::new(), Some(place)),
             None => self.page_of_floors(cursor.saturating_sub(FLOORS), since, shared),
@@ -70,14 +76,13 @@ impl Shard {
         &self,
         mut place: u64,
         since: Version,
-        shared: impl Fn(Slot) -> bool,
+        shown: impl Fn(Slot, Version) -> bool,
     ) -> (Vec<(Key, Version)>, Option<u64>) {
         let (mut keys, mut bytes) = (Vec::new(), 0);
         for visited in 1.. {
             let next = self.store.scan(place, 1, &mut |key, entry| {
                 // What has expired and was not freed yet is not among the floors either: the asker has to be told.
-                let slot = crate::hash::slot(key);
-                if entry.version > since && shared(slot) && !self.sources.is_unvouched(slot, entry.version) {
+                if entry.version > since && shown(crate::hash::slot(key), entry.version) {
                     bytes += key.len();
                     let key = Key::new(Bytes::copy_from_slice(key)).expect("a stored key has a key's length");
                     keys.push((key, entry.version));

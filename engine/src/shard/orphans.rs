@@ -86,6 +86,12 @@ impl Orphans {
         self.slots.as_ref().is_some_and(|set| set.orphans[word] & bit != 0)
     }
 
+    /// Has another replica of that slot left unheard?
+    pub(super) fn is_bereft(&self, slot: Slot) -> bool {
+        let (word, bit) = place(slot);
+        self.slots.as_ref().is_some_and(|set| set.bereft[word] & bit != 0)
+    }
+
     /// What is written to that slot has to be above this version, so that it is told from what was there before.
     pub(super) fn floor(&self, slot: Slot) -> Version {
         if self.contains(slot) { self.before } else { Version::ZERO }

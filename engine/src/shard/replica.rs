@@ -111,9 +111,9 @@ impl Shard {
         // would keep what it replaced.
         self.known(now, key, at, out);
         let version = self.peek(now, key, at).map(|entry| entry.version);
-        let unvouched = version.is_some_and(|version| self.sources.is_unvouched(at.slot, version));
+        let hidden = version.is_some_and(|version| self.sources.is_hidden(at.slot, version));
         let entry = match wanted {
-            _ if unvouched => None,
+            _ if hidden => None,
             Wanted::Value => self.take(now, key, at, out),
             Wanted::Copy => self.copy(now, key, at),
             Wanted::Facts | Wanted::Version => None,
@@ -124,7 +124,7 @@ impl Shard {
             Wanted::Value | Wanted::Copy | Wanted::Version => None,
         };
         // People are shown what is there, and that it is in doubt.
-        let held = self.peek(now, key, at).filter(|_| !unvouched || wanted == Wanted::Facts);
+        let held = self.peek(now, key, at).filter(|_| !hidden || wanted == Wanted::Facts);
         let size = |entry: EntryRef<'_>| {
             let (value, media) = (entry.value.len(), entry.media.len());
             Store::entry_bytes(key.as_bytes().len(), value, media, entry.deadline.is_some())
@@ -135,6 +135,7 @@ impl Shard {
             bytes: held.map_or(0, size),
             rank,
             floor,
+            before: self.sources.orphans.floor(at.slot),
             doubt: self.sources.unsure.contains(at.slot) || self.sources.doubts(at.slot) || self.sources.is_aside(),
         };
         (holding, entry)

@@ -9,6 +9,7 @@ use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use super::Floors;
+use super::gather::Found;
 use super::orphans::Orphans;
 use crate::clock::Clock;
 use crate::id::{Lanes, NodeId, Slot, Version};
@@ -109,6 +110,21 @@ impl Sources {
     #[inline]
     pub(super) fn is_unvouched(&self, slot: Slot, version: Version) -> bool {
         version <= self.orphans.floor(slot) && !self.asks(slot) && self.view.as_ref().is_some_and(View::is_sure)
+    }
+
+    /// The same where nobody is left who may say more, and nobody else is to take it for more than it is.
+    pub(super) fn is_hidden(&self, slot: Slot, version: Version) -> bool {
+        self.orphans.is_bereft(slot) && self.is_unvouched(slot, version)
+    }
+
+    /// Do those answers together say what a slot has: a witness is among them, or all who keep it?
+    pub(super) fn are_enough(&self, slot: Slot, found: &[(NodeId, Found)]) -> bool {
+        let Some(view) = self.view.as_ref().filter(|_| self.orphans.contains(slot)) else { return true };
+        let others = || view.replicas(slot).iter().filter(|node| **node != view.me && !view.gains(**node, slot));
+        let answer = |node: &NodeId| found.iter().find(|(from, _)| from == node);
+        let vouches = |node: &NodeId| answer(node).is_some_and(|(_, found)| found.holding.before == Version::ZERO);
+        let all = others().next().is_some() && others().all(|node| answer(node).is_some());
+        others().any(vouches) || all && !self.orphans.is_bereft(slot)
     }
 
     /// Lanes in which this node vouches for what it has of every slot.
@@ -232,10 +248,17 @@ impl Sources {
     /// and after a long time anybody.
     fn begin_orphans(&mut self, before: Option<&View>, view: &View, latest: Version) {
         let was_alive = |node: NodeId| view.absence().long || before.is_none_or(|before| before.is_alive(node));
-        let acts = |slot: Slot, node: NodeId| node != view.me && !view.gains(node, slot) && was_alive(node);
+        let others = |slot: Slot| {
+            let others = view.replicas(slot).iter().copied().filter(|node| *node != view.me);
+            others.filter(move |node| !view.gains(*node, slot))
+        };
+        // What nobody else keeps by this map, others may keep by a later one.
+        let acted = |slot: &Slot| match others(*slot).next() {
+            None => !view.absence().over,
+            Some(_) => others(*slot).any(was_alive),
+        };
         let kept = |slot: &Slot| view.is_replica(*slot) && !view.gains(view.me, *slot);
-        let slots = self.lanes_slots().filter(kept);
-        let slots = slots.filter(|slot| view.replicas(*slot).iter().any(|node| acts(*slot, *node)));
+        let slots = self.lanes_slots().filter(kept).filter(acted);
         if !mutant::on(Mutant::ServeOrphans) && !mutant::on(Mutant::ServeOutOfSync) {
             self.orphans.begin(latest, slots);
         }
@@ -254,7 +277,8 @@ impl Sources {
         bereft.into_iter().for_each(|slot| self.orphans.bereave(slot));
     }
 
-    /// An orphan is none any more once somebody vouches for it, or all who keep it have been heard out.
+    /// An orphan is none any more once somebody vouches for it, or all who keep it have been heard out; where nobody
+    /// else keeps it, once the map is known to be the one that the cluster goes by.
     fn judge_orphans(&mut self) {
         let Some(view) = &self.view else { return };
         let (list, me) = (&self.list, view.me);
@@ -264,7 +288,8 @@ impl Sources {
             let source = |node: &NodeId| list.iter().find(|source| source.id == *node);
             let heard = |node: &NodeId| source(node).is_some_and(|source| !source.open.contains(slot));
             let vouches = |node: &NodeId| heard(node) && source(node).is_some_and(|s| s.vouches.contains(slot));
-            view.is_replica(slot) && !others().any(vouches) && (bereft || !others().all(heard))
+            let moved = || others().next().is_none() && !view.absence().over;
+            view.is_replica(slot) && !others().any(vouches) && (bereft || moved() || !others().all(heard))
         });
     }
 

@@ -39,6 +39,29 @@ impl Shard {
         purpose: Use,
         out: &mut Outbox,
     ) -> Option<Entry> {
+        let entry = self.merge(time, key, found, purpose, out)?;
+        let at = self.place(key);
+        if purpose != Use::Client || self.sources.are_enough(at.slot, found) {
+            return Some(entry);
+        }
+        // Nobody is left who knows what happened in the slot while those who hold it were away.
+        let vouched = found.iter().any(|(_, f)| f.holding.version == Some(entry.version) && vouches(f));
+        if vouched || entry.version > self.sources.orphans.floor(at.slot) {
+            return Some(entry);
+        }
+        self.drop_unvouched(time.unix, key, at, entry.version, out);
+        None
+    }
+
+    /// The highest version wins.
+    fn merge(
+        &mut self,
+        time: Time,
+        key: &Key,
+        found: &[(NodeId, Found)],
+        purpose: Use,
+        out: &mut Outbox,
+    ) -> Option<Entry> {
         let at = self.place(key);
         let me = self.me;
         let others = found.iter().filter(|(node, _)| *node != me);
@@ -49,18 +72,10 @@ impl Shard {
             self.clock.observe(found.holding.version.unwrap_or(Version::ZERO).max(found.holding.floor));
         }
         let present = self.known(time.unix, key, at, out).present;
-        let unvouched = present.is_some_and(|version| self.sources.is_unvouched(at.slot, version));
         let gone = others.filter(|(_, found)| found.holding.version.is_none());
-        // What nobody vouches for here somebody else may.
-        let newer = best.filter(|entry| Some(entry.version) > present || unvouched && Some(entry.version) == present);
+        let newer = best.filter(|entry| Some(entry.version) > present);
         let Some(entry) = newer else {
             let version = present?;
-            if unvouched {
-                if purpose == Use::Client {
-                    self.drop_unvouched(time.unix, key, at, version, out);
-                }
-                return None;
-            }
             let floor = gone.filter_map(|(node, found)| {
                 let since = self.sources.missed_since(*node, at.slot)?;
                 Some(found.holding.floor).filter(|floor| *floor > since)
@@ -147,4 +162,9 @@ impl Shard {
     pub(super) fn copy(&self, now: UnixMs, key: &Key, at: Place) -> Option<Entry> {
         self.peek(now, key, at).map(|entry| local::owned(&entry))
     }
+}
+
+/// Does a replica vouch for the version that it holds?
+pub(super) fn vouches(found: &Found) -> bool {
+    found.holding.version > Some(found.holding.before)
 }

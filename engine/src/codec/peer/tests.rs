@@ -126,14 +126,21 @@ fn golden_frames() {
         request: Request { key: key.clone(), operation, timeout },
     };
     let answer = |outcome| Message::Answer { id, slot, outcome };
-    let holding =
-        Holding { version: Some(version), deadline: None, bytes: 99, rank: Some(4), floor: Version::ZERO, doubt: true };
+    let holding = Holding {
+        version: Some(version),
+        bytes: 99,
+        rank: Some(4),
+        doubt: true,
+        before: version,
+        ..Holding::default()
+    };
     // The parts, by hand.
     const ID: &str = "0100 0b0a000000000000";
     const VERSION: &str = "07007b68e5cf8b01 0300";
     const VALUE: &str = "06 746578742f61 05000000 68656c6c6f";
     const DEADLINE: &str = "01 0403020100000000";
-    const HOLDING: &str = "01 07007b68e5cf8b01 0300  00  6300000000000000  01 04000000  0000000000000000 0000  01";
+    const HOLDING: &str = "01 07007b68e5cf8b01 0300  00  6300000000000000  01 04000000  0000000000000000 0000  01 \
+        07007b68e5cf8b01 0300";
     let row = |message, parts: &[&str]| check(message, &parts.concat());
 
     let asked = &[ID, "0c0b000000000000", "01", "80841e00", "0200 6b31"].concat();

@@ -49,10 +49,11 @@ pub(in crate::codec) fn entry() -> impl Strategy<Value = Entry> {
 }
 
 pub(in crate::codec) fn holding() -> impl Strategy<Value = Holding> {
-    (any::<Option<(u64, u16)>>(), deadline(), any::<u64>(), any::<Option<u32>>(), version(), any::<bool>()).prop_map(
-        |(held, deadline, bytes, rank, floor, doubt)| {
+    let marks = (version(), any::<bool>(), version());
+    (any::<Option<(u64, u16)>>(), deadline(), any::<u64>(), any::<Option<u32>>(), marks).prop_map(
+        |(held, deadline, bytes, rank, (floor, doubt, before))| {
             let version = held.map(|(stamp, node)| Version { stamp, node: NodeId(node) });
-            Holding { version, deadline, bytes, rank, floor, doubt }
+            Holding { version, deadline, bytes, rank, floor, doubt, before }
         },
     )
 }
