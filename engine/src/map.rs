@@ -127,6 +127,18 @@ pub enum Wish {
     },
 }
 
+impl Wish {
+    /// The name of the member that it is about.
+    pub fn name(&self) -> &str {
+        match self {
+            Wish::Join { name, .. }
+            | Wish::Weight { name, .. }
+            | Wish::Zone { name, .. }
+            | Wish::Leave { name, .. } => name,
+        }
+    }
+}
+
 /// Why a wish is not granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {

@@ -35,6 +35,11 @@ pub use race::Race;
 pub use settings::Settings;
 use traces::TraceFile;
 
+/// The standard library's allocator is several times as large.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 /// One simulated cluster, what was done to it, and the trace that was opened.
 #[wasm_bindgen]
 pub struct Playground {

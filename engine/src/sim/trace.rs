@@ -345,7 +345,7 @@ impl fmt::Display for Records {
     }
 }
 
-struct Asked<'a>(&'a Ask);
+pub(super) struct Asked<'a>(pub(super) &'a Ask);
 struct Replied<'a>(&'a Reply);
 struct Happened<'a>(&'a Event);
 

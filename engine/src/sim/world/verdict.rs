@@ -12,6 +12,7 @@ use crate::map::{Map, Phase};
 use crate::node::Node;
 use crate::shard::Shard;
 use crate::sim::disk::Disk;
+use crate::sim::trace::Asked;
 use crate::time::UnixMs;
 
 impl World {
@@ -23,7 +24,7 @@ impl World {
             self.checks.end(self.now, &nodes, &self.core);
         }
         if let Some(open) = self.open.values().next() {
-            self.checks.stuck(self.now, format!("{} requests have no end: {:?}", self.open.len(), open.ask));
+            self.checks.stuck(self.now, format!("{} requests have no end: {}", self.open.len(), Asked(&open.ask)));
         }
         // While only a core is healed, slots may move, and be in doubt.
         if self.machines.iter().all(|machine| machine.left || self.core.contains(&machine.id)) {
@@ -60,7 +61,9 @@ impl World {
         maps.retain(|(node, map)| !is_forgotten(*node, map, &newest));
         let wrong = maps.iter().find(|(_, map)| map.phase != Phase::Steady || *map != maps[0].1);
         let wrong = wrong.map(|(node, map)| format!("{node} goes by map {} ({})", map.epoch.0, map.phase));
-        if let Some(what) = wrong.or_else(|| self.wanted.first().map(|wish| format!("{wish:?} is not granted"))) {
+        if let Some(what) =
+            wrong.or_else(|| self.wanted.first().map(|wish| format!("what {} wishes for is not granted", wish.name())))
+        {
             self.checks.stuck(self.now, what);
         }
     }
