@@ -317,7 +317,9 @@ mod tests {
             }
         };
         check(Some("cluster nodes=2\nworkload rate=50\nfaults crash=5s restart=1s\nrun 10s"), Ok(()));
-        check(Some("cluster nodes=2\nverdict"), Ok(()));
+        check(Some("cluster nodes=2\nrun 3s\nverdict"), Ok(()));
+        // A verdict is for when there has been time.
+        check(Some("cluster nodes=2\nverdict"), Err("broke a promise"));
         check(Some("cluster nodes=none"), Err("Usage"));
         check(Some("n1 dance"), Err("a node cannot"));
         check(None, Err("NotFound"));
