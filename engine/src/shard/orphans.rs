@@ -130,8 +130,7 @@ impl Orphans {
 
     /// All of them, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Slot> {
-        let some = self.slots.is_some();
-        Slot::all().filter(move |slot| some && self.contains(*slot))
+        self.slots.iter().flat_map(|_| Slot::all().filter(|slot| self.contains(*slot)))
     }
 
     pub(super) fn count(&self) -> u32 {
