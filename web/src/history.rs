@@ -69,6 +69,9 @@ pub struct Done {
 const MOST_KEYFRAMES: usize = 700;
 const MOST_MEMORY: usize = 640 << 20;
 const FIRST_SPACING: u64 = 300;
+/// A clone of so many entries takes about as long as one event. Between two clones there are four times as many events,
+/// so that keeping the past takes no more than a fifth of the time.
+const ENTRIES_AN_EVENT: u64 = 16;
 /// Clones that a step back leaves on its way, for the next one.
 const NEAR: u64 = 16;
 /// A step goes over no more events than these in search of one that can be seen: heartbeats alone fill the rest.
@@ -409,6 +412,7 @@ impl History {
         if events >= last + self.spacing {
             let keyframe = Keyframe { world: self.world.lean(), seen: self.seen };
             self.keyframes.push(Rc::new(keyframe));
+            self.spacing = self.spacing.max(4 * held(&self.world) / ENTRIES_AN_EVENT);
             self.thin();
         }
         let next = self.keyframes.partition_point(|keyframe| keyframe.world.events() <= events);
@@ -454,6 +458,12 @@ fn perform(world: &mut World, act: &Act) -> Result<(), String> {
             Ok(())
         }
     }
+}
+
+/// The entries that all nodes hold together.
+fn held(world: &World) -> u64 {
+    let shards = world.machines().iter().filter_map(|machine| machine.node()).flat_map(|node| node.shards());
+    shards.map(|shard| u64::from(shard.store().len())).sum()
 }
 
 /// The number of the latest event that a person can see: what is not in the trace is not worth a step.

@@ -11,6 +11,8 @@ mod faults;
 mod history;
 mod journal;
 mod marks;
+#[cfg(target_arch = "wasm32")]
+mod memory;
 mod mutants;
 mod picture;
 mod promises;
@@ -35,10 +37,9 @@ pub use race::Race;
 pub use settings::Settings;
 use traces::TraceFile;
 
-/// The standard library's allocator is several times as large.
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
-static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+static ALLOCATOR: memory::Growing = memory::Growing::new();
 
 /// One simulated cluster, what was done to it, and the trace that was opened.
 #[wasm_bindgen]
