@@ -30,6 +30,15 @@ fn every_demonstration_breaks_what_the_page_says_it_breaks() {
     assert_eq!(said.len(), std::fs::read_dir(page.join("demos")).expect("the demonstrations").count());
 }
 
+/// Every mistake of the engine is one that the page names, in words for a person.
+#[test]
+fn the_page_names_every_mistake() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../www/src/mistakes.ts");
+    let page = std::fs::read_to_string(path).expect("what the page says");
+    let unnamed: Vec<_> = mutant::names().filter(|name| !page.contains(&format!("name: '{name}',"))).collect();
+    assert!(unnamed.is_empty(), "the page has no words for {unnamed:?}");
+}
+
 /// The mistakes that the page demonstrates, and the promise that each breaks there.
 fn said(page: &str) -> Vec<(String, String)> {
     let of = |field: &str| {

@@ -153,8 +153,8 @@ impl Playground {
         self.act(Act::Command(line.into()))
     }
 
-    /// Begins a workload in place of any other: `zipf`, `uniform`, `scan` or `hotkey`; `rate` in requests a second,
-    /// `ttl` in milliseconds, 0 for none.
+    /// Begins a workload in place of any other: `zipf`, `uniform`, `scan`, `hotkey` or `storm`, in which
+    /// all that expires does at once; `rate` in requests a second, `ttl` in milliseconds, 0 for none.
     ///
     /// # Errors
     /// When a number is out of its bounds.

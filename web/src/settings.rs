@@ -127,10 +127,11 @@ impl Levels {
 pub fn workload(kind: &str, keys: u32, rate: u32, writes: u32, ttl: u32, levels: Levels) -> Result<Workload, String> {
     let shape = match kind {
         "zipf" => Shape::Zipf,
+        "storm" => Shape::Uniform,
         "uniform" => Shape::Uniform,
         "scan" => Shape::Scan,
         "hotkey" => Shape::Hot,
-        other => return Err(format!("unknown workload {other:?}; zipf, uniform, scan and hotkey are known")),
+        other => return Err(format!("unknown workload {other:?}; zipf, uniform, scan, hotkey and storm are known")),
     };
     let ttl = within("TTL in milliseconds", ttl, 0, 86_400_000)?;
     Ok(Workload {
@@ -145,6 +146,7 @@ pub fn workload(kind: &str, keys: u32, rate: u32, writes: u32, ttl: u32, levels:
         value_bytes: 0,
         // Without an expiry it means nothing, and a script takes none of nothing.
         ttl: Duration::from_millis(u64::from(if ttl == 0 { 1 } else { ttl })),
+        storm: kind == "storm",
         write_level: Some(levels.write),
         read_level: Some(levels.read),
         ..Workload::default()
@@ -219,7 +221,8 @@ mod tests {
         };
         check("zipf", 1, 1, 0, 0, true);
         check("hotkey", 1_000_000, 100_000, 100, 86_400_000, true);
-        check("storm", 1, 1, 0, 0, false);
+        check("storm", 1, 1, 0, 500, true);
+        check("rain", 1, 1, 0, 0, false);
         check("zipf", 0, 1, 0, 0, false);
         check("zipf", 1, 0, 0, 0, false);
         check("zipf", 1, 1, 101, 0, false);

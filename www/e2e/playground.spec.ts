@@ -146,6 +146,58 @@ test('another cluster is built: nodes, copies, capacity', async ({ page, site })
   await expect(page.getByText('A real cache of one node')).toBeVisible();
 });
 
+test('who goes when a node is full is set, shown and shared, and another one is another run', async ({
+  page,
+  site,
+}) => {
+  await open(page, site);
+  const panel = page.getByRole('region', { name: 'Cluster Build' });
+  const policy = panel.getByRole('combobox', { name: 'When a node is full, out goes' });
+  const card = page.getByRole('article', { name: 'Store of n1' });
+  const says = { lru: 'oldest use', sieve: 'not used since', 's3-fifo': 'newcomer', 'w-tinylfu': 'less often used' };
+  await hurry(page);
+  for (const [name, words] of Object.entries(says)) {
+    await policy.selectOption(name);
+    await build(page, { Capacity: 8 });
+    await expect(card.locator('.next')).toContainText(`next out: ${words}`);
+    await expect(card.locator('.figures.last')).not.toContainText(/^0 evicted/);
+    await page.getByRole('button', { name: 'Share', exact: true }).click();
+    await expect(page.getByRole('dialog', { name: 'Share this run' })).toBeVisible();
+    // What is usual goes without saying.
+    const said = name === 'lru' ? 'entries=8 vnodes' : `entries=8 policy=${name} vnodes`;
+    await expect(page.locator('dialog.share pre')).toContainText(said);
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('dialog')).toHaveCount(0);
+  }
+  // The same requests, to the same moment: each policy makes another run of them.
+  const prints = new Set<string | undefined>();
+  for (const name of Object.keys(says)) {
+    const script = `cluster nodes=1 replicas=1 seed=3 entries=8 policy=${name}\nworkload keys=40 rate=500\nrun 2s\n`;
+    await drop(page, `${name}.script`, Buffer.from(script));
+    await expect(policy).toHaveValue(name);
+    const note = await page.getByRole('region', { name: 'The run that was opened' }).textContent();
+    prints.add(/its fingerprint is ([0-9a-f]{16})/.exec(note ?? '')?.[1]);
+  }
+  expect(prints.size).toBe(4);
+});
+
+test('in a TTL storm all that is stored expires at the same moments', async ({ page, site }) => {
+  await open(page, site);
+  await page.getByRole('combobox', { name: 'Keys are asked for' }).selectOption('storm');
+  const every = page.getByRole('spinbutton', { name: /A storm every/ });
+  await every.fill('400');
+  await every.press('Enter');
+  await hurry(page);
+  const stores = page.locator('.store .ttl');
+  await expect
+    .poll(async () => {
+      const left = (await stores.allTextContents()).filter((text) => text.endsWith('ms')).map(Number.parseFloat);
+      return left.length > 10 ? Math.max(...left) - Math.min(...left) : Number.POSITIVE_INFINITY;
+    })
+    // Clocks of nodes are a few milliseconds apart.
+    .toBeLessThan(12);
+});
+
 test('a node joins and another is taken out, while the others answer', async ({ page, site }) => {
   await open(page, site);
   await hurry(page);

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { deflateRawSync } from 'node:zlib';
 import { drop, expect, fingerprint, hurry, open, pause, say, steps, test } from './page.ts';
 
 const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
@@ -57,6 +58,59 @@ test('a script is saved as a file, and opens when it is dropped', async ({ page,
   await expect(page.getByRole('alert')).toContainText('line 2: there is no node "n3"');
 });
 
+test('a run with a mistake in it says so in its link, and is that run for whoever opens it', async ({
+  page,
+  site,
+  browser,
+}) => {
+  await open(page, site);
+  await page.getByText('Design errors').first().click();
+  await page.getByRole('button', { name: 'Show: No repair' }).click();
+  const promises = page.getByRole('region', { name: /^Promises/ });
+  await expect(promises.getByRole('alert')).toContainText('P3 no ghosts', { timeout: 40_000 });
+  const mine = await fingerprint(page);
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'Share this run' });
+  await expect(dialog).toContainText('with the mistake that is made in it: No repair');
+  const link = await dialog.getByRole('textbox', { name: 'Link to this run' }).inputValue();
+  expect(link).toMatch(/#v2:[\w-]+$/);
+  expect(link.length - site.length).toBeLessThanOrEqual(1_900);
+
+  const somebody = await browser.newContext();
+  const theirs = await somebody.newPage();
+  await theirs.goto(link);
+  const note = theirs.getByRole('region', { name: 'The run that was opened' });
+  await expect(note).toContainText(`the same here as where it was shared: ${mine}`);
+  await expect(note).toContainText('made with a mistake in the engine: No repair');
+  await expect(theirs.getByText('On: No repair.')).toBeVisible();
+  await hurry(theirs);
+  await expect(theirs.getByRole('region', { name: /^Promises/ }).getByRole('alert')).toContainText('P3 no ghosts');
+  await theirs.screenshot({ path: picture('opened-mistake.png') });
+  // A run without one is opened without one.
+  await drop(theirs, 'plain.script', Buffer.from('cluster nodes=2 seed=4\nc1 set k v\nrun 1s\n'));
+  await expect(theirs.getByText('Put a known design error back')).toBeVisible();
+  await somebody.close();
+});
+
+test('a run with a mistake that this page does not have says so', async ({ page, site }) => {
+  await open(page, site);
+  const script = '# vitrine 0.1.0 fingerprint 0123456789abcdef mistake Unheard\ncluster nodes=2 seed=4\nrun 1s\n';
+  await drop(page, 'unheard.script', Buffer.from(script));
+  await expect(page.getByRole('alert')).toContainText('there is no mistake "Unheard" in this build');
+  await expect(page.getByRole('region', { name: 'The run that was opened' })).toContainText('Unheard');
+  await expect(page.getByText('Put a known design error back')).toBeVisible();
+});
+
+test('a link of the form before is opened as well', async ({ page, site }) => {
+  const text = 'cluster nodes=2 seed=4\nc1 set k v\nrun 1s\n';
+  const packed = deflateRawSync(text).toString('base64url');
+  await open(page, `${site}#v1:${packed}`);
+  await expect(page.getByRole('region', { name: 'The run that was opened' })).toContainText(
+    'A run from a script. It lasts 1.0 s',
+  );
+  await expect(page.getByRole('article', { name: /^Store of/ })).toHaveCount(2);
+});
+
 test('a link that is cut short says so, and the page begins as usual', async ({ page, site }) => {
   await open(page, `${site}#v1:AAAA`);
   await expect(page.getByRole('alert')).toContainText('The link is not whole');
@@ -79,6 +133,6 @@ test('a run of another engine says so, and that engine is offered where it lies 
   await expect(note).toContainText('A run shared from engine 0.0.9; this page has 0.1.0');
   await expect(note).toContainText('not to 0123456789abcdef');
   await note.getByRole('link', { name: 'Open it with engine 0.0.9' }).click();
-  await expect(page).toHaveURL(/engines\/0\.0\.9\/#v1:/);
+  await expect(page).toHaveURL(/engines\/0\.0\.9\/#v2:/);
   await expect(page.getByText('the old page')).toBeVisible();
 });

@@ -64,11 +64,26 @@ export const MORE: readonly Omit<Mistake, 'breaks'>[] = [
   { name: 'DropWhileMoving', title: 'Drop while moving', says: 'Old owners free what new ones do not have yet.' },
   { name: 'IgnoreEpoch', title: 'Ignore epochs', says: 'Messages are taken whatever map they were sent by.' },
   { name: 'ApplyBeforeLog', title: 'Apply before the log', says: 'An answer waits for the log as it was before.' },
+  { name: 'ServeOrphans', title: 'Serve orphans', says: 'Who comes back alone serves what nobody can vouch for.' },
+  {
+    name: 'StayInDoubt',
+    title: 'Stay in doubt',
+    says: 'Of two pulls at once, the one that ends first clears no doubt.',
+  },
+  { name: 'DeleteUnsynced', title: 'Delete unsynced', says: 'A deletion is acknowledged before it is on disk.' },
+  { name: 'DropLogEarly', title: 'Drop the log early', says: 'The log goes before its snapshot is on disk.' },
+  { name: 'CountOneMore', title: 'Count one more', says: 'A deletion says one copy more than know of it.' },
+  { name: 'Miss', title: 'Miss', says: 'Now and then a read finds nothing, whatever is there.' },
+  { name: 'LoseUnseen', title: 'Lose unseen', says: 'Now and then an entry that is read is gone, and nothing tells.' },
   { name: 'SkipBadRecords', title: 'Skip damage', says: 'A damaged record is passed over, and those behind it read.' },
   { name: 'NoDirectorySync', title: 'No folder sync', says: 'After a crash a segment of the log may not be there.' },
 ];
 
 const scripts = import.meta.glob<string>('./demos/*.script', { query: '?raw', import: 'default', eager: true });
+
+/** In plain words, where it has them. */
+export const titleOf = (name: string): string =>
+  [...MISTAKES, ...MORE].find((mistake) => mistake.name === name)?.title ?? name;
 
 /** The script that shows a mistake. */
 export const demo = (name: string): string | undefined => scripts[`./demos/${name}.script`];

@@ -4,7 +4,7 @@ import * as format from '../src/state/format.ts';
 it.each([
   [0, '0.000 ms'],
   [1_234, '1.234 ms'],
-  [9_999_999, '9999.999 ms'],
+  [9_999_999, '9 999.999 ms'],
   [12_345_678, '12.346 s'],
 ])('clock of %i µs', (micros, expected) => expect(format.clock(micros)).toBe(expected));
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { FIRST } from '../src/state/session.ts';
 import type { FromWorker } from '../src/worker/protocol.ts';
-import { BATCH, type Engine, Runner, SLICE } from '../src/worker/runner.ts';
+import { BATCH, type Engine, LONGEST_SLICE, Runner, SLICE } from '../src/worker/runner.ts';
 import { opened, placement, snapshot } from './fixtures.ts';
 
 /** An engine whose events come every microsecond, and whose clock the test turns. */
@@ -77,6 +77,20 @@ it('stops a slice when its time is over, however much there is to do', async () 
   await runner.receive({ type: 'frame', advance: null });
   expect(clock()).toBe(SLICE);
   expect(now()).toBe(SLICE * BATCH);
+});
+
+it('takes a longer slice where the page draws slowly, up to a bound', async () => {
+  const { runner, clock, wait } = open();
+  const took = async (between: number) => {
+    wait(between);
+    const before = clock();
+    await runner.receive({ type: 'frame', advance: null });
+    return clock() - before;
+  };
+  expect(await took(0)).toBe(SLICE);
+  expect(await took(4)).toBe(SLICE);
+  expect(await took(40 - SLICE)).toBe(30);
+  expect(await took(1_000)).toBe(LONGEST_SLICE);
 });
 
 it('answers each frame, sends the placement once and snapshots now and then', async () => {

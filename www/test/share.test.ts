@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { decode, encode, type Migration, originOf, pageOf } from '../src/share/link.ts';
+import { decode, encode, type Migration, originOf, pageOf, withMistake } from '../src/share/link.ts';
 import { judge } from '../src/share/Share.tsx';
 import { opened } from './fixtures.ts';
 
@@ -8,7 +8,7 @@ const SCRIPT = '# vitrine 0.1.0 fingerprint 00112233445566aa\ncluster nodes=3 se
 it('a link gives the script back, whatever is in it', async () => {
   for (const script of [SCRIPT, '', 'x'.repeat(100_000), '\u{1f511} + / =']) {
     const link = await encode(script);
-    expect(link).toMatch(/^#v1:[\w-]*$/);
+    expect(link).toMatch(/^#v2:[\w-]*$/);
     expect(await decode(link)).toBe(script);
   }
 });
@@ -19,12 +19,14 @@ it('what is no link is none, and what is half of one says so', async () => {
   for (const broken of [link.slice(0, -9), `${link.slice(0, 12)}AAAA${link.slice(16)}`, '#v1:', '#v1:A']) {
     await expect(decode(broken)).rejects.toThrow('not whole');
   }
-  await expect(decode('#v2:AAAA')).rejects.toThrow('too old');
+  await expect(decode('#v3:AAAA')).rejects.toThrow('too old');
   await expect(decode(await encode('x'.repeat(2_000_000)))).rejects.toThrow('not whole');
 });
 
 it('an older link is brought up to date, step by step', async () => {
-  const link = await encode('one');
+  // A link of the first form, as it was made: it still opens.
+  const link = (await encode('one')).replace('#v2:', '#v1:');
+  expect(await decode(link)).toBe('one');
   const steps: [number, Migration][] = [
     [1, (text) => `${text}, two`],
     [2, (text) => `${text}, three`],
@@ -34,10 +36,20 @@ it('an older link is brought up to date, step by step', async () => {
 });
 
 it('says who wrote a script, and nothing where nobody says so', () => {
-  expect(originOf(SCRIPT)).toEqual({ engine: '0.1.0', fingerprint: '00112233445566aa' });
+  expect(originOf(SCRIPT)).toEqual({ engine: '0.1.0', fingerprint: '00112233445566aa', mistake: '' });
   for (const none of ['', 'cluster nodes=2', '# vitrine 0.1.0', '# vitrine 0.1.0 fingerprint 12']) {
     expect(originOf(none)).toBeNull();
   }
+});
+
+it('says in its first line which mistake a run was made with, and where none was, nothing', async () => {
+  expect(withMistake(SCRIPT, '')).toBe(SCRIPT);
+  const made = withMistake(SCRIPT, 'RelativeTtl');
+  expect(made.split('\n')[0]).toBe('# vitrine 0.1.0 fingerprint 00112233445566aa mistake RelativeTtl');
+  expect(made.split('\n').slice(1)).toEqual(SCRIPT.split('\n').slice(1));
+  expect(originOf((await decode(await encode(made))) ?? '')?.mistake).toBe('RelativeTtl');
+  expect(judge(opened(made)).words).toContain('with a mistake in the engine: A relative TTL on replay.');
+  expect(judge(opened(SCRIPT)).words).not.toContain('mistake');
 });
 
 it('says whether a run is the same here', () => {

@@ -3,6 +3,7 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { CLIENTS, nameOf } from '../frame.ts';
+import { density, enlarged } from '../scene/palette.ts';
 import { useSession } from '../state/context.ts';
 import { count, moment } from '../state/format.ts';
 import { type Colours, columnRoom, columns, draw, ROW, readColours } from './draw.ts';
@@ -65,7 +66,7 @@ function Inside() {
     const scheme = window.matchMedia('(prefers-color-scheme: dark)');
     scheme.addEventListener('change', restyle);
     let asked = requestAnimationFrame(function paint() {
-      const scale = Math.min(2, window.devicePixelRatio || 1);
+      const scale = density(surface);
       const [width, height] = [box.clientWidth, box.clientHeight];
       if (surface.width !== Math.round(width * scale) || surface.height !== Math.round(height * scale)) {
         surface.width = Math.round(width * scale);
@@ -174,7 +175,8 @@ function Inside() {
         }}
         onClick={(event) => {
           const box = event.currentTarget;
-          const row = Math.floor((event.clientY - box.getBoundingClientRect().top + box.scrollTop) / ROW);
+          const below = (event.clientY - box.getBoundingClientRect().top) / enlarged(box);
+          const row = Math.floor((below + box.scrollTop) / ROW);
           if (row >= session.tape.length) return;
           choose(row);
           go();

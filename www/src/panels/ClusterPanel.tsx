@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { type ClusterMap, nameOf } from '../frame.ts';
 import { useSession } from '../state/context.ts';
 import { FIRST } from '../state/session.ts';
-import type { Fsync, ReadLevel, Settings, WriteLevel } from '../worker/protocol.ts';
+import type { Fsync, Policy, ReadLevel, Settings, WriteLevel } from '../worker/protocol.ts';
 import { ChoiceField, NumberField } from './fields.tsx';
 
 const WRITES: Readonly<Record<WriteLevel, string>> = {
@@ -24,6 +24,13 @@ const FSYNCS: Readonly<Record<Fsync, string>> = {
   never: 'never: when the system likes',
 };
 
+const EVICTED: Readonly<Record<Policy, string>> = {
+  lru: 'LRU: the one used longest ago',
+  sieve: 'SIEVE: the next one not used since',
+  's3-fifo': 'S3-FIFO: a newcomer not used again',
+  'w-tinylfu': 'W-TinyLFU: the less often used of two',
+};
+
 /** What to build. The same settings and the same seed give the same run, event by event. */
 export function ClusterPanel() {
   const session = useSession();
@@ -37,7 +44,7 @@ export function ClusterPanel() {
   const change = (part: Partial<Settings>) => {
     draft.value = { ...draft.value, ...part };
   };
-  const { nodes, replicas, capacity, virtualNodes, writeLevel, readLevel, lossPerMille, fsync, saveAbove } =
+  const { nodes, replicas, capacity, virtualNodes, writeLevel, readLevel, lossPerMille, fsync, saveAbove, policy } =
     draft.value;
   const build = (event: Event) => {
     event.preventDefault();
@@ -74,6 +81,12 @@ export function ClusterPanel() {
             onChange={(capacity) => change({ capacity })}
           />
         </div>
+        <ChoiceField
+          label="When a node is full, out goes"
+          value={policy}
+          choices={EVICTED}
+          onChange={(policy) => change({ policy })}
+        />
         <Members />
         <details class="more">
           <summary>Levels, log, ring, network</summary>

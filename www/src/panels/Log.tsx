@@ -64,10 +64,13 @@ export function Log() {
               <tr key={row.seq} class={NOTABLE.has(row.kind) ? 'notable' : ''}>
                 <td class="number">{moment(row.at)}</td>
                 <td>
-                  <span class="named" title={nameOf(row.place)}>
-                    <span class="chip" style={{ '--owner': hue(row.place) }} aria-hidden="true" />
-                    {nameOf(row.place)}
-                  </span>
+                  {/* No place has said it: whoever watches all of them has. */}
+                  {row.kind !== 'violation' && (
+                    <span class="named" title={nameOf(row.place)}>
+                      <span class="chip" style={{ '--owner': hue(row.place) }} aria-hidden="true" />
+                      {nameOf(row.place)}
+                    </span>
+                  )}
                 </td>
                 <td>{row.kind}</td>
                 <td>

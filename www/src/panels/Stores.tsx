@@ -1,15 +1,19 @@
-// The stores, each in its order of recency: what was used last on top, what goes next at the bottom, and why.
+// The stores, each in the order of its policy: who stays longest on top, who goes next at the bottom, and why.
 
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import { type Entry, type NodeView, nameOf } from '../frame.ts';
 import { hue } from '../scene/palette.ts';
 import { useSession } from '../state/context.ts';
 import { bytes, count, percent, span } from '../state/format.ts';
+import type { Policy } from '../worker/protocol.ts';
 
 export function Stores() {
   const nodes = useSession().snapshot.value?.nodes ?? [];
-  const room = roomFor(nodes.length);
+  const section = useRef<HTMLElement>(null);
+  const room = roomFor(nodes.length, useBox(section));
   return (
-    <section class={`stores ${nodes.length > 3 ? 'many' : 'few'}`} aria-label="Stores">
+    <section ref={section} class={`stores ${nodes.length > FEW ? 'many' : 'few'}`} aria-label="Stores">
       {nodes.map((node) => (
         <Store key={node.id} node={node} room={room} />
       ))}
@@ -74,6 +78,7 @@ function Rows({ node, room }: { node: NodeView; room: Room }) {
   const selected = session.selectedKey.value;
   const full = node.entryLimit > 0 && node.entries >= node.entryLimit;
   if (node.rows.length === 0) return <p class="empty">Empty.</p>;
+  const [next, why] = WHY[session.settings.value.policy];
   let expected = 0;
   return (
     <ol class="rows">
@@ -92,7 +97,7 @@ function Rows({ node, room }: { node: NodeView; room: Room }) {
               <button
                 type="button"
                 aria-pressed={selected === row.key}
-                title={title(row, last, full)}
+                title={title(row, last ? why : '', full)}
                 onClick={() => session.select(selected === row.key ? null : row.key)}
               >
                 <span class="key">{row.key}</span>
@@ -102,7 +107,7 @@ function Rows({ node, room }: { node: NodeView; room: Room }) {
           </>
         );
       })}
-      <li class="next">{full ? '↑ next out: oldest use' : '↑ oldest use'}</li>
+      <li class="next">{full ? `↑ next out: ${next}` : `↑ ${next}`}</li>
     </ol>
   );
 }
@@ -112,10 +117,62 @@ interface Room {
   readonly tail: number;
 }
 
-/** How many rows a card has room for: few cards show much of each. */
-export function roomFor(nodes: number): Room {
-  return nodes <= 3 ? { head: 11, tail: 3 } : { head: 2, tail: 1 };
+/** What goes next under each policy: in the card, and in a sentence. */
+const WHY: Readonly<Record<Policy, readonly [string, string]>> = {
+  lru: ['oldest use', 'Least recently used'],
+  sieve: ['not used since', 'Not used since SIEVE’s hand last passed it'],
+  's3-fifo': ['newcomer, not used again', 'S3-FIFO’s oldest that nobody has used again'],
+  'w-tinylfu': ['less often used', 'W-TinyLFU’s candidate that is used less often than the one it is weighed against'],
+};
+
+/** Cards of no more nodes than these show much of each. */
+const FEW = 3;
+const ROW_HEIGHT = 23;
+/** What a card of few has beside the rows of its head: name, figures, the gap, who goes next, and what went. */
+const FRAME_HEIGHT = 124 + 2 * 18;
+const TAIL = 3;
+/** As `layout.css` has them. */
+const CARD_WIDTH = 148;
+const GAP = 10;
+
+/** Pixels. */
+interface Box {
+  readonly width: number;
+  readonly height: number;
 }
+
+/** How many rows a card has room for; without a box, numbers that a phone has room for. */
+export function roomFor(nodes: number, box: Box | null = null): Room {
+  const few = nodes <= FEW;
+  const least = few ? { head: 1, tail: TAIL } : { head: 2, tail: 1 };
+  if (!box) return few ? { head: 11, tail: TAIL } : least;
+  const columns = few ? nodes : Math.max(1, Math.floor((box.width + GAP) / (CARD_WIDTH + GAP)));
+  const lines = Math.ceil(nodes / Math.max(1, columns));
+  const height = (box.height - GAP * (lines - 1)) / lines;
+  const head = Math.floor((height - FRAME_HEIGHT) / ROW_HEIGHT) - TAIL;
+  return head > least.head ? { head, tail: TAIL } : least;
+}
+
+/** The box that the cards share, where the screen sets its height: with it goes how many rows they show. */
+function useBox(section: { readonly current: HTMLElement | null }): Box | null {
+  const known = useSignal<Box | null>(null);
+  useEffect(() => {
+    const box = section.current;
+    if (!box || typeof ResizeObserver === 'undefined') return;
+    const desk = matchMedia(DESK);
+    const look = new ResizeObserver(() => {
+      const { clientWidth: width, clientHeight: height } = box;
+      if (!desk.matches) known.value = null;
+      else if (width !== known.value?.width || height !== known.value.height) known.value = { width, height };
+    });
+    look.observe(box);
+    return () => look.disconnect();
+  }, [section, known]);
+  return known.value;
+}
+
+/** As `layout.css` has it: there everything is on one screen. */
+const DESK = '(min-width: 1120px) and (min-height: 620px)';
 
 /** The most recent rows and the next to go; what lies between is counted by the gap in the ranks. */
 export function visible(node: NodeView, { head, tail }: Room): readonly Entry[] {
@@ -123,12 +180,12 @@ export function visible(node: NodeView, { head, tail }: Room): readonly Entry[] 
   return node.rows.filter((row) => whole || row.rank < head || row.rank >= node.entries - tail);
 }
 
-function title(row: Entry, last: boolean, full: boolean): string {
+function title(row: Entry, goes: string, full: boolean): string {
   const expiry = row.expiresIn === null ? 'does not expire' : `expires in ${span(row.expiresIn)}`;
-  const why = !last
+  const why = !goes
     ? ''
     : full
-      ? '. Least recently used: the next new key takes its place'
-      : '. Least recently used: it would go first, but there is room';
+      ? `. ${goes}: the next new key takes its place`
+      : `. ${goes}: it would go first, but there is room`;
   return `${row.key}: version ${row.version}, ${bytes(row.bytes)}, ${expiry}${why}`;
 }

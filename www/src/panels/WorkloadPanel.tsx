@@ -9,6 +9,7 @@ const KINDS: Readonly<Record<Workload['kind'], string>> = {
   uniform: 'Uniform: every key alike',
   scan: 'Scan: one key after the other',
   hotkey: 'Hot key: one takes half',
+  storm: 'TTL storm: all expire at once',
 };
 
 /** Clients that ask by themselves. */
@@ -17,7 +18,9 @@ export function WorkloadPanel() {
   const draft = useSignal<Workload>(FIRST_WORKLOAD);
   const runs = useComputed(() => session.snapshot.value?.busy ?? false).value;
   const change = (part: Partial<Workload>) => {
-    draft.value = { ...draft.value, ...part };
+    const next = { ...draft.value, ...part };
+    // Nothing expires in a storm of nothing.
+    draft.value = next.kind === 'storm' && next.ttl === 0 ? { ...next, ttl: FIRST_WORKLOAD.ttl } : next;
     // A workload that runs follows what is set.
     if (runs) session.run(draft.value);
   };
@@ -50,10 +53,10 @@ export function WorkloadPanel() {
           onChange={(writePercent) => change({ writePercent })}
         />
         <NumberField
-          label="TTL up to"
-          unit="ms, 0: none"
+          label={kind === 'storm' ? 'A storm every' : 'TTL up to'}
+          unit={kind === 'storm' ? 'ms' : 'ms, 0: none'}
           value={ttl}
-          min={0}
+          min={kind === 'storm' ? 1 : 0}
           max={86_400_000}
           onChange={(ttl) => change({ ttl })}
         />

@@ -7,7 +7,7 @@ import { useSession } from '../state/context.ts';
 import { BEATS, CROWDED, GATHERED, type Group, gather, tally, touches } from './crowd.ts';
 import { GLYPHS } from './glyphs.ts';
 import * as layout from './layout.ts';
-import { hueIndex } from './palette.ts';
+import { density, hueIndex } from './palette.ts';
 
 /** Labels that can be read at the same time. */
 const LABELLED = 8;
@@ -79,7 +79,7 @@ function readColours(surface: HTMLElement): Colours {
 
 /** Makes the canvas as sharp as the screen, and says how many of its pixels a unit takes. */
 function sharpen(surface: HTMLCanvasElement): number {
-  const side = Math.round(surface.clientWidth * Math.min(2, window.devicePixelRatio || 1));
+  const side = Math.round(surface.clientWidth * density(surface));
   if (surface.width !== side) {
     surface.width = side;
     surface.height = side;

@@ -42,9 +42,15 @@ function RingBands() {
   const bands = useMemo(() => (placement ? layout.bands(placement) : []), [placement]);
   const lit = session.selectedNode.value;
   const settled = session.snapshot.value?.map.copies ?? 1;
+  // Of so many owners nobody can follow each arc: the ring steps back, until a node is chosen.
+  const crowded = lit === null && (session.snapshot.value?.nodes.length ?? 0) > layout.LINKS_UP_TO;
   const explained = session.explained.value;
   return (
-    <g class="bands" role="img" aria-label={`The ring of ${count(SLOTS)} slots, coloured by who owns them`}>
+    <g
+      class={crowded ? 'bands crowded' : 'bands'}
+      role="img"
+      aria-label={`The ring of ${count(SLOTS)} slots, coloured by who owns them`}
+    >
       {bands.map((band) => (
         <g key={band.copy}>
           <circle class="track" cx={layout.CENTRE} cy={layout.CENTRE} r={band.radius} stroke-width={band.width} />

@@ -4,6 +4,12 @@ import { CLIENTS, type Place } from '../frame.ts';
 
 export const HUES = 8;
 
+/** How many times what the style sheet calls a pixel is one of the screen: the page is larger on a wall. */
+export const enlarged = (surface: Element): number => surface.currentCSSZoom || 1;
+
+/** Dots of a canvas for each of its pixels: as sharp as the screen, up to a bound. */
+export const density = (surface: Element): number => Math.min(2, (window.devicePixelRatio || 1) * enlarged(surface));
+
 /** The CSS colour of an owner. */
 export function hue(place: Place): string {
   return place === CLIENTS ? 'var(--ink)' : place < 0 ? 'var(--nobody)' : `var(--owner-${hueIndex(place)})`;

@@ -2,8 +2,9 @@
 
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { titleOf } from '../mistakes.ts';
 import { useSession } from '../state/context.ts';
-import { clock, count } from '../state/format.ts';
+import { count, span } from '../state/format.ts';
 import type { Opened } from '../worker/protocol.ts';
 import { followAddress } from './address.ts';
 import { encode, MOST_LINK, originOf, pageOf } from './link.ts';
@@ -38,6 +39,7 @@ export function Share() {
     session.script.value = null;
   };
   const address = link.value;
+  const mistake = originOf(script ?? '')?.mistake;
   const short = address !== null && address.length <= MOST_LINK;
   const copy = async () => {
     if (address === null) return;
@@ -61,7 +63,14 @@ export function Share() {
       <h2 id="share-title">Share this run</h2>
       <p>
         Cluster, seed, and what was done to it, each thing at its moment. Whoever opens it sees the same run, event by
-        event.
+        event
+        {mistake ? (
+          <>
+            , with the mistake that is made in it: <b>{titleOf(mistake)}</b>.
+          </>
+        ) : (
+          '.'
+        )}
       </p>
       {short ? (
         <p class="link-row">
@@ -88,7 +97,8 @@ export function Share() {
           {script}
         </pre>
         <p class="hint">
-          Outside of the page it runs with <code>vitrine sim --scenario FILE</code>, to the same fingerprint.
+          Outside of the page it runs with <code>vitrine sim --scenario FILE</code>
+          {mistake ? ', without the mistake: no server has one in it.' : ', to the same fingerprint.'}
         </p>
       </details>
       <form method="dialog" class="ends">
@@ -111,7 +121,7 @@ export function OpenedBar() {
     <section class={`opened ${verdict.kind}`} aria-label="The run that was opened">
       <p role="status">{verdict.words}</p>
       {verdict.engine !== null && <OtherEngine engine={verdict.engine} text={opened.text} />}
-      <button type="button" class="small" onClick={() => session.openScript(opened.text)}>
+      <button type="button" class="small" onClick={() => session.openShared(opened.text)}>
         From its start
       </button>
       <button
@@ -138,18 +148,24 @@ interface Verdict {
 /** Did the run come to what whoever shared it saw? */
 export function judge({ text, fingerprint, end, engine }: Opened): Verdict {
   const origin = originOf(text);
-  const lasts = `It lasts ${clock(end)}`;
-  if (!origin) return { kind: 'new', words: `A script. ${lasts} and comes to ${fingerprint}.`, engine: null };
+  const lasts = `It lasts ${span(end / 1_000)}`;
+  if (!origin)
+    return {
+      kind: 'new',
+      words: `A run from a script. ${lasts}, and its fingerprint is ${fingerprint}.`,
+      engine: null,
+    };
   const same = origin.fingerprint === fingerprint;
+  const made = origin.mistake ? ` It is made with a mistake in the engine: ${titleOf(origin.mistake)}.` : '';
   if (origin.engine !== engine) {
     const what = same ? 'and comes to the same here' : `and comes to ${fingerprint} here, not to ${origin.fingerprint}`;
-    const words = `A run shared from engine ${origin.engine}; this page has ${engine}. ${lasts} ${what}.`;
+    const words = `A run shared from engine ${origin.engine}; this page has ${engine}. ${lasts} ${what}.${made}`;
     return { kind: same ? 'same' : 'other', words, engine: origin.engine };
   }
   const apart = `${origin.fingerprint} there, ${fingerprint} here`;
   const words = same
-    ? `A shared run, the same here as where it was shared: ${fingerprint}. ${lasts}.`
-    : `A shared run that was changed, or comes from another build of engine ${engine}: ${apart}.`;
+    ? `A shared run, the same here as where it was shared: ${fingerprint}. ${lasts}.${made}`
+    : `A shared run that was changed, or comes from another build of engine ${engine}: ${apart}.${made}`;
   return { kind: same ? 'same' : 'other', words, engine: null };
 }
 

@@ -9,19 +9,29 @@ export interface Origin {
   /** The version of the engine. */
   readonly engine: string;
   readonly fingerprint: string;
+  /** The engine's name of the mistake that it was made with, or nothing. */
+  readonly mistake: string;
 }
 
 /** From the text of one form of the link to that of the next. */
 export type Migration = (text: string) => string;
 
 /** The form that is written now. A link of an older one goes through each step from there on. */
-const FORM = 1;
-const MIGRATIONS: ReadonlyMap<number, Migration> = new Map();
+const FORM = 2;
+const MIGRATIONS: ReadonlyMap<number, Migration> = new Map([
+  // The second says in its first line which mistake the run was made with; the first never did.
+  [1, (text) => text],
+]);
 
 export const originOf = (script: string): Origin | null => {
-  const [, engine, fingerprint] = /^# vitrine (\S+) fingerprint ([0-9a-f]{16})\s*$/m.exec(script) ?? [];
-  return engine && fingerprint ? { engine, fingerprint } : null;
+  const [, engine, fingerprint, mistake = ''] =
+    /^# vitrine (\S+) fingerprint ([0-9a-f]{16})(?: mistake (\w+))?\s*$/m.exec(script) ?? [];
+  return engine && fingerprint ? { engine, fingerprint, mistake } : null;
 };
+
+/** The same script, with the mistake in its first line that its run was made with. */
+export const withMistake = (script: string, mistake: string): string =>
+  mistake === '' ? script : script.replace(/^(# vitrine \S+ fingerprint [0-9a-f]{16})$/m, `$1 mistake ${mistake}`);
 
 /** The part of a link behind the page's address, with its `#`. */
 export async function encode(script: string): Promise<string> {

@@ -3,7 +3,7 @@
 /** Simulated microseconds since the start: the unit is chosen once for the size, so that a clock does not jump. */
 export function clock(micros: number): string {
   const ms = micros / 1000;
-  return ms < 10_000 ? `${ms.toFixed(3)} ms` : `${(ms / 1000).toFixed(3)} s`;
+  return ms < 10_000 ? `${moment(micros)} ms` : `${(ms / 1000).toFixed(3)} s`;
 }
 
 /** A moment in the log, always in milliseconds: a column that lines up. */

@@ -13,6 +13,7 @@ import {
   type Snapshot,
 } from '../frame.ts';
 import type { Lesson } from '../lessons/lesson.ts';
+import { originOf, withMistake } from '../share/link.ts';
 import type { FromWorker, Opened, Settings, ToWorker, Trace, Workload } from '../worker/protocol.ts';
 import { SPEEDS } from './format.ts';
 import { Scripts } from './scripts.ts';
@@ -36,6 +37,7 @@ export const FIRST: Settings = {
   lossPerMille: 0,
   fsync: 'off',
   saveAbove: 0,
+  policy: 'lru',
 };
 
 export const FIRST_WORKLOAD: Workload = { kind: 'zipf', keys: 60, rate: 1_500, writePercent: 35, ttl: 500 };
@@ -273,7 +275,13 @@ export class Session {
       return;
     }
     this.scripts.leave();
-    this.openScript(first);
+    this.openShared(first);
+  }
+
+  /** A script that somebody has shared, with the mistake that its run was made with. */
+  openShared(text: string): void {
+    this.truth.use(originOf(text)?.mistake ?? '');
+    this.openScript(text);
   }
 
   /** Makes the run of a script, from its beginning. */
@@ -336,7 +344,7 @@ export class Session {
         });
         break;
       case 'script':
-        this.script.value = message.text;
+        this.script.value = withMistake(message.text, message.mistake);
         break;
       case 'frame':
         this.waiting = false;
@@ -359,6 +367,8 @@ export class Session {
       case 'problem':
         this.problem.value = message.text;
         this.left = null;
+        // There is no such mistake here: none is made.
+        if (message.about === 'mutant') this.truth.mutant.value = '';
         if (message.about === 'trace') this.trace.value = null;
         // A first script that is none leaves the page with what it usually begins with.
         if (message.about === 'open' && this.snapshot.value === null) {

@@ -48,11 +48,16 @@ export class TruthState {
 
   /** No mistake is made any more, for a run that is about to begin. */
   mend(): void {
-    if (this.mutant.value === '') return;
-    this.mutant.value = '';
+    this.use('');
+  }
+
+  /** That mistake is made, or none, for a run that is about to begin. */
+  use(mutant: string): void {
+    if (this.mutant.value === mutant) return;
+    this.mutant.value = mutant;
     this.forget();
     this.session.leaveWorld();
-    this.session.port.post({ type: 'mutant', name: '' });
+    this.session.port.post({ type: 'mutant', name: mutant });
   }
 
   /** Opens a script in place of the run, and plays it: on and on, to its end, or to just before a promise is broken. */

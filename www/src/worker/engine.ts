@@ -24,13 +24,16 @@ import {
 import init, { Playground, Settings as WasmSettings } from '../wasm/vitrine_web.js';
 import wasmUrl from '../wasm/vitrine_web_bg.wasm?url';
 import { CourseReader } from './course.ts';
-import { FSYNCS, type Opened, type Settings, type Workload } from './protocol.ts';
+import { FSYNCS, type Opened, POLICIES, type Settings, type Workload } from './protocol.ts';
 import type { Engine } from './runner.ts';
 import { rows, TruthReader } from './truth.ts';
 
-/** Rows of a store that are sent: the most recent, and the next to go. */
+/** Rows of a store that are sent: the most recent, more of them where the nodes are few, and the next to go. */
 const HEAD = 14;
+const HEAD_OF_FEW = 60;
 const TAIL = 3;
+/** More nodes than these are many. */
+const MANY = 3;
 
 export async function load(): Promise<Engine> {
   await init({ module_or_path: wasmUrl });
@@ -55,6 +58,7 @@ class Simulator implements Engine {
     wanted.loss_per_mille = settings.lossPerMille;
     wanted.fsync = FSYNCS.indexOf(settings.fsync);
     wanted.save_above = settings.saveAbove;
+    wanted.policy = POLICIES.indexOf(settings.policy);
     this.playground.build(wanted, settings.writeLevel, settings.readLevel);
     this.renew();
   }
@@ -220,6 +224,7 @@ class Simulator implements Engine {
       lossPerMille: built.loss_per_mille,
       fsync: FSYNCS[built.fsync] ?? 'off',
       saveAbove: built.save_above,
+      policy: POLICIES[built.policy] ?? 'lru',
     };
     return { text, settings, fingerprint: fingerprint ?? '', end: Number(end), engine: Playground.engine() };
   }
@@ -304,8 +309,8 @@ class Simulator implements Engine {
   }
 
   private nodes(): NodeView[] {
-    const rows = this.rows();
     const flat = this.playground.nodes();
+    const rows = this.rows(flat.length > MANY * NODE ? HEAD : HEAD_OF_FEW);
     const nodes: NodeView[] = [];
     for (let at = 0; at + NODE <= flat.length; at += NODE) {
       const n = flat.subarray(at, at + NODE);
@@ -338,9 +343,9 @@ class Simulator implements Engine {
     return { edition, phase: PHASES[phase] ?? 'steady', copies, waiting };
   }
 
-  private rows(): Map<number, Entry[]> {
-    const flat = this.playground.rows(HEAD, TAIL);
-    const keys = this.playground.row_keys(HEAD, TAIL);
+  private rows(head: number): Map<number, Entry[]> {
+    const flat = this.playground.rows(head, TAIL);
+    const keys = this.playground.row_keys(head, TAIL);
     const rows = new Map<number, Entry[]>();
     for (let at = 0, index = 0; at + ROW <= flat.length; at += ROW, index += 1) {
       const [node = 0, rank = 0, expiresIn = Number.NaN, bytes = 0, unix = 0, counter = 0, by = 0] = flat.subarray(

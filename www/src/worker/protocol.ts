@@ -12,6 +12,10 @@ export type ReadLevel = 'primary' | 'one' | 'quorum';
 export const FSYNCS = ['off', 'always', 'everysec', 'never'] as const;
 export type Fsync = (typeof FSYNCS)[number];
 
+/** Who goes when a node is full, in the order of the engine's numbers. */
+export const POLICIES = ['lru', 'sieve', 's3-fifo', 'w-tinylfu'] as const;
+export type Policy = (typeof POLICIES)[number];
+
 /** A cluster to build. */
 export interface Settings {
   /** Decimal digits of an unsigned 64-bit number. */
@@ -28,9 +32,10 @@ export interface Settings {
   readonly fsync: Fsync;
   /** Bytes of log at which a node takes a snapshot by itself; 0: only when it is told to. */
   readonly saveAbove: number;
+  readonly policy: Policy;
 }
 
-export const WORKLOADS = ['zipf', 'uniform', 'scan', 'hotkey'] as const;
+export const WORKLOADS = ['zipf', 'uniform', 'scan', 'hotkey', 'storm'] as const;
 
 export interface Workload {
   readonly kind: (typeof WORKLOADS)[number];
@@ -92,7 +97,8 @@ export type FromWorker =
     }
   | { readonly type: 'trace'; readonly trace: Trace }
   | { readonly type: 'opened'; readonly opened: Opened }
-  | { readonly type: 'script'; readonly text: string }
+  /** `mistake` is the one that is made, or nothing. */
+  | { readonly type: 'script'; readonly text: string; readonly mistake: string }
   | { readonly type: 'problem'; readonly about: ToWorker['type'] | 'start'; readonly text: string };
 
 /** A trace file being read, or read. */

@@ -57,8 +57,13 @@ export interface Host {
   unpack(file: File, chunk: (bytes: Uint8Array, read: number) => Promise<void>): Promise<void>;
 }
 
-/** A slice never holds the worker longer than this, in milliseconds. */
+/**
+ * A slice holds the worker for so many milliseconds: as long as a frame of 60 a second leaves. Where the page draws
+ * slower than that, it would stand idle in between, and takes the larger part of a frame, up to a bound.
+ */
 export const SLICE = 12;
+export const LONGEST_SLICE = 48;
+const PART = 0.75;
 /** Events between looks at the clock. */
 export const BATCH = 200;
 /** Milliseconds between snapshots while it plays. */
@@ -73,6 +78,9 @@ export class Runner {
   private selected: string | null = null;
   private lastSnapshot = Number.NEGATIVE_INFINITY;
   private name = '';
+  private mistake = '';
+  /** When the last slice began. */
+  private begun = Number.POSITIVE_INFINITY;
   private reading = 0;
 
   constructor(
@@ -130,6 +138,7 @@ export class Runner {
         return;
       case 'mutant':
         this.engine.setMutant(message.name);
+        this.mistake = message.name;
         this.world += 1;
         break;
       case 'command':
@@ -165,7 +174,7 @@ export class Runner {
         this.engine.leave();
         break;
       case 'script':
-        this.host.post({ type: 'script', text: this.engine.script() });
+        this.host.post({ type: 'script', text: this.engine.script(), mistake: this.mistake });
         break;
     }
     this.lastSnapshot = Number.NEGATIVE_INFINITY;
@@ -179,6 +188,8 @@ export class Runner {
   private advance(by: number | null): void {
     if (by === 0) return;
     const started = this.host.clock();
+    const slice = Math.min(LONGEST_SLICE, Math.max(SLICE, PART * (started - this.begun)));
+    this.begun = started;
     const until = this.engine.now() + (by ?? FAR);
     while (this.engine.now() < until) {
       const carried = this.engine.run(until, BATCH);
@@ -186,7 +197,7 @@ export class Runner {
         this.lastSnapshot = Number.NEGATIVE_INFINITY;
         break;
       }
-      if (carried < BATCH || this.host.clock() - started >= SLICE) break;
+      if (carried < BATCH || this.host.clock() - started >= slice) break;
     }
   }
 

@@ -3,7 +3,7 @@ import type { Lesson } from '../lesson.ts';
 export const ttl: Lesson = {
   name: 'ttl',
   title: 'TTL through a crash',
-  about: 'Three seconds to live, half a second of them without power.',
+  about: 'Three seconds to live: through a snapshot, a log, and half a second without power.',
   promise: { name: 'P6', says: 'a value is never served later than its deadline plus the allowed clock skew' },
   claim: [
     `A time to live is a span: three seconds from now. But “now” is gone as soon as it is written down. In a log or
@@ -28,7 +28,8 @@ export const ttl: Lesson = {
     },
   ],
   watch: [
-    'After the restart the token is read back from the log, and has what is left: half a second.',
+    'n1 takes a snapshot, and its log begins after it: what n1 reads later is the snapshot, and n2 its log.',
+    'After the restart both have the token, with what is left of its time: half a second.',
     'The next read, half a second later, misses on both nodes.',
   ],
   verdict: [
