@@ -115,12 +115,12 @@ test('logs on disk, with snapshots', async ({ page, site }) => {
     'run 200ms',
     'disk n1 lies',
     'c1 set order paid',
-    'run 100ms',
+    'run 1500ms',
   ];
   await drop(page, 'disks.script', Buffer.from(`${script.join('\n')}\n`));
   await hurry(page);
   await page.getByRole('slider', { name: 'Moment of the run' }).press('End');
-  await pause(page);
+  await expect(page.getByRole('button', { name: 'Play', exact: true })).toBeVisible();
   await expect(page.locator('.snapshots li')).not.toHaveCount(0);
   await expect(page.getByText('The disk said that it had synced, and has not.')).toBeVisible();
   await shoot(page, 'disks');
