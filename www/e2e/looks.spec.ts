@@ -50,6 +50,25 @@ test('on a phone nothing is wider than the screen, and all can be reached', asyn
   }
 });
 
+test('at twice the size nothing is wider than the screen, and all can be reached', async ({ page, site }) => {
+  // What 200 % leaves of a laptop's screen.
+  await page.setViewportSize({ width: 683, height: 384 });
+  await open(page, site);
+  for (const name of ['Pause', 'Run', 'Build', 'Open…', 'Lessons', 'Share', 'Find me a failure']) {
+    const button = page.getByRole('button', { name, exact: true }).first();
+    await button.scrollIntoViewIfNeeded();
+    await expect(button).toBeInViewport();
+  }
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+  // Nothing stands over the picture.
+  await page.evaluate(() => document.querySelector('.scene')?.scrollIntoView({ block: 'start' }));
+  const at = await page.evaluate(
+    () => document.elementFromPoint(innerWidth / 2, innerHeight - 20)?.closest('section')?.className,
+  );
+  expect(at).toBe('scene');
+  await page.screenshot({ path: picture('twice.png') });
+});
+
 test('many nodes keep within the screen', async ({ page, site }) => {
   await open(page, site);
   await build(page, { Nodes: 32 });

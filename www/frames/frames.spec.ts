@@ -56,10 +56,12 @@ test('many nodes and messages', async ({ page, site }) => {
   await open(page, site);
   await build(page, { Nodes: 32 });
   await expect(page.getByRole('article')).toHaveCount(32);
-  await say(page, 'network delay=400ms jitter=100ms');
-  await say(page, 'workload shape=zipf keys=2000 rate=2000 writes=35%');
+  await say(page, 'network delay=40ms jitter=10ms');
+  await say(page, 'workload shape=zipf keys=2000 rate=6000 writes=35%');
   const flights = () => page.locator('canvas.flights').getAttribute('data-flights').then(Number);
   await hurry(page);
+  // Not the crowd of a beginning, when all ask all: that of requests and their copies.
+  await expect.poll(() => page.locator('.rows button').count(), { timeout: 120_000 }).toBeGreaterThan(30);
   await expect.poll(flights, { timeout: 120_000 }).toBeGreaterThan(1_000);
   await page.getByRole('slider', { name: 'Speed' }).press('Home');
   await page.waitForTimeout(500);

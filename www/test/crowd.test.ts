@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CLIENTS, type Flight, type MessageKind } from '../src/frame.ts';
-import { GATHERED, gather, tally, touches } from '../src/scene/crowd.ts';
+import { GATHERED, gather, isCounted, MANY, tally, touches } from '../src/scene/crowd.ts';
 
 let id = 0;
 /** A message that was sent at 0 and takes 100. */
@@ -31,10 +31,19 @@ describe('many messages', () => {
     expect(groups.length).toBeLessThan(1_000);
   });
 
+  it('are gathered into fewer where there are very many, and only the larger groups say their number', () => {
+    const lane = (many: number) => Array.from({ length: many }, (_, n) => flight(CLIENTS, 1, 'request', -(n % 100)));
+    const groups = (many: number) => gather(lane(many), 0, () => false).map(({ count }) => count);
+    expect(groups(MANY).length).toBe(5);
+    expect(groups(MANY + 100)).toEqual([550, 550]);
+    expect([4, 5, 19].map((count) => isCounted(count, 300))).toEqual([false, true, true]);
+    expect([19, 20].map((count) => isCounted(count, 2_000))).toEqual([false, true]);
+  });
+
   it('are counted by kind, the most first, where they cannot be told apart', () => {
     const kinds: MessageKind[] = ['request', 'replicate', 'replicate', 'ping', 'pong', 'gossip', 'gossip', 'gossip'];
     const flights = kinds.map((kind) => flight(1, 2, kind));
     expect(tally(flights, GATHERED)).toBe('');
-    expect(tally(flights, 1_024)).toBe('1 024 messages under way: 3 gossip, 2 replicate, 1 request, 1 ping');
+    expect(tally(flights, 1_024)).toBe('1 024 messages under way: 3 gossip, 2 replicate, 1 request');
   });
 });

@@ -141,7 +141,7 @@ fn a_race_has_the_hits_that_it_has_natively() {
 #[wasm_bindgen_test]
 fn a_raced_workload_has_the_hits_that_it_has_natively() {
     let mut playground = playground();
-    assert!(playground.trace_workload("storm", 60, 35, 500, 7).is_err());
+    assert!(playground.trace_workload("rain", 60, 35, 500, 7).is_err());
     assert_eq!(playground.trace_workload("zipf", 60, 35, 500, 7).ok(), Some(20_000));
     let mut race = playground.race(&WORKLOAD_AT).ok().expect("a trace");
     while !race.advance(700) {}
@@ -156,7 +156,7 @@ fn bad_input_is_an_error_and_never_a_panic() {
     {
         assert!(playground.command(line).is_err(), "{line:?}");
     }
-    assert!(playground.workload("storm", 1, 1, 1, 0).is_err());
+    assert!(playground.workload("rain", 1, 1, 1, 0).is_err());
     assert!(playground.workload("zipf", 0, 1, 1, 0).is_err());
     let mut settings = Settings::new();
     settings.nodes = 0;
@@ -171,4 +171,19 @@ fn bad_input_is_an_error_and_never_a_panic() {
     playground.rows(u32::MAX, u32::MAX);
     playground.explain("");
     playground.command("c1 set k v").ok().expect("it goes on");
+}
+
+/// Each step costs the browser a new view of the whole memory: many small pieces take few of them.
+#[wasm_bindgen_test]
+fn memory_grows_in_large_steps() {
+    let size = || core::arch::wasm32::memory_size(0);
+    let (before, mut last, mut steps) = (size(), size(), 0);
+    let mut kept = Vec::new();
+    for _ in 0..2_000 {
+        kept.push(vec![1_u8; 16_000]);
+        steps += u32::from(size() != last);
+        last = size();
+    }
+    assert!(last > before, "32 MB fit into what there was: {} pages", kept.len());
+    assert!(steps <= 40, "{steps} steps from {before} to {last} pages");
 }

@@ -4,7 +4,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { CLIENTS, type Flight, type Motion, type Place } from '../frame.ts';
 import { useSession } from '../state/context.ts';
-import { BEATS, CROWDED, GATHERED, type Group, gather, tally, touches } from './crowd.ts';
+import { BEATS, CROWDED, GATHERED, type Group, gather, isCounted, tally, touches } from './crowd.ts';
 import { GLYPHS } from './glyphs.ts';
 import * as layout from './layout.ts';
 import { density, hueIndex } from './palette.ts';
@@ -106,6 +106,8 @@ function draw(
   const flights = motion.inFlight > CROWDED ? motion.flights.filter((f) => !BEATS.has(f.kind)) : motion.flights;
   const stands = (flight: Flight) => !crowded || (chosen !== null && touches(flight, chosen));
   const readable = flights.filter((f) => f.label !== '' && !BEATS.has(f.kind)).length <= LABELLED;
+  // Small discs have small groups around them.
+  const room = discs.size > layout.LINKS_UP_TO ? 0.72 : 1;
   const dots = new Map<string, Path2D>();
   const above: (() => void)[] = [];
   for (const group of gather(flights, motion.now, stands)) {
@@ -125,7 +127,8 @@ function draw(
         if (readable && flight.label) label(context, layout.along(lane, t), flight.label, colours);
       });
     } else if (count > 1) {
-      above.unshift(() => bundle(context, group, lane, { t, colour }, look));
+      const counted = isCounted(count, flights.length);
+      above.unshift(() => bundle(context, group, lane, { t, colour, size: room }, counted, look));
     } else {
       const at = layout.along(lane, t);
       const radius = GLYPHS[flight.kind].hollow ? 1.6 : 2.3;
@@ -155,13 +158,14 @@ function bundle(
   context: CanvasRenderingContext2D,
   { flight, count }: Group,
   lane: layout.Lane,
-  spot: Omit<Spot, 'size'>,
+  spot: Spot,
+  counted: boolean,
   { colours, chosen }: Look,
 ): void {
   context.globalAlpha = chosen === null ? 1 : 0.35;
-  const size = Math.min(1.5, 0.55 + 0.16 * Math.log2(count));
+  const size = spot.size * Math.min(1.5, 0.55 + 0.16 * Math.log2(count));
   glyph(context, flight, lane, { ...spot, size }, colours.paper);
-  if (count >= 5) label(context, layout.along(lane, spot.t), String(count), colours);
+  if (counted) label(context, layout.along(lane, spot.t), String(count), colours);
   context.globalAlpha = 1;
 }
 

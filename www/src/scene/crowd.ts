@@ -8,10 +8,15 @@ import * as layout from './layout.ts';
 export const CROWDED = 40;
 /** When more than these fly, they are gathered. */
 export const GATHERED = 150;
-/** Messages on one lane are gathered within such a part of its way. */
+/** Messages on one lane are gathered within such a part of its way; where there are very many, within a half. */
 const LEGS = 5;
+const LEGS_OF_MANY = 2;
+export const MANY = 1_000;
+/** A group says its number where it has so many, or such a part of all: numbers must not cover each other. */
+const COUNTED = 5;
+const COUNTED_PART = 100;
 /** Kinds that the tally names. */
-const NAMED = 4;
+const NAMED = 3;
 
 /** What only shows that nodes are there. */
 export const BEATS: ReadonlySet<MessageKind> = new Set(['ping', 'pong', 'gossip']);
@@ -27,6 +32,7 @@ export interface Group {
 
 /** Gathers messages of one kind that are on the same part of the same lane. Who is `alone` is left as it is. */
 export function gather(flights: readonly Flight[], now: number, alone: (flight: Flight) => boolean): Group[] {
+  const legs = flights.length > MANY ? LEGS_OF_MANY : LEGS;
   const gathered = new Map<number, { flight: Flight; sum: number; count: number }>();
   const groups: Group[] = [];
   for (const flight of flights) {
@@ -35,9 +41,9 @@ export function gather(flights: readonly Flight[], now: number, alone: (flight: 
       groups.push({ flight, t, count: 1 });
       continue;
     }
-    const leg = Math.min(LEGS - 1, Math.floor(t * LEGS));
+    const leg = Math.min(legs - 1, Math.floor(t * legs));
     const lane = (flight.from + 1) * 65_536 + flight.to + 1;
-    const key = (lane * MESSAGE_KINDS.length + MESSAGE_KINDS.indexOf(flight.kind)) * LEGS + leg;
+    const key = (lane * MESSAGE_KINDS.length + MESSAGE_KINDS.indexOf(flight.kind)) * legs + leg;
     const group = gathered.get(key);
     if (!group) gathered.set(key, { flight, sum: t, count: 1 });
     else {
@@ -48,6 +54,9 @@ export function gather(flights: readonly Flight[], now: number, alone: (flight: 
   for (const { flight, sum, count } of gathered.values()) groups.push({ flight, t: sum / count, count });
   return groups;
 }
+
+/** Is a group of so many one of those whose number is said, among so many messages? */
+export const isCounted = (count: number, all: number) => count >= Math.max(COUNTED, all / COUNTED_PART);
 
 /** Does a message come from that node, or go to it? */
 export const touches = (flight: Flight, node: Place) => flight.from === node || flight.to === node;
