@@ -7,6 +7,9 @@
 //! 2. *Handing over*: both are still written to; the new ones answer.
 //! 3. *Steady*: the new owners alone.
 //!
+//! A member that is down for longer than a moment is *away*: it keeps its slots, and the members next on the ring stand
+//! in for it, as additional replicas, until it is back and has reconciled. Both are changes like any other.
+//!
 //! An edition is made from the one before by pure functions in here; who makes it, and when, is the control plane's
 //! affair.
 
@@ -65,6 +68,10 @@ pub struct Member {
     pub was: u32,
     /// It will be no member any more once its slots have moved.
     pub leaving: bool,
+    /// It has been down for longer than a moment: others stand in for it, and it keeps its slots all the same.
+    pub away: bool,
+    /// Was it away before the change that is under way? As `away` when there is none.
+    pub was_away: bool,
     /// Where it stands (a rack, a data centre): copies of a slot are kept in different ones. Empty where it is not
     /// said.
     pub zone: String,
@@ -201,7 +208,12 @@ impl Member {
 
     /// Is it placed otherwise after the change that is under way?
     fn moves(&self) -> bool {
-        self.was != self.weight || self.moved_from.is_some()
+        self.was != self.weight || self.moved_from.is_some() || self.was_away != self.away
+    }
+
+    /// Did others stand in for it before the change that is under way, or do they after it?
+    pub(crate) fn is_away(&self, after: bool) -> bool {
+        if after { self.away } else { self.was_away }
     }
 
     /// Is it leaving, without a slot that would have to move first?
@@ -326,6 +338,8 @@ impl Map {
                             weight: (*weight).clamp(1, limits::MAX_WEIGHT),
                             was: 0,
                             leaving: false,
+                            away: false,
+                            was_away: false,
                             zone: zone.clone(),
                             moved_from: None,
                             peer_address: peer_address.clone(),
@@ -362,6 +376,8 @@ impl Map {
                 (member.leaving, member.weight) = (true, 0);
             }
         }
+        // Who keeps no slots needs nobody to stand in for it.
+        members.iter_mut().filter(|member| member.weight == 0).for_each(|member| member.away = false);
         if members.iter().all(|member| member.weight == 0) {
             let (Wish::Join { name, .. }
             | Wish::Weight { name, .. }
@@ -390,6 +406,30 @@ impl Map {
         (self.phase != Phase::Steady && stays).then_some(next)
     }
 
+    /// The next edition, by which others stand in for members that are down, or do so no longer, now that they are back.
+    /// `None` while something moves, and where there is nothing to change.
+    pub fn stood_in_for(&self, nodes: &[NodeId], away: bool, by: NodeId) -> Option<Map> {
+        let mut next = Map { epoch: Epoch(self.epoch.0 + 1), by, phase: Phase::Filling, ..self.clone() };
+        for member in next.members.iter_mut().filter(|member| nodes.contains(&member.id)) {
+            member.away = away && !member.leaving && member.weight > 0;
+        }
+        (self.phase == Phase::Steady && next.members.iter().any(Member::moves)).then_some(next)
+    }
+
+    /// The next edition, by which those go on standing in who were about to do so no longer, and have freed nothing
+    /// yet. `None` where nobody was.
+    pub fn still_stood_in_for(&self, by: NodeId) -> Option<Map> {
+        let mut next = Map { epoch: Epoch(self.epoch.0 + 1), by, phase: Phase::Steady, ..self.clone() };
+        let ends = self.phase == Phase::Filling && self.members.iter().any(|member| member.was_away && !member.away);
+        next.members.iter_mut().for_each(|member| member.away = member.was_away);
+        (ends && !next.members.iter().any(Member::moves)).then_some(next)
+    }
+
+    /// Does the change under way find somebody who stands in for a member that is down?
+    pub fn is_standing_in(&self) -> bool {
+        self.members.iter().any(|member| member.away && !member.was_away)
+    }
+
     /// Is that the member which the change under way takes in? It has kept nothing yet, and has the highest number: one
     /// that had been drained leaves a number out when it is given slots again.
     pub fn is_new(&self, node: NodeId) -> bool {
@@ -415,7 +455,7 @@ impl Map {
             Phase::Handing => {
                 next.members.retain(|member| !(member.leaving && member.weight == 0));
                 for member in &mut next.members {
-                    (member.was, member.moved_from) = (member.weight, None);
+                    (member.was, member.was_away, member.moved_from) = (member.weight, member.away, None);
                 }
                 Phase::Steady
             }

@@ -70,6 +70,8 @@ pub struct Absence {
 struct Moving {
     before: Arc<Ring>,
     after: Arc<Ring>,
+    /// Who keeps a slot before, and not after.
+    losing: Alive,
     /// Who is known to hold this map, or a later one.
     switched: Alive,
     /// Of those, who is known to have no write under way for slots that others decide about now.
@@ -267,6 +269,14 @@ impl View {
         within(moving.before.owners(slot)).max(within(moving.after.owners(slot))) as u8
     }
 
+    /// How many copies are all of them: as many as are configured, or every one that somebody keeps who is not away, in
+    /// whichever of the placements that a change of the map goes between.
+    pub fn all(&self, slot: Slot) -> u8 {
+        let is_away = |node: &&NodeId| self.member(**node).is_some_and(|member| member.away);
+        let present = self.replicas(slot).iter().filter(|node| !is_away(node)).count() as u8;
+        present.max(self.map.replicas)
+    }
+
     /// Will that node keep the slot when nothing moves any more?
     pub fn keeps(&self, node: NodeId, slot: Slot) -> bool {
         let after = self.moving.as_ref().map_or(&self.ring, |moving| &moving.after);
@@ -278,6 +288,11 @@ impl View {
         self.moving.as_ref().is_some_and(|moving| {
             moving.after.owners(slot).contains(&node) && !moving.before.owners(slot).contains(&node)
         })
+    }
+
+    /// Does the change under way take a slot from that node?
+    pub fn loses(&self, node: NodeId) -> bool {
+        self.moving.as_ref().is_some_and(|moving| moving.losing.contains(node))
     }
 
     /// May another node have decided something about that slot, by the placement before, of which this one has not been
@@ -333,7 +348,8 @@ fn placed(map: &Map, known: Option<&View>) -> (Arc<Ring>, Option<Moving>) {
     let same = |view: &View, theirs: bool, ours: bool| {
         let seats = |map: &Map, after| {
             let kept = map.members.iter().filter(move |m| m.share(after) > 0);
-            kept.map(move |m| (m.id, m.name.clone(), String::from(m.zone(after)), m.share(after))).collect::<Vec<_>>()
+            kept.map(move |m| (m.id, m.name.clone(), String::from(m.zone(after)), m.share(after), m.is_away(after)))
+                .collect::<Vec<_>>()
         };
         (view.map.replicas, view.map.virtual_nodes) == (map.replicas, map.virtual_nodes)
             && seats(&view.map, theirs) == seats(map, ours)
@@ -353,7 +369,9 @@ fn placed(map: &Map, known: Option<&View>) -> (Arc<Ring>, Option<Moving>) {
         let kept = map.members.iter().filter(|m| m.share(after) > 0);
         let seats: Vec<Seat<'_>> =
             kept.map(|m| Seat { node: m.id, name: &m.name, weight: m.share(after), zone: m.zone(after) }).collect();
-        Arc::new(Ring::build(&seats, map.virtual_nodes, map.replicas))
+        let ring = Ring::build(&seats, map.virtual_nodes, map.replicas);
+        let is_away = |node| map.member(node).is_some_and(|member| member.is_away(after));
+        Arc::new(if seats.iter().any(|seat| is_away(seat.node)) { ring.standing_in(&seats, is_away) } else { ring })
     };
     if map.phase == Phase::Steady {
         return (of(true), None);
@@ -363,15 +381,32 @@ fn placed(map: &Map, known: Option<&View>) -> (Arc<Ring>, Option<Moving>) {
         Phase::Handing => Ring::joined(&after, &before),
         _ => Ring::joined(&before, &after),
     };
-    (Arc::new(ring), Some(Moving { before, after, switched: Alive::default(), through: Alive::default() }))
+    let losing = Alive::of(losing(&before, &after).into_iter());
+    (Arc::new(ring), Some(Moving { before, after, losing, switched: Alive::default(), through: Alive::default() }))
+}
+
+/// Who keeps a slot by the one placement, and not by the other; in order.
+fn losing(before: &Ring, after: &Ring) -> Vec<NodeId> {
+    let mut losing: Vec<NodeId> = Vec::new();
+    for slot in Slot::all() {
+        for node in before.owners(slot).iter().filter(|node| !after.owners(slot).contains(node)) {
+            if let Err(place) = losing.binary_search(node) {
+                losing.insert(place, *node);
+            }
+        }
+    }
+    losing
 }
 
 /// Each slot's primary. While slots are handed over, the new one begins once the old one is known to have stopped: it
 /// holds the same map, or is not alive; and from then on only new owners are.
 fn primaries(me: NodeId, map: &Map, ring: &Ring, moving: Option<&Moving>, alive: &Alive) -> Arc<[u16]> {
     let first = |owners: &[NodeId]| owners.iter().copied().find(|node| alive.contains(*node));
+    // Who is to stand in decides nothing before it is filled: those who are down may have the only copies, and are
+    // expected back.
+    let standing_in = moving.filter(|_| map.phase == Phase::Filling && map.is_standing_in());
     let primary = |slot: Slot| match moving.filter(|_| map.phase == Phase::Handing) {
-        None => first(ring.owners(slot)),
+        None => first(standing_in.map_or(ring, |moving| &moving.before).owners(slot)),
         Some(moving) => {
             let before = first(moving.before.owners(slot));
             let goes_on = before.filter(|node| *node != me && !moving.switched.contains(*node));
@@ -384,196 +419,4 @@ fn primaries(me: NodeId, map: &Map, ring: &Ring, moving: Option<&Moving>, alive:
 }
 
 #[cfg(test)]
-mod tests {
-    extern crate std;
-
-    use super::*;
-    use crate::id::{Lanes, RequestId};
-    use crate::message::{Change, Wanted};
-    use crate::request::Key;
-    use alloc::format;
-    use alloc::string::String;
-    use alloc::vec;
-
-    fn view(me: u16, ids: &[u16], replicas: u8) -> View {
-        let member = |id: &u16| Member {
-            id: NodeId(*id),
-            name: format!("n{id}"),
-            weight: 1,
-            was: 1,
-            peer_address: format!("10.0.0.{id}:7000"),
-            ..Member::default()
-        };
-        let members = ids.iter().map(member).collect();
-        View::first(NodeId(me), Arc::new(Map { epoch: Epoch(4), ..Map::first(members, replicas, 64) }))
-    }
-
-    #[test]
-    fn the_primary_is_the_first_replica_alive() {
-        let first = view(1, &[1, 2, 3, 4, 5], 3);
-        let check = |dead: &[u16]| {
-            let view = first.with_alive(|node| !dead.contains(&node.0));
-            let alive = |node: &NodeId| !dead.contains(&node.0) || *node == view.me;
-            for slot in Slot::all() {
-                assert_eq!(view.replicas(slot), first.replicas(slot), "liveness moves no data");
-                let expected = view.replicas(slot).iter().copied().find(alive);
-                assert_eq!(view.primary(slot), expected, "slot {slot}, dead {dead:?}");
-                assert_eq!(view.is_primary(slot), expected == Some(NodeId(1)));
-                assert_eq!(view.is_replica(slot), view.replicas(slot).contains(&NodeId(1)));
-                let count = view.replicas(slot).iter().filter(|node| alive(node)).count();
-                assert_eq!(usize::from(view.alive_replicas(slot)), count);
-            }
-            for node in (0..8).map(NodeId) {
-                assert_eq!(view.is_alive(node), (1..=5).contains(&node.0) && alive(&node), "{node}, dead {dead:?}");
-            }
-            view
-        };
-        check(&[]);
-        check(&[3]);
-        check(&[2, 5]);
-        // A node believes in itself, whatever it is told.
-        assert!(check(&[1]).is_alive(NodeId(1)));
-        // With everybody else dead, the slots that this node has no replica of have no primary.
-        let alone = check(&[2, 3, 4, 5]);
-        let orphans = Slot::all().filter(|slot| alone.primary(*slot).is_none());
-        assert_eq!(orphans.count(), Slot::all().filter(|slot| !alone.is_replica(*slot)).count());
-        assert!(Slot::all().any(|slot| alone.primary(slot).is_none()));
-    }
-
-    #[test]
-    fn fewer_members_are_fewer_replicas() {
-        let check = |ids: &[u16], replicas, expected| {
-            let view = view(ids[0], ids, replicas);
-            assert!(Slot::all().all(|slot| view.replicas(slot).len() == expected), "{ids:?}, {replicas} replicas");
-        };
-        check(&[9], 3, 1);
-        check(&[1, 2], 3, 2);
-        check(&[1, 2, 3], 3, 3);
-        check(&[1, 2, 3, 4], 3, 3);
-        check(&[1, 2, 3, 4], 1, 1);
-    }
-
-    #[test]
-    fn slots_on_their_way_have_old_and_new_owners_and_one_primary() {
-        let steady = view(1, &[1, 2, 3], 2);
-        let wish = crate::map::Wish::Join {
-            name: "n4".into(),
-            weight: 1,
-            zone: String::new(),
-            peer_address: String::new(),
-            http_address: String::new(),
-        };
-        let map = steady.map.with(&wish, NodeId(1)).expect("granted").expect("a change");
-        let filling = steady.on(Arc::new(map), |_| true, |_| Pull::default());
-        let handing = filling.map.advanced(NodeId(1)).expect("under way");
-        let handing = filling.on(Arc::new(handing), |_| true, |_| Pull::default());
-        let all = handing.with_switched(|_| true, |_| true);
-        let done = all.map.advanced(NodeId(1)).expect("under way");
-        let done = all.on(Arc::new(done), |_| true, |_| Pull::default());
-        assert_eq!(done.ring, view(1, &[1, 2, 3, 4], 2).ring, "where a ring that was there from the start is");
-        let mut moved = 0;
-        for slot in Slot::all() {
-            let (before, after) = (steady.replicas(slot), done.replicas(slot));
-            let both = |one: &[NodeId], other: &[NodeId]| {
-                let new = other.iter().filter(|node| !one.contains(node));
-                one.iter().chain(new).copied().collect::<Vec<_>>()
-            };
-            assert_eq!(filling.replicas(slot), both(before, after));
-            assert_eq!(handing.replicas(slot), both(after, before));
-            assert_eq!(filling.primary(slot), steady.primary(slot), "the old owners answer");
-            // The others may still hold the map before: their slots' primaries go on, and this node has stopped.
-            let goes_on = if before[0] == NodeId(1) { after[0] } else { before[0] };
-            assert_eq!(handing.primary(slot), Some(goes_on));
-            assert_eq!(all.primary(slot), done.primary(slot));
-            // Who hands a slot over answers nothing about it; until then every old owner does.
-            let keeps = after.contains(&NodeId(1));
-            assert_eq!(handing.answers(slot), keeps);
-            assert_eq!(filling.answers(slot), keeps || before.contains(&NodeId(1)));
-            assert_eq!((steady.answers(slot), done.answers(slot)), (before.contains(&NodeId(1)), keeps));
-            for node in (1..=4).map(NodeId) {
-                assert_eq!(filling.gains(node, slot), after.contains(&node) && !before.contains(&node));
-                assert!(!done.gains(node, slot) && !steady.gains(node, slot));
-            }
-            // Any two sets of that size meet, whichever placement one of them was counted by.
-            let needed = usize::from(filling.majority(slot));
-            let owners = filling.replicas(slot).len();
-            for placement in [before, after] {
-                assert!(needed + placement.len() / 2 + 1 > owners, "{needed} of {owners}");
-            }
-            assert_eq!(handing.majority(slot), filling.majority(slot));
-            moved += u32::from(before != after);
-        }
-        assert!(moved > 4_000, "{moved} slots moved");
-        // Where an old primary is known to be gone, the new one does not wait for it.
-        let without = handing.with_alive(|node| node != NodeId(2));
-        for slot in Slot::all().filter(|slot| steady.replicas(*slot)[0] == NodeId(2)) {
-            assert_ne!(without.primary(slot), Some(NodeId(2)));
-        }
-        assert!(filling.can_move() && without.can_move());
-        assert!(!filling.with_alive(|_| false).can_move(), "slots of others would have nobody");
-    }
-
-    #[test]
-    fn messages_of_other_editions_are_taken_where_they_mean_the_same() {
-        // n1 keeps some of the slots and not others.
-        let view = view(1, &[1, 2, 3], 2);
-        let mut keys = (0..).map(|number| Key::new(format!("k{number}")).expect("a short key"));
-        let kept = keys.clone().find(|key| view.is_replica(key.slot())).expect("two of three");
-        let other = keys.find(|key| !view.is_replica(key.slot())).expect("one of three");
-        let id = RequestId::default();
-        let replicate = |key: &Key| {
-            let change = Change::Remove { version: Version::ZERO };
-            Message::Replicate { id, key: key.clone(), change }
-        };
-        let fetch = |key: &Key| Message::Fetch { id, key: key.clone(), wanted: Wanted::Version };
-        let lanes = Lanes::ALL;
-        let sync = Message::Sync { id, lanes, since: Version::ZERO, cursor: 0, gained: false };
-        // For each message: is it taken, where the sender's map is of two editions before to two after?
-        let rows = [
-            (replicate(&kept), [false, true, true, true, false]),
-            (replicate(&other), [false, false, true, true, false]),
-            (fetch(&other), [false, true, true, true, false]),
-            (sync, [false, true, true, false, false]),
-        ];
-        for (message, expected) in rows {
-            let taken = [2, 3, 4, 5, 6].map(|epoch| view.admits(Epoch(epoch), &message));
-            assert_eq!(taken, expected, "{message:?}");
-        }
-    }
-
-    #[test]
-    fn views_follow_one_another() {
-        let first = view(2, &[2, 70, 65_534], 2);
-        assert_eq!((first.generation, first.map.epoch), (1, Epoch(4)));
-        let second = first.with_alive(|node| node != NodeId(65_534));
-        assert_eq!((second.generation, second.is_alive(NodeId(65_534)), second.is_alive(NodeId(70))), (2, false, true));
-        // Back to where it was: the same routes under a later number.
-        let third = second.with_alive(|_| true);
-        assert_eq!(View { generation: 1, ..third }, first);
-        assert_eq!(first.member(NodeId(70)).map(|m| m.name.as_str()), Some("n70"));
-        assert_eq!(first.member(NodeId(3)), None);
-    }
-
-    #[test]
-    fn nodes_of_one_map_share_its_ring() {
-        let ids = [1, 2, 3];
-        let one = view(1, &ids, 2).with_alive(|_| false);
-        let two = one.seen_by(NodeId(2));
-        assert_eq!(two, view(2, &ids, 2));
-        assert!(Arc::ptr_eq(&one.ring, &two.ring) && Arc::ptr_eq(&one.map, &two.map));
-        // Where nobody's liveness changes, nothing is worked out again.
-        assert!(Arc::ptr_eq(&two.primaries, &two.with_alive(|_| true).primaries));
-    }
-
-    #[test]
-    fn maps_that_cannot_be_are_refused() {
-        let refused = |me, ids: Vec<u16>| {
-            let outcome = std::panic::catch_unwind(|| view(me, &ids, 1));
-            assert!(outcome.is_err(), "{me} in {ids:?}");
-        };
-        refused(3, vec![1, 2]);
-        refused(1, vec![1, 1]);
-        refused(1, vec![2, 1]);
-        refused(1, vec![1, 65_535]);
-    }
-}
+mod tests;

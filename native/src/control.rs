@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use vitrine_engine::cluster::Cluster;
 use vitrine_engine::effect::{Effect, Event, Outbox};
 use vitrine_engine::id::NodeId;
-use vitrine_engine::map::{Refusal, Wish};
+use vitrine_engine::map::{Phase, Refusal, Wish};
 use vitrine_engine::message::Message;
 use vitrine_engine::time::{Instant, Time};
 use vitrine_engine::view::Map;
@@ -150,6 +150,16 @@ impl Control {
                     tracing::info!(%member, "nobody passes on to a member any more");
                 }
                 Event::Mapped { map } => {
+                    for member in map.members.iter().filter(|_| map.phase == Phase::Filling) {
+                        let name = &member.name;
+                        match (member.was_away, member.away) {
+                            (false, true) => tracing::warn!(%name, "others stand in for a member that is down"),
+                            (true, false) => {
+                                tracing::info!(%name, "a member is back, and has its slots to itself again")
+                            }
+                            _ => {}
+                        }
+                    }
                     let (epoch, members) = (map.epoch.0, map.members.len());
                     tracing::info!(epoch, phase = %map.phase, members, "the map has changed");
                 }

@@ -237,6 +237,7 @@ struct Scrape {
     epoch: u64,
     phase: u64,
     awaited: u64,
+    stood_in_for: u64,
     in_doubt: u64,
     orphans: u64,
     isolated: u64,
@@ -269,6 +270,7 @@ impl Scrape {
                 Phase::Handing => 2,
             },
             awaited: metrics.membership.load().awaited.len() as u64,
+            stood_in_for: view.map.members.iter().filter(|member| member.away).count() as u64,
             in_doubt: shards.in_doubt(),
             orphans: shards.orphans(),
             isolated: shards.isolated(),
@@ -385,6 +387,7 @@ impl Scrape {
             ("map_epoch", "Edition of the map: it grows with every change of the members", Some(self.epoch)),
             ("map_phase", "Of a change of the map: 0 none, 1 filling, 2 handing over", Some(self.phase)),
             ("map_awaited", "Members that the change of the map under way waits for", Some(self.awaited)),
+            ("members_stood_in_for", "Members that others stand in for until they are back", Some(self.stood_in_for)),
             (
                 "version_floor_low",
                 "1 while no writes are taken, since no version is left below the floor on disk",

@@ -142,7 +142,8 @@ impl Server {
         let identity = Arc::new(Identity::new(settings.me, &settings.cluster_name, &settings.map));
         let peers = Arc::new(Peers::new(Arc::clone(&identity), Arc::clone(&metrics)));
         let wire = Arc::clone(&peers) as Arc<dyn Wire>;
-        let heartbeat = Heartbeat { remove_after: settings.remove_after, ..Heartbeat::default() };
+        let (stand_in_after, remove_after) = (settings.stand_in_after, settings.remove_after);
+        let heartbeat = Heartbeat { stand_in_after, remove_after, ..Heartbeat::default() };
         let cluster = Cluster::new(settings.me, Arc::clone(&settings.map), heartbeat, draw(0), clock.now());
         let (wishes, wished) = mpsc::channel(WISHES);
         let (map, follow_map) = watch::channel(Some(Arc::clone(&settings.map)));

@@ -4,13 +4,17 @@
 //! of a partition never both do. Wishes are passed to it by whoever hears them, again and again until the map grants
 //! them. A change goes on to its next phase when every member holds the edition before, and, where slots are filled,
 //! knows all that there is of them. A member that is away holds the change up, since what it has nobody else may have;
-//! one that stays away for longer than [`super::Heartbeat::remove_after`] is removed. A new member that never came has
+//! one that stays away for longer than [`super::Heartbeat::remove_after`] is removed. Before that, others stand in for
+//! one that has been down for [`super::Heartbeat::stand_in_after`]: see [`stand_in`]. A new member that never came has
 //! nothing: its joining is called off.
+
+mod stand_in;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::Heartbeat;
 use crate::effect::Outbox;
 use crate::id::{NodeId, Slot};
 use crate::limits::MAX_WISHES;
@@ -22,9 +26,12 @@ use crate::view::{Member, View};
 /// What is known of where the members are in the map's history, and what is wished for.
 #[derive(Clone, Debug)]
 pub(super) struct Editions {
+    stand_in_after: Option<Duration>,
     remove_after: Option<Duration>,
     /// With the moment at which each was last asked for.
     wishes: VecDeque<(Wish, Instant)>,
+    /// An edition about those who are away that was thought of last, and is not to be made.
+    passed_by: Option<Map>,
     /// The view of which this node knows all that there is, by its generation.
     filled: Option<u64>,
     /// By ascending id.
@@ -64,8 +71,16 @@ fn patience(wish: &Wish) -> Duration {
 pub(crate) const ARRIVAL: Duration = Duration::from_secs(6);
 
 impl Editions {
-    pub(super) fn new(remove_after: Option<Duration>) -> Editions {
-        Editions { remove_after, wishes: VecDeque::new(), filled: None, members: Vec::new() }
+    pub(super) fn new(heartbeat: &Heartbeat) -> Editions {
+        let Heartbeat { stand_in_after, remove_after, .. } = *heartbeat;
+        Editions {
+            stand_in_after,
+            remove_after,
+            wishes: VecDeque::new(),
+            passed_by: None,
+            filled: None,
+            members: Vec::new(),
+        }
     }
 
     /// What this node says of itself: its edition, and whether it knows all of its slots.
@@ -78,8 +93,7 @@ impl Editions {
     fn is_filled(&self, view: &View, is_alive: impl Fn(NodeId) -> bool) -> bool {
         let others = view.map.members.iter().filter(|member| member.id != view.me);
         let mut missing = others.filter(|member| !is_alive(member.id));
-        let has_nothing =
-            |member: &Member| member.leaving || self.is_given_up(member.id) || self.is_unheard(view, member);
+        let has_nothing = |member: &Member| self.goes_on_without(view, member) || self.is_unheard(view, member);
         self.filled == Some(view.generation) && missing.all(has_nothing)
     }
 
@@ -176,7 +190,7 @@ impl Editions {
         now: Instant,
         view: &View,
         is_confirmed: impl Fn(NodeId) -> bool,
-        is_reached: impl Fn(NodeId) -> bool,
+        is_reached: impl Fn(NodeId) -> bool + Copy,
         out: &mut Outbox,
     ) -> Option<Map> {
         self.wishes.retain(|(wish, asked)| !view.map.grants(wish) && *asked + patience(wish) > now);
@@ -203,6 +217,9 @@ impl Editions {
             if let Some(absent) = absent.filter(|node| self.is_over_without(now, view, *node)) {
                 return view.map.without_new(absent, view.me);
             }
+            if let Some(next) = self.stands_in_still(view) {
+                return Some(next);
+            }
             // Where a member is may change meanwhile: it may be the one that is waited for.
             let next = self.wishes().find_map(|wish| view.map.with(wish, view.me).ok().flatten());
             // And one that a person removes by force while it is away is waited for no longer.
@@ -221,7 +238,7 @@ impl Editions {
             }
             self.wishes.pop_front();
         }
-        None
+        self.stand_in(now, view, is_reached)
     }
 
     /// Have all done what the phase is for?
@@ -247,8 +264,14 @@ impl Editions {
     fn is_member_through(&self, view: &View, member: &Member) -> bool {
         match view.is_alive(member.id) {
             true => self.is_done(member.id, view.map.edition()),
-            false => member.leaving || self.is_given_up(member.id),
+            false => self.goes_on_without(view, member),
         }
+    }
+
+    /// Does the change under way not wait for that member, which is down? Nobody needs what it has: it is given up; or
+    /// others stand in for it, and it keeps all that it has.
+    fn goes_on_without(&self, view: &View, member: &Member) -> bool {
+        member.leaving || self.is_given_up(member.id) || member.away && !view.loses(member.id)
     }
 
     /// Whom the phase waits for, as far as this node knows; nobody while nothing moves.
@@ -260,7 +283,7 @@ impl Editions {
         let awaited = |member: &&Member| match member.id {
             id if id == view.me => self.filled != Some(view.generation),
             id if view.is_alive(id) => !self.is_done(id, edition),
-            id => !member.leaving && !self.is_given_up(id),
+            _ => !self.goes_on_without(view, member),
         };
         view.map.members.iter().filter(awaited).map(|member| member.id).collect()
     }

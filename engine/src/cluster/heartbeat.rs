@@ -9,6 +9,9 @@ pub struct Heartbeat {
     pub interval: Duration,
     /// A member is given up after that time at the earliest, and when no question sent within it has been answered.
     pub suspect_after: Duration,
+    /// For a member that has been down for so long others stand in, where there are any, until it is back. `None` for
+    /// never: then its slots have a copy less.
+    pub stand_in_after: Option<Duration>,
     /// A member that has been away for so long is a member no more. `None` leaves that to a person.
     pub remove_after: Option<Duration>,
 }
@@ -19,6 +22,7 @@ impl Default for Heartbeat {
         Heartbeat {
             interval: Duration::from_millis(200),
             suspect_after: Duration::from_millis(1_200),
+            stand_in_after: None,
             remove_after: None,
         }
     }

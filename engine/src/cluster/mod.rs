@@ -107,7 +107,7 @@ impl Cluster {
             returned: now.instant,
             absence,
             ticked: now.instant,
-            editions: Editions::new(heartbeat.remove_after),
+            editions: Editions::new(&heartbeat),
             aside: Aside::default(),
             stale: false,
             expelled: false,

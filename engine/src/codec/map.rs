@@ -82,9 +82,12 @@ impl Wire for Phase {
     }
 }
 
-/// Of a member: it is leaving; it stood in another zone before, which stands behind its own.
+/// Of a member: it is leaving; it stood in another zone before, which stands behind its own; others stand in for it;
+/// others did so before.
 const LEAVING: u8 = 1;
 const MOVED: u8 = 2;
+const AWAY: u8 = 4;
+const WAS_AWAY: u8 = 8;
 
 impl Wire for Member {
     fn put(&self, out: &mut impl Sink) {
@@ -92,8 +95,9 @@ impl Wire for Member {
         self.name.put(out);
         self.weight.put(out);
         self.was.put(out);
-        let flags = u8::from(self.leaving) | if self.moved_from.is_some() { MOVED } else { 0 };
-        flags.put(out);
+        let flags =
+            [(self.leaving, LEAVING), (self.moved_from.is_some(), MOVED), (self.away, AWAY), (self.was_away, WAS_AWAY)];
+        flags.iter().map(|(set, flag)| if *set { *flag } else { 0 }).sum::<u8>().put(out);
         self.zone.put(out);
         if let Some(before) = &self.moved_from {
             before.put(out);
@@ -105,9 +109,9 @@ impl Wire for Member {
     fn take(from: &mut Reader, _: &'static str) -> Result<Self, DecodeError> {
         let (id, name, weight) = (from.take("member")?, from.take("name")?, from.take("weight")?);
         let was = from.take("earlier weight")?;
-        let flags: u8 = from.take("leaving")?;
-        if flags & !(LEAVING | MOVED) != 0 {
-            return Err(DecodeError::Tag { field: "leaving", tag: flags });
+        let flags: u8 = from.take("state of a member")?;
+        if flags & !(LEAVING | MOVED | AWAY | WAS_AWAY) != 0 {
+            return Err(DecodeError::Tag { field: "state of a member", tag: flags });
         }
         Ok(Member {
             id,
@@ -115,6 +119,8 @@ impl Wire for Member {
             weight,
             was,
             leaving: flags & LEAVING != 0,
+            away: flags & AWAY != 0,
+            was_away: flags & WAS_AWAY != 0,
             zone: from.take("zone")?,
             moved_from: if flags & MOVED == 0 { None } else { Some(from.take("earlier zone")?) },
             peer_address: from.take("peer address")?,

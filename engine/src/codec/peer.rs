@@ -123,7 +123,7 @@ pub fn decode(frame: Bytes, cluster: ClusterTag) -> Result<Envelope, DecodeError
 }
 
 /// The version of the format. Another one is refused: nodes of both are then told apart at once.
-pub const FORMAT: u8 = 8;
+pub const FORMAT: u8 = 9;
 
 /// Bytes that stand before a message: format, kind, cluster tag, sender, receiver, epoch.
 pub const HEADER: usize = 1 + 1 + 8 + 2 + 2 + 8;

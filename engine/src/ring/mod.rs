@@ -320,5 +320,7 @@ fn zones(seats: &[Seat<'_>]) -> Vec<usize> {
     seats.iter().map(first).collect()
 }
 
+mod stand_in;
+
 #[cfg(test)]
 mod tests;

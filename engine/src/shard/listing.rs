@@ -43,6 +43,10 @@ impl Shard {
             let both = lanes.contains(slot) && replicas.contains(&from) && replicas.contains(&view.me);
             both && (!gained || view.gains(from, slot))
         };
+        // What is withheld now would not be asked for again.
+        if gained && self.sources.may_yet_vouch(from, lanes) {
+            return;
+        }
         let vouches = lanes.and(self.sources.vouched());
         // Who gains a slot would serve what nobody vouches for.
         let hidden = |slot: Slot, version: Version| match gained {

@@ -52,6 +52,13 @@ struct Set {
     /// Of those, the slots of which another replica has left the map that had not been heard out: to have heard all who
     /// are left is not enough there.
     bereft: [u64; WORDS],
+    /// Of the orphans, those of which this node held nothing when they became such: all that it has of them is as good
+    /// as any.
+    inherited: [u64; WORDS],
+}
+
+impl Set {
+    const EMPTY: Set = Set { orphans: [0; WORDS], bereft: [0; WORDS], inherited: [0; WORDS] };
 }
 
 const WORDS: usize = SLOTS as usize / 64;
@@ -71,13 +78,35 @@ impl Orphans {
             return;
         }
         for slot in slots {
-            let set = self.slots.get_or_insert_with(|| Box::new(Set { orphans: [0; WORDS], bereft: [0; WORDS] }));
+            let set = self.slots.get_or_insert_with(|| Box::new(Set::EMPTY));
             let (word, bit) = place(slot);
             set.orphans[word] |= bit;
+            set.inherited[word] &= !bit;
         }
         if self.slots.is_some() {
             self.before = self.before.max(before);
         }
+    }
+
+    /// This node has come to keep that slot, of which it held nothing, and does not know all that there is of it. Where
+    /// those who gave it did not either, and have withheld what they have from before, it is not enough to hear them.
+    pub(super) fn inherit(&mut self, slot: Slot, withheld: bool) {
+        if self.policy == OnDoubt::Serve {
+            return;
+        }
+        let set = self.slots.get_or_insert_with(|| Box::new(Set::EMPTY));
+        let (word, bit) = place(slot);
+        if set.orphans[word] & bit == 0 {
+            set.orphans[word] |= bit;
+            set.inherited[word] |= bit;
+        }
+        if withheld {
+            self.bereave(slot);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_none()
     }
 
     #[inline]
@@ -94,7 +123,9 @@ impl Orphans {
 
     /// What is written to that slot has to be above this version, so that it is told from what was there before.
     pub(super) fn floor(&self, slot: Slot) -> Version {
-        if self.contains(slot) { self.before } else { Version::ZERO }
+        let (word, bit) = place(slot);
+        let is_old = self.slots.as_ref().is_some_and(|set| set.orphans[word] & !set.inherited[word] & bit != 0);
+        if is_old { self.before } else { Version::ZERO }
     }
 
     /// Another replica of that slot has left the map before it was heard out.
@@ -119,6 +150,7 @@ impl Orphans {
                 if !judge(slot, set.bereft[word] & bit != 0) {
                     set.orphans[word] &= !bit;
                     set.bereft[word] &= !bit;
+                    set.inherited[word] &= !bit;
                 }
             }
             left |= set.orphans[word] != 0;
@@ -146,6 +178,11 @@ impl Shard {
     /// What becomes of entries of which nobody is left who knows whether they are current; [`OnDoubt::Miss`] at first.
     pub fn on_doubt(&mut self, policy: OnDoubt) {
         self.sources.orphans.set_policy(policy);
+    }
+
+    /// Does somebody vouch for that version of that key, if it is what this node holds?
+    pub(crate) fn is_vouched(&self, slot: Slot, version: Version) -> bool {
+        !self.sources.is_unvouched(slot, version)
     }
 
     /// Slots of which nobody is left who knows whether what this node had before it was away is current.
@@ -188,6 +225,15 @@ mod tests {
         assert_eq!(orphans.count(), 2);
         orphans.retain(|_, _| false);
         assert_eq!((orphans.count(), orphans.floor(slot(0))), (0, Version::ZERO));
+        // Of what it has been given since it can tell, and of what it had not.
+        orphans.begin(version(7), [slot(2)].into_iter());
+        orphans.inherit(slot(2), false);
+        orphans.inherit(slot(3), false);
+        orphans.inherit(slot(4), true);
+        assert_eq!([2, 3, 4].map(|number| orphans.floor(slot(number))), [version(7), Version::ZERO, Version::ZERO]);
+        assert_eq!([2, 3, 4].map(|number| orphans.is_bereft(slot(number))), [false, false, true]);
+        orphans.begin(version(8), [slot(3)].into_iter());
+        assert_eq!(orphans.floor(slot(3)), version(8), "it was away with what it had been given");
         orphans.set_policy(OnDoubt::Serve);
         orphans.begin(version(9), all.into_iter());
         assert_eq!(orphans.count(), 0);

@@ -348,11 +348,11 @@ impl Shard {
         if mutant::on(Mutant::StayInDoubt) && self.pulls_running > 0 {
             return;
         }
+        if pulling.gained {
+            self.sources.gave(pulling.from, pulling.lanes, pulling.vouches);
+        }
         if let Some(source) = self.sources.find(pulling.from) {
-            if pulling.gained {
-                source.gained = source.gained.without(pulling.lanes);
-                source.gaining = source.gaining.without(pulling.lanes);
-            } else {
+            if !pulling.gained {
                 source.open = source.open.without(pulling.lanes);
                 source.vouches = source.vouches.or(pulling.vouches.and(pulling.lanes));
                 source.pulling = source.pulling.without(pulling.lanes);

@@ -68,6 +68,10 @@ pub(super) struct Source {
     pub(super) gained: Lanes,
     /// Of those, the ones that a running pull is about.
     pub(super) gaining: Lanes,
+    /// Lanes about which it has been heard out for slots that this node gains, and in which no slot was an orphan to it.
+    gave: Lanes,
+    /// The same, where one was: what nobody vouched for has been withheld.
+    withheld: Lanes,
     /// Lanes about which it has been heard out since, and in which no slot is an orphan to it.
     pub(super) vouches: Lanes,
 }
@@ -120,16 +124,17 @@ impl Sources {
     /// Do those answers together say what a slot has: a witness is among them, or all who keep it?
     pub(super) fn are_enough(&self, slot: Slot, found: &[(NodeId, Found)]) -> bool {
         let Some(view) = self.view.as_ref().filter(|_| self.orphans.contains(slot)) else { return true };
-        let others = || view.replicas(slot).iter().filter(|node| **node != view.me && !view.gains(**node, slot));
-        let answer = |node: &NodeId| found.iter().find(|(from, _)| from == node);
-        let vouches = |node: &NodeId| answer(node).is_some_and(|(_, found)| found.holding.before == Version::ZERO);
+        let others = || knowing(view, slot);
+        let answer = |node: NodeId| found.iter().find(|(from, _)| *from == node);
+        let vouches = |node: NodeId| answer(node).is_some_and(|(_, found)| found.holding.before == Version::ZERO);
         let all = others().next().is_some() && others().all(|node| answer(node).is_some());
         others().any(vouches) || all && !self.orphans.is_bereft(slot)
     }
 
     /// Lanes in which this node vouches for what it has of every slot.
     pub(super) fn vouched(&self) -> Lanes {
-        self.orphans.iter().fold(self.lanes, |lanes, slot| lanes.without(Lanes::of(slot)))
+        let filling = self.list.iter().fold(Lanes::NONE, |lanes, source| lanes.or(source.gained));
+        self.orphans.iter().fold(self.lanes.without(filling), |lanes, slot| lanes.without(Lanes::of(slot)))
     }
 
     /// Is this node counted out, and may it be passed by?
@@ -248,17 +253,13 @@ impl Sources {
     /// and after a long time anybody.
     fn begin_orphans(&mut self, before: Option<&View>, view: &View, latest: Version) {
         let was_alive = |node: NodeId| view.absence().long || before.is_none_or(|before| before.is_alive(node));
-        let others = |slot: Slot| {
-            let others = view.replicas(slot).iter().copied().filter(|node| *node != view.me);
-            others.filter(move |node| !view.gains(*node, slot))
-        };
         // What nobody else keeps by this map, others may keep by a later one.
-        let acted = |slot: &Slot| match others(*slot).next() {
+        let acted = |slot: &Slot| match knowing(view, *slot).next() {
             None => !view.absence().over,
-            Some(_) => others(*slot).any(was_alive),
+            Some(_) => knowing(view, *slot).any(was_alive),
         };
-        let kept = |slot: &Slot| view.is_replica(*slot) && !view.gains(view.me, *slot);
-        let slots = self.lanes_slots().filter(kept).filter(acted);
+        // Of what it gains as well: it may have been filled before it went.
+        let slots = self.lanes_slots().filter(|slot| view.is_replica(*slot)).filter(acted);
         if !mutant::on(Mutant::ServeOrphans) && !mutant::on(Mutant::ServeOutOfSync) {
             self.orphans.begin(latest, slots);
         }
@@ -283,11 +284,13 @@ impl Sources {
         let Some(view) = &self.view else { return };
         let (list, me) = (&self.list, view.me);
         self.orphans.retain(|slot, bereft| {
-            // Who gains it knows what it was told by those who keep it.
-            let others = || view.replicas(slot).iter().filter(|node| **node != me && !view.gains(**node, slot));
-            let source = |node: &NodeId| list.iter().find(|source| source.id == *node);
-            let heard = |node: &NodeId| source(node).is_some_and(|source| !source.open.contains(slot));
-            let vouches = |node: &NodeId| heard(node) && source(node).is_some_and(|s| s.vouches.contains(slot));
+            let others = || knowing(view, slot);
+            let source = |node: NodeId| list.iter().find(|source| source.id == node);
+            let gains = view.gains(me, slot);
+            let told = |s: &Source| !s.open.contains(slot) && !(gains && s.gained.contains(slot));
+            let heard = |node: NodeId| source(node).is_some_and(told);
+            let vouched = |s: &Source| s.vouches.contains(slot) || gains && s.gave.contains(slot);
+            let vouches = |node: NodeId| heard(node) && source(node).is_some_and(vouched);
             let moved = || others().next().is_none() && !view.absence().over;
             view.is_replica(slot) && !others().any(vouches) && (bereft || moved() || !others().all(heard))
         });
@@ -380,6 +383,18 @@ impl Sources {
                 (source.round, source.losses) = (pull.round, pull.losses);
             }
         }
+        if let Some(before) = before.filter(|_| follows.is_none()) {
+            self.meet(before, view);
+        }
+        if let Some(before) = before.filter(|before| before.map.phase == Phase::Filling) {
+            self.inherit(before, view);
+        }
+        if before.is_some_and(|before| before.map.phase != view.map.phase) {
+            // What they were heard out about for one change says nothing about the next.
+            for source in &mut self.list {
+                (source.gave, source.withheld) = (Lanes::NONE, Lanes::NONE);
+            }
+        }
         let new = |slot: &Slot| match before {
             Some(before) => view.is_replica(*slot) && !before.is_replica(*slot),
             None => view.gains(view.me, *slot),
@@ -387,6 +402,10 @@ impl Sources {
         let moving = view.map.phase != Phase::Steady;
         let slots = self.lanes;
         for slot in Slot::all().filter(|slot| slots.contains(*slot)).filter(new) {
+            // The time in which it would have been filled has passed it by: it knows nothing yet.
+            if before.is_some() && view.map.phase != Phase::Filling {
+                self.orphans.inherit(slot, false);
+            }
             let keepers = self.list.iter_mut().filter(|source| view.replicas(slot).contains(&source.id));
             for source in keepers.filter(|source| !moving || !view.gains(source.id, slot)) {
                 match moving {
@@ -414,6 +433,58 @@ impl Sources {
         }
     }
 
+    /// Editions have passed this node by. Whoever came to share slots with it by them may have taken writes there, which
+    /// this node would not ask for by the slots that the two shared before.
+    fn meet(&mut self, before: &View, view: &View) {
+        let kept = |slot: &Slot| view.is_replica(*slot) && before.is_replica(*slot);
+        for slot in self.lanes_slots().filter(kept) {
+            let new = |node: &NodeId| view.replicas(slot).contains(node) && !before.replicas(slot).contains(node);
+            for source in self.list.iter_mut().filter(|source| new(&source.id)) {
+                source.ask_again(Lanes::of(slot), view.pull(source.id).unwrap_or_default().since);
+            }
+        }
+    }
+
+    /// Gained slots of which those who keep them could not tell whether what they have is current have not come with it.
+    /// This node has what was written since, and knows no more than they do: it does not vouch for them.
+    fn inherit(&mut self, before: &View, view: &View) {
+        if view.map.phase == Phase::Filling {
+            return;
+        }
+        for slot in self.lanes_slots().filter(|slot| before.gains(before.me, *slot) && view.is_replica(*slot)) {
+            let mut keepers = knowing(before, slot).filter(|node| view.is_alive(*node)).peekable();
+            let gave = |node| self.list.iter().any(|source| source.id == node && source.gave.contains(slot));
+            if keepers.peek().is_some() && !keepers.any(gave) {
+                self.orphans.inherit(slot, true);
+            }
+        }
+    }
+
+    /// That member has been heard out about gained slots of those lanes, and vouched for some. Who did not may do so now
+    /// that somebody does, and is asked again for what it has withheld.
+    pub(super) fn gave(&mut self, from: NodeId, lanes: Lanes, vouches: Lanes) {
+        let given = vouches.and(lanes);
+        for source in &mut self.list {
+            if source.id == from {
+                source.gained = source.gained.without(lanes);
+                source.gaining = source.gaining.without(lanes);
+                source.gave = source.gave.or(given);
+                source.withheld = source.withheld.or(lanes).without(given);
+            } else {
+                source.gained = source.gained.or(source.withheld.and(given));
+                source.withheld = source.withheld.without(given);
+            }
+        }
+    }
+
+    /// Is some slot of those lanes, which that member gains from this node, an orphan that is asked about still? What is
+    /// withheld now may be told in a moment.
+    pub(super) fn may_yet_vouch(&self, to: NodeId, lanes: Lanes) -> bool {
+        let Some(view) = self.view.as_ref().filter(|_| !self.orphans.is_empty()) else { return false };
+        let told = |slot: Slot| lanes.contains(slot) && view.gains(to, slot) && !view.gains(view.me, slot);
+        self.orphans.iter().any(|slot| told(slot) && self.doubt.contains(slot))
+    }
+
     fn lanes_slots(&self) -> impl Iterator<Item = Slot> + use<> {
         let lanes = self.lanes;
         Slot::all().filter(move |slot| lanes.contains(*slot))
@@ -439,6 +510,14 @@ impl Source {
     }
 }
 
+/// Those besides this node who keep the slot and know what was decided about it: not who is being filled, and knows
+/// what it was told by them.
+fn knowing(view: &View, slot: Slot) -> impl Iterator<Item = NodeId> {
+    let filling = view.map.phase == Phase::Filling;
+    let others = view.replicas(slot).iter().copied().filter(|node| *node != view.me);
+    others.filter(move |node| !(filling && view.gains(*node, slot)))
+}
+
 /// The members that share slots with this node in those lanes.
 fn sharing(view: &View, lanes: Lanes) -> Vec<Source> {
     let others = view.map.members.iter().map(|member| member.id).filter(|id| *id != view.me);
@@ -454,6 +533,8 @@ fn sharing(view: &View, lanes: Lanes) -> Vec<Source> {
         above: Version::ZERO,
         gained: Lanes::NONE,
         gaining: Lanes::NONE,
+        gave: Lanes::NONE,
+        withheld: Lanes::NONE,
         vouches: Lanes::NONE,
     };
     let mut list: Vec<Source> = others.map(source).collect();

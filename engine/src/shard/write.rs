@@ -279,7 +279,9 @@ impl Shard {
         let met = match writing.level {
             WriteLevel::One => true,
             WriteLevel::Live => waiting.is_empty(),
-            WriteLevel::Quorum | WriteLevel::All => copies >= needed,
+            WriteLevel::Quorum => copies >= needed,
+            // A member that others stand in for is not needed, and is waited for all the same where it is back.
+            WriteLevel::All => copies >= needed && waiting.is_empty(),
         };
         let hopeless = usize::from(copies) + waiting.len() < usize::from(needed);
         let outcome = match (met, hopeless) {
@@ -406,7 +408,7 @@ pub fn writes_at_once(view: &View, slot: Slot, level: WriteLevel) -> bool {
 fn needed(view: &View, key: &Key, level: WriteLevel) -> u8 {
     match level {
         WriteLevel::One | WriteLevel::Live => 1,
-        WriteLevel::Quorum => view.majority(key.slot()),
-        WriteLevel::All => view.replicas(key.slot()).len() as u8,
+        WriteLevel::Quorum => view.majority(key.slot()).max(view.map.replicas / 2 + 1),
+        WriteLevel::All => view.all(key.slot()),
     }
 }

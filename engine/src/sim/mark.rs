@@ -139,6 +139,10 @@ pub enum Mark {
     MapsApart,
     /// A member that was gone was given up while slots moved.
     RemovedMoving,
+    /// Others stood in for a member that was down.
+    StoodIn,
+    /// It was back, and had its slots to itself again.
+    StoodDown,
     /// Something went wrong with a disk.
     DiskFailed,
     /// A disk was mended.
@@ -175,7 +179,7 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 84] = [
+    pub const ALL: [Mark; 86] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -244,6 +248,8 @@ impl Mark {
         Mark::LaterMap,
         Mark::MapsApart,
         Mark::RemovedMoving,
+        Mark::StoodIn,
+        Mark::StoodDown,
         Mark::DiskFailed,
         Mark::DiskHealed,
         Mark::ReadOnly,
@@ -333,6 +339,8 @@ impl Mark {
             Mark::LaterMap => "a message by the map after was taken",
             Mark::MapsApart => "a message was turned away for its map",
             Mark::RemovedMoving => "a member was given up while slots moved",
+            Mark::StoodIn => "others stood in for a member that was down",
+            Mark::StoodDown => "nobody needed to stand in for a member any more",
             Mark::DiskFailed => "a disk failed",
             Mark::DiskHealed => "a disk was mended",
             Mark::ReadOnly => "a node turned read-only",

@@ -131,10 +131,14 @@ async fn status(matches: &ArgMatches) -> Result<(), Failed> {
             (Some(0), _) => "0 (drained)".to_owned(),
             (weight, _) => weight.unwrap_or_default().to_string(),
         };
+        let state = match member["stood_in_for"].as_bool() {
+            Some(true) => format!("{}, stood in for", text(&member["state"])),
+            _ => text(&member["state"]),
+        };
         let number = |field: &str| grouped(member[field].as_u64().unwrap_or_default());
         table.add_row([
             text(&member["name"]),
-            text(&member["state"]),
+            state,
             text(&member["reached"]),
             weight,
             text(&member["zone"]),

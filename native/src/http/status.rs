@@ -146,6 +146,7 @@ pub fn members(front: &Front, view: &View) -> Vec<Json> {
                 "weight": member.weight,
                 "zone": member.zone,
                 "leaving": member.leaving,
+                "stood_in_for": member.away,
                 "http_address": member.http_address,
                 "peer_address": member.peer_address,
                 "primary_slots": primary,

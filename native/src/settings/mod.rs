@@ -57,6 +57,8 @@ pub struct Settings {
     /// Where it stands: replicas of a slot are kept in different zones. A member that is in another one asks for this;
     /// empty where nobody says it.
     pub zone: String,
+    /// Others stand in for a member that has been down for so long; `None` for never.
+    pub stand_in_after: Option<Duration>,
     /// A member that has been away for so long is removed; `None` leaves that to a person.
     pub remove_after: Option<Duration>,
     /// What becomes of what was kept over a restart, where no replica is left that knows whether it is current.
@@ -199,10 +201,8 @@ impl Settings {
             weight: layers.parse("weight", |t| t.parse().ok().filter(|n| (1..=limits::MAX_WEIGHT).contains(n)))?,
             weight_given: !layers.is_default("weight"),
             zone,
-            remove_after: layers.parse("remove-after", |t| match t {
-                "never" => Some(None),
-                t => span::parse(t).filter(|span| *span >= SHORTEST_GRACE).map(Some),
-            })?,
+            stand_in_after: layers.parse("stand-in-after", |t| grace(t, SHORTEST_MOMENT))?,
+            remove_after: layers.parse("remove-after", |t| grace(t, SHORTEST_GRACE))?,
             on_doubt: layers.parse("on-doubt", |t| OnDoubt::ALL.into_iter().find(|policy| policy.name() == t))?,
             port,
             peer_port,
@@ -460,6 +460,17 @@ pub fn bracketed(address: IpAddr) -> String {
         IpAddr::V6(address) => format!("[{address}]"),
     }
 }
+
+/// `never`, or a span that is not too short.
+fn grace(text: &str, least: Duration) -> Option<Option<Duration>> {
+    match text {
+        "never" => Some(None),
+        text => span::parse(text).filter(|span| *span >= least).map(Some),
+    }
+}
+
+/// A member that is down for less may only be slow.
+const SHORTEST_MOMENT: Duration = Duration::from_secs(1);
 
 /// A member that is away for less may only be restarting.
 const SHORTEST_GRACE: Duration = Duration::from_secs(10);

@@ -85,6 +85,13 @@ pub const TABLE: &[Setting] = &[
         help: "Where it stands: a rack, a data centre; unsaid, a member stays in the zone that it has",
     },
     Setting {
+        name: "stand-in-after",
+        value: "SPAN",
+        default: "30s",
+        takes: "a span of at least 1s, such as 30s, or `never`",
+        help: "Keep other copies of what a member has that has been down for so long; the same on each member",
+    },
+    Setting {
         name: "remove-after",
         value: "SPAN",
         default: "never",

@@ -11,6 +11,7 @@ mod log;
 mod members;
 mod on_doubt;
 mod one_node;
+mod stand_in;
 mod support;
 mod three_nodes;
 mod transfer;

@@ -35,7 +35,7 @@ fn print(map: &Map) -> String {
 
 /// What is answered to who wants n3 removed, and the edition that n1 makes then.
 fn asked(view: &View, force: bool) -> (String, String) {
-    let mut editions = Editions::new(None);
+    let mut editions = Editions::new(&Heartbeat::default());
     let answer = editions.wish(NOW, view, Wish::Leave { name: "n3".into(), force });
     let answer = answer.map_or_else(|refusal| refusal.to_string(), |()| "taken".into());
     let next = editions.act(NOW, view, |_| true, |_| false, &mut Outbox::new());
@@ -70,7 +70,7 @@ fn what_only_one_that_is_away_has_is_given_up_by_force_alone() {
 
 #[test]
 fn a_wish_without_force_waits_for_one_that_goes_away_later() {
-    let mut editions = Editions::new(None);
+    let mut editions = Editions::new(&Heartbeat::default());
     let (moving, steady) = (view(1, true), view(1, false));
     let leave = |force| Wish::Leave { name: "n3".into(), force };
     editions.wish(NOW, &moving, leave(false)).expect("it is there");
@@ -87,7 +87,7 @@ fn a_wish_without_force_waits_for_one_that_goes_away_later() {
 
 #[test]
 fn a_change_ends_without_one_that_was_given_up_and_removes_it_then() {
-    let mut editions = Editions::new(None);
+    let mut editions = Editions::new(&Heartbeat::default());
     let mut seen = without_n3(&view(2, true));
     let mut made = Vec::new();
     let out = &mut Outbox::new();
@@ -109,7 +109,7 @@ fn a_change_ends_without_one_that_was_given_up_and_removes_it_then() {
     ];
     assert_eq!(made, expected);
     // And nothing of it goes on while it is neither there nor given up.
-    let mut editions = Editions::new(None);
+    let mut editions = Editions::new(&Heartbeat::default());
     let seen = without_n3(&view(2, true));
     editions.note_filled(seen.generation, true);
     [2, 4].into_iter().for_each(|id| editions.heard(NodeId(id), seen.map.edition(), true));
@@ -125,7 +125,7 @@ fn a_new_member_that_never_came_is_left_out_again() {
     // What n1 makes of it, at first and once it has waited: who has filled, whether n4 was ever heard, and whether
     // somebody says that it is reached.
     let check = |filled: &[u16], heard: bool, reached: bool, expected: &str| {
-        let mut editions = Editions::new(None);
+        let mut editions = Editions::new(&Heartbeat::default());
         let edition = seen.map.edition();
         if heard {
             editions.heard(N4, edition, false);
@@ -157,7 +157,7 @@ fn a_member_alone_waits_for_no_majority_of_who_never_came() {
     let all = View::first(NodeId(1), Arc::new(filling));
     let seen = all.with(|_| false, |node| all.pull(node).unwrap_or_default());
     let check = |heard: bool, expected: Option<&str>| {
-        let mut editions = Editions::new(None);
+        let mut editions = Editions::new(&Heartbeat::default());
         if heard {
             editions.heard(NodeId(2), seen.map.edition(), false);
         }
@@ -175,7 +175,7 @@ fn a_member_alone_waits_for_no_majority_of_who_never_came() {
 fn a_wish_that_nobody_repeats_is_forgotten() {
     let seen = view(2, true);
     let check = |wish: Wish, seconds: u64| {
-        let mut editions = Editions::new(None);
+        let mut editions = Editions::new(&Heartbeat::default());
         editions.wish(NOW, &seen, wish).expect("taken");
         let mut left_after = |seconds| {
             editions.act(NOW + Duration::from_secs(seconds), &seen, |_| true, |_| false, &mut Outbox::new());

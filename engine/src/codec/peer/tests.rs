@@ -106,7 +106,7 @@ fn golden_frames() {
         let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message };
         let frame = bytes_of(&envelope);
         let kind = format!("{:02x}", frame[1]);
-        let header = format!("08{kind}8877665544332211010002000700000000000000");
+        let header = format!("09{kind}8877665544332211010002000700000000000000");
         let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected: String = expected.split_whitespace().collect();
         assert_eq!(text, header + &expected, "{}", envelope.message.kind());
@@ -281,9 +281,9 @@ fn hostile_frames_are_refused_by_name() {
     let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
 
     check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
-    let newer = [&[9], &ping[1..]].concat();
-    check(&newer, DecodeError::Format { version: 9, known: 8 }, "format version 9; version 8 is known");
-    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 8 }, "format version 71; version 8 is known");
+    let newer = [&[10], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 10, known: 9 }, "format version 10; version 9 is known");
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 9 }, "format version 71; version 9 is known");
     let mut stranger = ping.clone();
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;

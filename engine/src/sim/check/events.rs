@@ -108,7 +108,13 @@ impl Checks {
                 if map.phase != Phase::Steady && map.members.iter().any(|m| m.leaving && m.weight > 0) {
                     self.marks.note(Mark::RemovedMoving);
                 }
+                if map.phase == Phase::Handing && map.members.iter().any(|m| m.was_away && !m.away) {
+                    self.marks.note(Mark::StoodDown);
+                }
                 if map.phase == Phase::Steady {
+                    if map.members.iter().any(|member| member.away) {
+                        self.marks.note(Mark::StoodIn);
+                    }
                     if map.epoch > self.settled.0 {
                         self.settled = (map.epoch, at);
                     }

@@ -13,7 +13,10 @@ pub(super) fn moved(first: &View, view: &View) -> Option<String> {
     let slots = Slot::all().step_by(SAMPLED);
     let mut wrong = slots.filter(|slot| {
         let replicas = first.replicas(*slot);
-        let turn = replicas.iter().copied().find(|node| view.is_alive(*node));
+        // Who is to stand in for somebody decides nothing before it is filled.
+        let standing_in = view.map.phase == Phase::Filling && view.map.is_standing_in();
+        let decides = |node: NodeId| view.is_alive(node) && !(standing_in && view.gains(node, *slot));
+        let turn = replicas.iter().copied().find(|node| decides(*node));
         // While slots are handed over, an old primary goes on until it is known to have stopped.
         let waits = view.map.phase == Phase::Handing;
         view.replicas(*slot) != replicas || !waits && view.primary(*slot) != turn
@@ -27,7 +30,8 @@ pub(super) fn apart((from, theirs): (NodeId, Epoch), (to, mine): (NodeId, Epoch)
     far.then(|| format!("{to} goes by map {} and took what {from} had sent by map {}", mine.0, theirs.0))
 }
 
-/// A slot whose copies are in fewer zones than there could be, where nothing moves.
+/// A slot whose copies are in fewer zones than there could be, where nothing moves. Those who are away count for
+/// nothing, as others stand in for them.
 pub(super) fn crowded(view: &View) -> Option<String> {
     let zones = |nodes: &mut dyn Iterator<Item = &Member>| {
         nodes.map(|member| member.zone.as_str()).collect::<SortedSet<&str>>().len()
@@ -35,14 +39,19 @@ pub(super) fn crowded(view: &View) -> Option<String> {
     if view.map.phase != Phase::Steady {
         return None;
     }
-    let all = zones(&mut view.map.members.iter().filter(|member| member.weight > 0));
+    let all = zones(&mut view.map.members.iter().filter(|member| member.weight > 0 && !member.away));
     if all < 2 {
         return None;
     }
     let mut slots = Slot::all().step_by(SAMPLED);
     let crowded = slots.find(|slot| {
-        let replicas = view.replicas(*slot);
-        zones(&mut replicas.iter().filter_map(|node| view.member(*node))) < replicas.len().min(all)
+        let replicas = view.replicas(*slot).iter().filter_map(|node| view.member(*node));
+        let present = replicas.clone().filter(|member| !member.away);
+        // Whoever stands in for one that stood in itself comes as it may.
+        if replicas.skip(usize::from(view.map.replicas)).any(|member| member.away) {
+            return false;
+        }
+        zones(&mut present.clone()) < present.count().min(all)
     });
     crowded.map(|slot| format!("slot {slot} is in fewer zones than there are: {:?}", view.replicas(slot)))
 }

@@ -87,6 +87,10 @@ pub(super) fn buggify(plan: &mut Plan) {
     if let Some(mut rng) = switched_on("snapshot steps", 500_000).filter(|_| config.fsync.is_some()) {
         config.save_step = ms(&mut rng, 1, 300);
     }
+    // Others stand in for whoever is down, at once or late.
+    if let Some(mut rng) = switched_on("stand in", 400_000) {
+        config.heartbeat.stand_in_after = Some(ms(&mut rng, 0, 8_000));
+    }
     if switched_on("on doubt", 100_000).is_some() {
         config.on_doubt = OnDoubt::Serve;
     }

@@ -128,7 +128,9 @@ impl Pace {
             let wishes = 1 + (self.outage.as_millis() / every.as_millis().max(1)) as u32;
             self.moved() * wishes + self.config.heartbeat.suspect_after + ARRIVAL
         });
-        settled + moves
+        // A change that others stand in by may have been waiting for somebody, and another one ends it.
+        let stood_in = self.config.heartbeat.stand_in_after.map_or(Duration::ZERO, |after| after + self.moved() * 2);
+        settled + moves + stood_in
     }
 
     /// Until everybody believes what is so: who is gone is found dead by one question after the other, what is thought
