@@ -48,6 +48,8 @@ pub const MAX_ANSWERED: usize = 1 << 20;
 pub const MAX_COUNTS: usize = 4_096;
 /// Floors of slots in one page of a listing, and keys: what a page may take of a frame.
 pub const MAX_PAGE_FLOORS: usize = 2_048;
+/// Digests of slots in one answer to whoever compares them.
+pub const MAX_PAGE_DIGESTS: usize = 2_048;
 /// Keys in one page of a listing.
 pub const MAX_PAGE_KEYS: usize = 256;
 /// Bytes of keys after which a page of a listing ends; the key that crosses the limit is the last one.

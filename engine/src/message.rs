@@ -3,6 +3,7 @@
 //! Every message may be lost, repeated, delayed and overtaken; none of them relies on its neighbours.
 
 mod reach;
+mod slots;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -15,6 +16,7 @@ pub use crate::map::Edition;
 use crate::map::{Map, Wish};
 use crate::request::{Entry, Holding, Key, Outcome, Request};
 pub use reach::{Contact, Reach};
+pub use slots::Slots;
 
 /// A message with its addresses and the map's epoch that its sender knew.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +109,8 @@ pub enum Message {
         cursor: u64,
         /// Only slots that the sender gains by the change of the map that is under way.
         gained: bool,
+        /// Only these slots: digests have said that the others are the same here and there. `None`: all of them.
+        slots: Option<Slots>,
     },
     /// The answer to `Sync`: one page. Nothing is remembered of it by who gives it.
     Listed {
@@ -127,6 +131,35 @@ pub enum Message {
         floors: Vec<(Slot, Version)>,
         /// Keys with versions above `since`.
         keys: Vec<(Key, Version)>,
+    },
+    /// "What do you have in each slot that we share, in one number?" Asked where much would be listed otherwise;
+    /// answered by a `Compared`, and repeated until then. As for a `Sync`, whoever believes the sender dead does not
+    /// answer.
+    Compare {
+        /// The sender's name for its pull.
+        id: RequestId,
+        /// As in a `Sync`.
+        lanes: Lanes,
+        /// As in a `Sync`.
+        since: Version,
+        /// Where to go on: 0 at first, then what the answer before said.
+        cursor: u64,
+    },
+    /// The answer to `Compare`: digests of some slots, or of none while the sender is still working them out.
+    Compared {
+        /// As in the `Compare`.
+        id: RequestId,
+        /// The slot that the `Compare` was routed by.
+        slot: Slot,
+        /// The lanes that the answer is about: of those asked for, the ones that live together here.
+        lanes: Lanes,
+        /// As in the `Compare`.
+        cursor: u64,
+        /// What to ask for next; `None` at the end.
+        next: Option<u64>,
+        /// By ascending slot, a number for the keys of the slot with their versions and for what the slot has seen go.
+        /// Slots of which there is neither are left out.
+        digests: Vec<(Slot, u64)>,
     },
     /// "Are you there?" Answered by `Pong`.
     Ping {
@@ -252,8 +285,8 @@ impl Message {
             Message::Answer { slot, .. } | Message::Replicated { slot, .. } | Message::Fetched { slot, .. } => {
                 Some(*slot)
             }
-            Message::Sync { lanes, .. } => lanes.first(),
-            Message::Listed { slot, .. } => Some(*slot),
+            Message::Sync { lanes, .. } | Message::Compare { lanes, .. } => lanes.first(),
+            Message::Listed { slot, .. } | Message::Compared { slot, .. } => Some(*slot),
             Message::Ping { .. } | Message::Pong { .. } | Message::Gossip { .. } => None,
             Message::Map { .. } | Message::Wish { .. } => None,
         }
@@ -272,6 +305,7 @@ impl Message {
             Message::Answer { .. } | Message::Forward { .. } | Message::Fetch { .. } => Version::ZERO,
             // Each key of a page is judged by itself: one wrong clock must not hold all the others back.
             Message::Sync { .. } | Message::Listed { .. } => Version::ZERO,
+            Message::Compare { .. } | Message::Compared { .. } => Version::ZERO,
             Message::Ping { .. } | Message::Pong { .. } | Message::Gossip { .. } => Version::ZERO,
             Message::Map { .. } | Message::Wish { .. } => Version::ZERO,
         }
@@ -288,6 +322,8 @@ impl Message {
             Message::Fetched { .. } => "fetched",
             Message::Sync { .. } => "sync",
             Message::Listed { .. } => "listed",
+            Message::Compare { .. } => "compare",
+            Message::Compared { .. } => "compared",
             Message::Ping { .. } => "ping",
             Message::Pong { .. } => "pong",
             Message::Gossip { .. } => "gossip",

@@ -61,11 +61,13 @@ pub enum Mutant {
     LoseUnseen,
     /// Of two pulls at the same time the one that ends first changes nothing: its slots stay in doubt.
     StayInDoubt,
+    /// Slots are compared by the keys that are held of them, whatever their versions are.
+    DigestKeysOnly,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 24] = [
+    pub const ALL: [Mutant; 25] = [
         Mutant::AcknowledgeEarly,
         Mutant::ReuseVersions,
         Mutant::ForgetFloors,
@@ -90,6 +92,7 @@ impl Mutant {
         Mutant::Miss,
         Mutant::LoseUnseen,
         Mutant::StayInDoubt,
+        Mutant::DigestKeysOnly,
     ];
 }
 

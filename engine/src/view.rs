@@ -253,7 +253,7 @@ impl View {
     pub fn admits(&self, epoch: Epoch, message: &Message) -> bool {
         let mine = self.map.epoch;
         let is_for_me = match message {
-            Message::Sync { .. } => epoch <= mine,
+            Message::Sync { .. } | Message::Compare { .. } => epoch <= mine,
             Message::Replicate { key, .. } => epoch >= mine || self.is_replica(key.slot()),
             _ => true,
         };

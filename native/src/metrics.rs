@@ -331,6 +331,7 @@ impl Scrape {
             ("reconcile_pulls", "Pulls begun from replicas that this node may have missed something of", c.pulls),
             ("reconcile_pulled", "Pulls that came to their end", c.pulled),
             ("reconcile_listed", "Keys listed for replicas that may have missed them", c.listed),
+            ("reconcile_slots_same", "Slots in which digests said that nothing was missed", c.slots_same),
             ("reconcile_caught_up", "Entries that were missed and are here now", c.caught_up),
             ("reconcile_left_out", "Entries that were missed and had no room here", c.left_out),
             ("reconcile_dropped", "Entries dropped because no replica vouched for them", c.unvouched),

@@ -2,11 +2,13 @@
 //!
 //! Over a million operations at each run, hostile sizes, clocks that jump, and hashes that collide.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
-use vitrine_engine::hash::KeyHasher;
-use vitrine_engine::id::{NodeId, Version};
+use vitrine_engine::hash::{KeyHasher, slot};
+use vitrine_engine::id::{NodeId, Slot, Version};
 use vitrine_engine::limits::{MAX_KEY, MAX_MEDIA};
-use vitrine_engine::store::{Cause, EntryRef, Limits, Store, TooLarge};
+use vitrine_engine::store::{Cause, EntryRef, Limits, Store, TooLarge, digest_of};
 use vitrine_engine::time::UnixMs;
 
 const START: u64 = 1_700_000_000_000;
@@ -48,6 +50,7 @@ fn agrees_when_there_are_many_keys() {
                     ttl: (random(3) < mode).then(|| 1 + random(100_000) as i64),
                 },
                 10..=16 => Op::Get(key),
+                17 if random(40) == 0 => Op::Digest([0, 50, 1_000][random(3) as usize]),
                 17 => Op::Remove(key),
                 18 => Op::Expire(random(50) as u32),
                 _ => Op::Clock(random(2_000) as i64),
@@ -82,11 +85,18 @@ fn check(cases: u32, operations: usize, hashes: fn(u16, u64) -> u64) {
 enum Op {
     Get(u16),
     Peek(u16),
-    Set { key: u16, length: usize, media: usize, ttl: Option<i64> },
+    Set {
+        key: u16,
+        length: usize,
+        media: usize,
+        ttl: Option<i64>,
+    },
     Remove(u16),
     Restamp(u16),
     Rank(u16, u32),
     Scan(u32),
+    /// Goes on with working out the digests, through so many places; 0 for none of them any more.
+    Digest(u32),
     Expire(u32),
     Clock(i64),
     Clone,
@@ -111,6 +121,7 @@ fn operation() -> impl Strategy<Value = Op> {
         3 => key().prop_map(Op::Restamp),
         3 => (key(), 0..50_u32).prop_map(|(key, at_most)| Op::Rank(key, at_most)),
         1 => (0..10_u32).prop_map(Op::Scan),
+        2 => prop_oneof![1 => Just(0), 12 => 1..10_u32, 4 => Just(u32::MAX)].prop_map(Op::Digest),
         10 => prop_oneof![0..5_u32, Just(u32::MAX)].prop_map(Op::Expire),
         12 => prop_oneof![8 => 0..400_i64, 2 => 0..20_000_i64, 2 => -5_000..0_i64, 1 => -YEAR..YEAR]
             .prop_map(Op::Clock),
@@ -186,6 +197,12 @@ impl Pair {
                 keys.sort();
                 assert_eq!(seen, keys);
             }
+            Op::Digest(0) => self.store.forget_digests(),
+            Op::Digest(budget) => {
+                if self.store.digest_some(budget) {
+                    self.compare_digests();
+                }
+            }
             Op::Expire(budget) => self.expire(budget),
             Op::Clock(ms) => self.now = UnixMs(self.now.0.saturating_add_signed(ms)),
             Op::Clone => self.store = self.store.clone(),
@@ -198,6 +215,19 @@ impl Pair {
         assert_eq!(self.store.bytes(), self.bytes());
         assert!(self.limits.entries.is_none_or(|limit| self.store.len() <= limit));
         assert!(self.limits.bytes.is_none_or(|limit| self.store.bytes() <= limit));
+    }
+
+    /// What was worked out a part at a time, while the store changed, is what comes of what is there now.
+    fn compare_digests(&self) {
+        let mut expected = BTreeMap::new();
+        for item in &self.model {
+            let key = name(item.key);
+            let sum = expected.entry(slot(&key)).or_insert(0_u64);
+            *sum = sum.wrapping_add(digest_of(&key, item.version));
+        }
+        for at in Slot::all() {
+            assert_eq!(self.store.digest(at), Some(expected.get(&at).copied().unwrap_or(0)), "slot {at}");
+        }
     }
 
     fn get(&mut self, key: u16) {

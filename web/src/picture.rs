@@ -301,7 +301,13 @@ fn kind(flight: &Flight) -> u8 {
         Cargo::Ask(_) => 0,
         Cargo::Reply(..) => 1,
         Cargo::Peer(_, message) | Cargo::Passed { message, .. } => {
-            PEER.iter().position(|kind| *kind == message.kind()).map_or(0, |index| index as u8 + 2)
+            // Digests are drawn as what they stand for.
+            let drawn = match message.kind() {
+                "compare" => "sync",
+                "compared" => "listed",
+                kind => kind,
+            };
+            PEER.iter().position(|kind| *kind == drawn).map_or(0, |index| index as u8 + 2)
         }
     }
 }

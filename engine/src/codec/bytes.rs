@@ -149,6 +149,11 @@ pub enum DecodeError {
         /// The most that it may say.
         limit: u64,
     },
+    /// Things that must ascend and do not, or a count of a set that is not how many there are.
+    Order {
+        /// The field.
+        field: &'static str,
+    },
     /// Bytes after the end of the message.
     Trailing {
         /// How many.
@@ -173,6 +178,7 @@ impl fmt::Display for DecodeError {
             DecodeError::Map { flaw } => write!(f, "the map has a flaw: {flaw}"),
             DecodeError::EmptyKey => f.write_str("the key is empty"),
             DecodeError::Limit { field, value, limit } => write!(f, "{field} is {value}; it is at most {limit}"),
+            DecodeError::Order { field } => write!(f, "{field} are not in order, each once, and as many as is said"),
             DecodeError::Trailing { bytes } => write!(f, "{bytes} bytes after the end of the message"),
         }
     }

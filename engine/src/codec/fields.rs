@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::bytes::{DecodeError, Reader, Sink, Wire};
 use crate::id::{Lanes, NodeId, RequestId, SLOTS, Slot, Version};
 use crate::limits;
-use crate::message::{Path, Reach, Standing, Wanted};
+use crate::message::{Path, Reach, Slots, Standing, Wanted};
 use crate::request::{Condition, Entry, Holding, Key, Value};
 use crate::time::UnixMs;
 
@@ -40,6 +40,44 @@ impl Wire for Lanes {
         Ok(Lanes(from.take(field)?))
     }
 }
+
+/// The count, 16 bits, then the slots by their numbers; or, where there are more than a thousand, a bit for each slot.
+impl Wire for Slots {
+    fn put(&self, out: &mut impl Sink) {
+        let count = self.len();
+        (count as u16).put(out);
+        if count <= LISTED_SLOTS {
+            self.iter().for_each(|slot| slot.put(out));
+        } else {
+            self.words().iter().for_each(|word| word.put(out));
+        }
+    }
+
+    fn take(from: &mut Reader, field: &'static str) -> Result<Self, DecodeError> {
+        let count: u16 = from.take(field)?;
+        if usize::from(count) <= LISTED_SLOTS {
+            let (mut slots, mut last) = (Slots::none(), None);
+            for _ in 0..count {
+                let slot: Slot = from.take(field)?;
+                if last >= Some(slot) {
+                    return Err(DecodeError::Order { field });
+                }
+                slots.insert(slot);
+                last = Some(slot);
+            }
+            return Ok(slots);
+        }
+        let mut words = *Slots::none().words();
+        for word in &mut words {
+            *word = from.take(field)?;
+        }
+        let slots = Slots::from_words(words);
+        if slots.len() == usize::from(count) { Ok(slots) } else { Err(DecodeError::Order { field }) }
+    }
+}
+
+/// So many slots are named; of more it is said by a bit for each slot.
+const LISTED_SLOTS: usize = SLOTS as usize / 16;
 
 impl Wire for UnixMs {
     fn put(&self, out: &mut impl Sink) {

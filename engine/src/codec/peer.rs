@@ -81,12 +81,13 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
         }
         Message::Map { map } => map.put(out),
         Message::Wish { wish } => wish.put(out),
-        Message::Sync { id, lanes, since, cursor, gained } => {
+        Message::Sync { id, lanes, since, cursor, gained, slots } => {
             id.put(out);
             lanes.put(out);
             since.put(out);
             cursor.put(out);
             gained.put(out);
+            slots.put(out);
         }
         Message::Listed { id, slot, lanes, cursor, next, vouches, floors, keys } => {
             id.put(out);
@@ -97,6 +98,20 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
             vouches.put(out);
             put_floors(floors, out);
             put_keys(keys, out);
+        }
+        Message::Compare { id, lanes, since, cursor } => {
+            id.put(out);
+            lanes.put(out);
+            since.put(out);
+            cursor.put(out);
+        }
+        Message::Compared { id, slot, lanes, cursor, next, digests } => {
+            id.put(out);
+            slot.put(out);
+            lanes.put(out);
+            cursor.put(out);
+            next.put(out);
+            put_digests(digests, out);
         }
     }
 }
@@ -143,6 +158,8 @@ fn kind(message: &Message) -> u8 {
         Message::Gossip { .. } => 11,
         Message::Map { .. } => 12,
         Message::Wish { .. } => 13,
+        Message::Compare { .. } => 14,
+        Message::Compared { .. } => 15,
     }
 }
 
@@ -177,6 +194,7 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
             since: from.take("since")?,
             cursor: from.take("cursor")?,
             gained: from.take("gained")?,
+            slots: from.take("slots")?,
         },
         10 => Message::Listed {
             id: from.take("id")?,
@@ -194,6 +212,20 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
         }
         12 => Message::Map { map: from.take("map")? },
         13 => Message::Wish { wish: from.take("wish")? },
+        14 => Message::Compare {
+            id: from.take("id")?,
+            lanes: from.take("lanes")?,
+            since: from.take("since")?,
+            cursor: from.take("cursor")?,
+        },
+        15 => Message::Compared {
+            id: from.take("id")?,
+            slot: from.take("slot")?,
+            lanes: from.take("lanes")?,
+            cursor: from.take("cursor")?,
+            next: from.take("next")?,
+            digests: digests(from)?,
+        },
         tag => return Err(DecodeError::Tag { field: "kind", tag }),
     })
 }
@@ -226,6 +258,21 @@ fn put_keys(keys: &[(Key, Version)], out: &mut impl Sink) {
 fn keys(from: &mut Reader) -> Result<Vec<(Key, Version)>, DecodeError> {
     let count = count(from, "keys", limits::MAX_PAGE_KEYS)?;
     (0..count).map(|_| Ok((from.take("key")?, from.take("version")?))).collect()
+}
+
+/// The count, 16 bits, then each slot and its digest.
+fn put_digests(digests: &[(Slot, u64)], out: &mut impl Sink) {
+    let digests = &digests[..digests.len().min(limits::MAX_PAGE_DIGESTS)];
+    (digests.len() as u16).put(out);
+    for (slot, digest) in digests {
+        slot.put(out);
+        digest.put(out);
+    }
+}
+
+fn digests(from: &mut Reader) -> Result<Vec<(Slot, u64)>, DecodeError> {
+    let count = count(from, "digests", limits::MAX_PAGE_DIGESTS)?;
+    (0..count).map(|_| Ok((from.take("slot")?, from.take("digest")?))).collect()
 }
 
 fn count(from: &mut Reader, field: &'static str, limit: usize) -> Result<u16, DecodeError> {

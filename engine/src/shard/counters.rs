@@ -43,6 +43,8 @@ pub struct Counters {
     pub pulled: u64,
     /// Keys listed for replicas that may have missed them.
     pub listed: u64,
+    /// Slots that were not listed for this node, since digests had said that there is nothing to be missed in them.
+    pub slots_same: u64,
     /// Entries that were missed and are here now.
     pub caught_up: u64,
     /// Entries that were missed and were left where they are, for want of room here.
@@ -90,6 +92,7 @@ impl Counters {
             pulls: self.pulls + other.pulls,
             pulled: self.pulled + other.pulled,
             listed: self.listed + other.listed,
+            slots_same: self.slots_same + other.slots_same,
             caught_up: self.caught_up + other.caught_up,
             left_out: self.left_out + other.left_out,
             unvouched: self.unvouched + other.unvouched,

@@ -24,6 +24,7 @@ impl Shard {
             floors.above(0, Version::ZERO).for_each(|floor| floor.hash(state));
         }
         self.sources.digest(state);
+        self.store.has_digests().hash(state);
         for (serial, pending) in &self.pending {
             let mut waiting = pending.waiting.clone();
             waiting.sort_unstable();

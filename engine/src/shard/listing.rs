@@ -11,7 +11,7 @@ use super::Shard;
 use crate::effect::Outbox;
 use crate::id::{Lanes, NodeId, RequestId, SLOTS, Slot, Version};
 use crate::limits::{MAX_PAGE_BYTES, MAX_PAGE_FLOORS, MAX_PAGE_KEYS, MAX_PAGE_PLACES};
-use crate::message::Message;
+use crate::message::{Message, Slots};
 use crate::request::Key;
 use crate::view::View;
 
@@ -21,17 +21,18 @@ pub(super) struct Asked {
     pub(super) since: Version,
     pub(super) cursor: u64,
     pub(super) gained: bool,
+    pub(super) slots: Option<Slots>,
 }
 
 /// Cursors below this are places in the store, for keys; from it on they are slots, for floors.
 ///
 /// Keys come first: what goes from the store before its key is listed is in the floors that are listed later.
-const FLOORS: u64 = 1 << 63;
+pub(super) const FLOORS: u64 = 1 << 63;
 
 impl Shard {
     /// Answers a `Sync` with a page.
     pub(super) fn list(&mut self, view: &View, from: NodeId, id: RequestId, asked: Asked, out: &mut Outbox) {
-        let Asked { lanes: asked, since, cursor, gained } = asked;
+        let Asked { lanes: asked, since, cursor, gained, slots } = asked;
         let lanes = asked.and(self.lanes);
         // What is written here while the asker is believed dead does not reach it: no page would be the last word.
         let Some(slot) = asked.first().filter(|_| view.is_alive(from) && !lanes.is_empty()) else { return };
@@ -41,7 +42,8 @@ impl Shard {
         let shared = |slot: Slot| {
             let replicas = view.replicas(slot);
             let both = lanes.contains(slot) && replicas.contains(&from) && replicas.contains(&view.me);
-            both && (!gained || view.gains(from, slot))
+            // Where digests are known to be the same there is nothing to be told.
+            both && (!gained || view.gains(from, slot)) && slots.as_ref().is_none_or(|slots| slots.contains(slot))
         };
         // What is withheld now would not be asked for again.
         if gained && self.sources.may_yet_vouch(from, lanes) {
@@ -54,7 +56,8 @@ impl Shard {
             false => self.sources.is_hidden(slot, version),
         };
         let shown = |slot: Slot, version: Version| shared(slot) && !hidden(slot, version);
-        let (keys, more) = if cursor < FLOORS { self.page_of_keys(cursor, since, shown) } else { (Vec::new(), None) };
+        let lists_keys = cursor < FLOORS && slots.as_ref().is_none_or(|slots| !slots.is_empty());
+        let (keys, more) = if lists_keys { self.page_of_keys(cursor, since, shown) } else { (Vec::new(), None) };
         let (floors, next) = match more {
             Some(place) => (Vec::new(), Some(place)),
             None => self.page_of_floors(cursor.saturating_sub(FLOORS), since, shared),

@@ -10,6 +10,7 @@
 mod answered;
 mod awaited;
 mod budget;
+mod compare;
 mod counters;
 mod decide;
 mod digest;
@@ -53,6 +54,7 @@ use crate::view::View;
 use answered::{Answered, Known};
 use awaited::Awaited;
 use budget::Budget;
+pub(crate) use compare::FACTOR;
 pub use counters::Counters;
 use flight::Flights;
 use floors::Floors;
@@ -91,6 +93,8 @@ pub struct Shard {
     timers: SortedSet<(Instant, u64)>,
     answered: Answered,
     purging: Purging,
+    /// When the store's digests are forgotten, if nobody asks again.
+    digests_until: Instant,
     /// Both clocks as they were last seen, to place a wall-clock expiry on the monotonic clock.
     seen: Time,
     generation: u64,
@@ -224,6 +228,7 @@ impl Shard {
             timers: SortedSet::new(),
             answered: Answered::default(),
             purging: Purging::Done,
+            digests_until: now.instant,
             seen: now,
             generation: 0,
             tuning: Tuning::default(),
@@ -278,8 +283,14 @@ impl Shard {
             Message::Fetched { id, holding, entry, .. } => {
                 self.fetched(time, view, from, id, gather::Found { holding, entry }, out);
             }
-            Message::Sync { id, lanes, since, cursor, gained } => {
-                self.list(view, from, id, listing::Asked { lanes, since, cursor, gained }, out);
+            Message::Sync { id, lanes, since, cursor, gained, slots } => {
+                self.list(view, from, id, listing::Asked { lanes, since, cursor, gained, slots }, out);
+            }
+            Message::Compare { id, lanes, since, cursor } => {
+                self.tell_digests(view, from, id, compare::Asked { lanes, since, cursor }, out);
+            }
+            Message::Compared { id, lanes, cursor, next, digests, .. } => {
+                self.compared(time, view, from, id, compare::Told { lanes, cursor, next, digests }, out);
             }
             Message::Listed { id, lanes, cursor, next, vouches, floors, keys, .. } => {
                 self.listed(time, view, from, id, pull::Page { lanes, cursor, next, vouches, floors, keys }, out);
@@ -323,6 +334,7 @@ impl Shard {
         self.start_pulls(time, out);
         self.answered.forget(time.instant);
         self.purge_some(view, out);
+        self.forget_digests(time.instant);
         self.expire(time.unix, out);
     }
 
@@ -332,10 +344,8 @@ impl Shard {
         // Before its first view it does not know whom to ask.
         let pulls = (self.generation == 0 || self.sources.due().next().is_some()).then_some(self.seen.instant);
         let purge = self.purging.is_due().then(|| Instant(self.seen.instant.0 + 1));
-        [pulls, purge, self.timers.first().map(|(wake, _)| *wake), self.answered.next_wake(), expiry]
-            .into_iter()
-            .flatten()
-            .min()
+        let timers = self.timers.first().map(|(wake, _)| *wake);
+        [pulls, purge, timers, self.answered.next_wake(), self.digests_until(), expiry].into_iter().flatten().min()
     }
 
     /// What it stores.

@@ -16,12 +16,13 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::gather::{Only, Purpose};
+use super::listing::FLOORS;
 use super::sources::Call;
 use super::{Pending, Shard, Work, others};
 use crate::effect::{Event, Outbox};
 use crate::id::{Lanes, NodeId, RequestId, Slot, Version};
 use crate::limits::{MAX_CLOCK_AHEAD, MAX_SETTLING};
-use crate::message::{Message, Wanted};
+use crate::message::{Message, Slots, Wanted};
 use crate::mutant::{self, Mutant};
 use crate::request::Key;
 use crate::sorted::sort_by_key;
@@ -31,16 +32,22 @@ use crate::view::View;
 /// A pull that runs.
 #[derive(Clone, Debug)]
 pub(super) struct Pulling {
-    from: NodeId,
-    lanes: Lanes,
-    since: Version,
+    pub(super) from: NodeId,
+    pub(super) lanes: Lanes,
+    pub(super) since: Version,
     /// It is about slots that this node gains.
-    gained: bool,
+    pub(super) gained: bool,
+    /// How far the two have compared what they have.
+    pub(super) digests: Digests,
+    /// The slots that are listed: those in which the two are known to differ. `None`: all of them.
+    pub(super) slots: Option<Slots>,
+    /// Keys that the other has listed.
+    pub(super) told: usize,
     /// The page that is asked for, or was taken in last.
-    cursor: u64,
+    pub(super) cursor: u64,
     /// It has not come yet.
-    waiting: bool,
-    /// The page after it.
+    pub(super) waiting: bool,
+    /// The page of the listing after it.
     next: Option<u64>,
     /// Lanes for which the other vouches, as far as it has said.
     vouches: Lanes,
@@ -51,6 +58,19 @@ pub(super) struct Pulling {
     todo: VecDeque<Todo>,
     /// Keys of which the other replicas are being asked.
     settling: u32,
+}
+
+/// How far two nodes have compared the digests of their slots (`compare.rs`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Digests {
+    /// Not at all.
+    Unasked,
+    /// This node works out its own.
+    Own,
+    /// The other is asked for its own.
+    Asked,
+    /// They have been compared.
+    Told,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,7 +121,16 @@ impl Pulling {
         if self.gained { self.todo.len() as u64 + u64::from(self.settling) } else { 0 }
     }
 
+    /// The other answers for those lanes alone. What lives in another stripe over there is a pull of its own.
+    pub(super) fn narrow(&mut self, lanes: Lanes) -> Option<Call> {
+        let elsewhere = self.lanes.without(lanes);
+        self.lanes = lanes;
+        let &mut Pulling { from, since, gained, .. } = self;
+        (!elsewhere.is_empty()).then_some(Call { from, lanes: elsewhere, since, gained })
+    }
+
     pub(super) fn digest(&self, state: &mut impl Hasher) {
+        (self.digests, &self.slots, self.told).hash(state);
         (self.from, self.lanes, self.since, self.gained, self.cursor, self.waiting, self.next).hash(state);
         (&self.floors, self.comparing, &self.todo, self.settling).hash(state);
     }
@@ -116,29 +145,37 @@ impl Shard {
         }
     }
 
-    fn start_pull(&mut self, time: Time, call: Call, out: &mut Outbox) {
+    pub(super) fn start_pull(&mut self, time: Time, call: Call, out: &mut Outbox) {
         let Call { from, lanes, since, gained } = call;
         if let Some(source) = self.sources.find(from) {
             let running = if gained { &mut source.gaining } else { &mut source.pulling };
             *running = running.or(lanes);
         }
         self.counters.pulls += 1;
-        let pulling = Pulling {
+        let mut pulling = Pulling {
             from,
             lanes,
             since,
             gained,
+            digests: Digests::Unasked,
+            slots: None,
+            told: 0,
             cursor: 0,
             waiting: true,
-            next: None,
+            next: Some(0),
             vouches: Lanes::NONE,
             floors: Vec::new(),
             comparing: Comparing::Later,
             todo: VecDeque::new(),
             settling: 0,
         };
+        let compares = self.may_compare(&pulling);
+        pulling.waiting = !compares;
         let serial = self.hold(time.instant, Instant::NEVER, 0, Vec::new(), Work::Pull(pulling));
-        self.send_sync(serial, out);
+        match compares {
+            true => self.begin_to_compare(time, serial, out),
+            false => self.send_sync(serial, out),
+        }
     }
 
     /// Forgets the pulls from those members, and with them what they had under way.
@@ -167,16 +204,15 @@ impl Shard {
         out: &mut Outbox,
     ) {
         let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&id.serial) else { return };
-        let answers = id.node == self.me && pulling.from == from && pulling.waiting && pulling.cursor == page.cursor;
+        let asked = pulling.waiting && !matches!(pulling.digests, Digests::Own | Digests::Asked);
+        let answers = id.node == self.me && pulling.from == from && asked && pulling.cursor == page.cursor;
         let lanes = pulling.lanes.and(page.lanes);
         if !answers || lanes.is_empty() {
             return;
         }
-        // What lives in another stripe there is a pull of its own.
-        let elsewhere = pulling.lanes.without(lanes);
-        let (since, gained) = (pulling.since, pulling.gained);
-        pulling.lanes = lanes;
+        let elsewhere = pulling.narrow(lanes);
         pulling.waiting = false;
+        pulling.told += page.keys.len();
         pulling.next = page.next;
         pulling.vouches = page.vouches;
         // One wrong clock must not carry this one along.
@@ -194,8 +230,8 @@ impl Shard {
         }
         let keys = page.keys.into_iter().filter(|(key, version)| lanes.contains(key.slot()) && credible(*version));
         pulling.todo.extend(keys.map(|(key, version)| Todo::Listed(key, version)));
-        if !elsewhere.is_empty() {
-            self.start_pull(time, Call { from, lanes: elsewhere, since, gained }, out);
+        if let Some(call) = elsewhere {
+            self.start_pull(time, call, out);
         }
         self.advance(time, view, id.serial, out);
     }
@@ -241,9 +277,12 @@ impl Shard {
     }
 
     /// Goes on as far as is possible now.
-    fn advance(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+    pub(super) fn advance(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
         loop {
             let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) else { return };
+            if pulling.digests == Digests::Own {
+                return self.begin_to_compare(time, serial, out);
+            }
             if pulling.settling >= MAX_SETTLING.min(self.tuning.batch) {
                 return self.look_again(serial, Instant::NEVER);
             }
@@ -283,6 +322,13 @@ impl Shard {
                 return self.look_again(serial, wake);
             }
             let Some(next) = pulling.next else { return self.end_pull(serial, out) };
+            if next < FLOORS
+                && let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get(&serial)
+                && self.may_compare(pulling)
+            {
+                return self.begin_to_compare(time, serial, out);
+            }
+            let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) else { return };
             (pulling.cursor, pulling.waiting) = (next, true);
             self.send_sync(serial, out);
         }
@@ -364,15 +410,24 @@ impl Shard {
         self.sources.sum_up();
     }
 
-    fn send_sync(&mut self, serial: u64, out: &mut Outbox) {
+    /// Asks for what is to come next.
+    pub(super) fn send_sync(&mut self, serial: u64, out: &mut Outbox) {
         let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get(&serial) else { return };
         let id = RequestId { node: self.me, serial };
-        let &Pulling { from, lanes, since, cursor, gained, .. } = pulling;
-        out.send(from, Message::Sync { id, lanes, since, cursor, gained });
+        let &Pulling { from, lanes, since, cursor, gained, ref slots, .. } = pulling;
+        out.send(
+            from,
+            match pulling.digests {
+                Digests::Own | Digests::Asked => Message::Compare { id, lanes, since, cursor },
+                Digests::Unasked | Digests::Told => {
+                    Message::Sync { id, lanes, since, cursor, gained, slots: slots.clone() }
+                }
+            },
+        );
     }
 
     /// Looks at a pending request at that moment, however often it was repeated.
-    fn look_again(&mut self, serial: u64, at: Instant) {
+    pub(super) fn look_again(&mut self, serial: u64, at: Instant) {
         if let Some(pending) = self.pending.get_mut(&serial) {
             pending.attempt = 0;
         }

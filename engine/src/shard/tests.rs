@@ -430,6 +430,7 @@ fn conditions_are_decided_by_what_is_there() {
 }
 
 mod coming_back;
+mod comparing;
 mod counting;
 mod forwarded;
 mod journal;

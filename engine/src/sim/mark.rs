@@ -77,6 +77,8 @@ pub enum Mark {
     Reconciled,
     /// What a node had missed took more than one page.
     Paged,
+    /// Digests said of a slot that nothing was missed in it.
+    SlotSame,
     /// A pull gave a node a key that it had missed.
     CaughtUp,
     /// A node dropped what nobody could vouch for.
@@ -179,7 +181,7 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 86] = [
+    pub const ALL: [Mark; 87] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -217,6 +219,7 @@ impl Mark {
         Mark::CalmAgain,
         Mark::Reconciled,
         Mark::Paged,
+        Mark::SlotSame,
         Mark::CaughtUp,
         Mark::Unvouched,
         Mark::PartlyCut,
@@ -308,6 +311,7 @@ impl Mark {
             Mark::CalmAgain => "all was calm again after trouble",
             Mark::Reconciled => "a node reconciled with another",
             Mark::Paged => "what was missed took a second page",
+            Mark::SlotSame => "digests spared a slot its listing",
             Mark::CaughtUp => "a node got what it had missed",
             Mark::Unvouched => "what nobody vouched for was dropped",
             Mark::PartlyCut => "a partition was partial",

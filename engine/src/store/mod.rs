@@ -7,6 +7,7 @@
 //! not by what a pointer takes.
 
 mod chunks;
+mod digests;
 mod entries;
 mod eviction;
 mod ghosts;
@@ -17,12 +18,15 @@ mod prefetch;
 mod sketch;
 mod wheel;
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use crate::hash::KeyHasher;
-use crate::id::Version;
+use crate::id::{Slot, Version};
 use crate::limits::{MAX_KEY, MAX_MEDIA, MAX_VALUE};
 use crate::time::UnixMs;
+use digests::Digests;
+pub use digests::number as digest_of;
 use entries::{At, Entries, NO_TIMER, New, Removed};
 use eviction::Eviction;
 use index::Index;
@@ -47,6 +51,8 @@ pub struct Store {
     most_entries: u32,
     most_bytes: u64,
     bytes: u64,
+    /// While somebody asks for them.
+    digests: Option<Box<Digests>>,
 }
 
 /// How much a store may hold; `None` is no limit.
@@ -118,6 +124,7 @@ impl Store {
             most_entries: limits.entries.map_or(MAX_ENTRIES, |limit| limit.min(MAX_ENTRIES)),
             most_bytes: limits.bytes.unwrap_or(u64::MAX),
             bytes: 0,
+            digests: None,
         }
     }
 
@@ -215,6 +222,9 @@ impl Store {
         self.bytes += bytes;
         let EntryRef { version, value, media, deadline } = entry;
         let at = self.entries.insert(&New { version, hash: hash as u32, key, value, media }, list, spare);
+        if let Some(digests) = &mut self.digests {
+            digests.change(hash as u32, key, None, Some(version));
+        }
         self.index.insert(hash as u32, at, |at| self.entries.hash(at));
         if let Some(deadline) = deadline {
             self.entries.set_timer(at, self.wheel.insert(now, deadline, at));
@@ -240,6 +250,9 @@ impl Store {
     /// Changes the version of a key in place, and nothing else. False when the key is not there.
     pub fn restamp(&mut self, hash: u64, key: &[u8], version: Version) -> bool {
         let Some(at) = self.find(hash, key) else { return false };
+        if let Some(digests) = &mut self.digests {
+            digests.change(hash as u32, key, Some(self.entries.version(at)), Some(version));
+        }
         self.entries.set_version(at, version);
         true
     }
@@ -338,12 +351,42 @@ impl Store {
         self.index.scan(cursor, budget, hash_of, &mut |at| each(self.entries.key(at), self.entry(at)))
     }
 
+    /// Goes on with the walk that works out the digests of its slots, through so many places (at least one). True when
+    /// it is over: from then on [`Store::digest`] follows every change, until they are forgotten.
+    pub fn digest_some(&mut self, budget: u32) -> bool {
+        let mut digests = self.digests.take().unwrap_or_else(|| Box::new(Digests::new()));
+        if let Some(from) = digests.rest() {
+            let next = self.scan(from, budget, &mut |key, entry| digests.meet(key, entry.version));
+            digests.walk_to(next);
+        }
+        let over = digests.rest().is_none();
+        self.digests = Some(digests);
+        over
+    }
+
+    /// One number for the keys that are held of a slot, with their versions: 0 for none. Stores with the same ones have
+    /// the same number. `None` while that is not known: see [`Store::digest_some`].
+    pub fn digest(&self, slot: Slot) -> Option<u64> {
+        self.digests.as_ref().filter(|digests| digests.rest().is_none()).map(|digests| digests.of(slot))
+    }
+
+    /// Are there digests, or is a walk for them under way?
+    pub fn has_digests(&self) -> bool {
+        self.digests.is_some()
+    }
+
+    /// Nobody asks for digests any more: changes cost nothing from now on, and the memory is given back.
+    pub fn forget_digests(&mut self) {
+        self.digests = None;
+    }
+
     /// Removes everything, and gives the memory back.
     pub fn clear(&mut self) {
         self.index.clear();
         self.wheel = Wheel::new();
         self.entries = Entries::new(0);
         self.bytes = 0;
+        self.digests = None;
         self.evict_by(self.policy());
     }
 
@@ -439,6 +482,10 @@ impl Store {
 
     /// Puts another value in the place of an old one. The bytes are accounted already.
     fn replace(&mut self, now: UnixMs, at: At, new: EntryRef<'_>) {
+        if let Some(digests) = &mut self.digests {
+            let (hash, before) = (self.entries.hash(at), self.entries.version(at));
+            digests.change(hash, self.entries.key(at), Some(before), Some(new.version));
+        }
         let timer = self.entries.timer(at);
         let moved = self.entries.replace(at, new.version, new.value, new.media);
         let at = moved.as_ref().map_or(at, |(to, _)| *to);
@@ -467,6 +514,9 @@ impl Store {
         if entry.timer() != NO_TIMER {
             self.wheel.remove(entry.timer());
         }
+        if let Some(digests) = &mut self.digests {
+            digests.change(entry.hash(), entry.key(), Some(entry.version()), None);
+        }
         removed(Removal { key: entry.key(), version: entry.version(), cause });
         entry
     }
@@ -487,7 +537,8 @@ impl Clone for Store {
                 wheel.set_owner(self.entries.timer(original), copy);
             }
         });
-        Store { index, wheel, entries, eviction: self.eviction.clone(), ..*self }
+        let (eviction, digests) = (self.eviction.clone(), self.digests.clone());
+        Store { index, wheel, entries, eviction, digests, ..*self }
     }
 }
 

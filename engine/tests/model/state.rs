@@ -98,8 +98,8 @@ impl State {
 }
 
 pub fn is_answer(message: &Message) -> bool {
-    use Message::{Answer, Fetched, Listed, Replicated};
-    matches!(message, Answer { .. } | Fetched { .. } | Listed { .. } | Replicated { .. })
+    use Message::{Answer, Compared, Fetched, Listed, Replicated};
+    matches!(message, Answer { .. } | Compared { .. } | Fetched { .. } | Listed { .. } | Replicated { .. })
 }
 
 pub fn id_of(message: &Message) -> RequestId {
@@ -111,7 +111,9 @@ pub fn id_of(message: &Message) -> RequestId {
         | Message::Fetch { id, .. }
         | Message::Fetched { id, .. }
         | Message::Sync { id, .. }
-        | Message::Listed { id, .. } => *id,
+        | Message::Listed { id, .. }
+        | Message::Compare { id, .. }
+        | Message::Compared { id, .. } => *id,
         _ => RequestId::default(),
     }
 }
@@ -126,7 +128,9 @@ pub fn named(message: &Message, name: impl Fn(RequestId) -> RequestId) -> Messag
         | Message::Fetch { id, .. }
         | Message::Fetched { id, .. }
         | Message::Sync { id, .. }
-        | Message::Listed { id, .. } => *id = name(*id),
+        | Message::Listed { id, .. }
+        | Message::Compare { id, .. }
+        | Message::Compared { id, .. } => *id = name(*id),
         _ => {}
     }
     message

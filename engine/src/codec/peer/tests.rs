@@ -76,7 +76,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_behind_a_header_are_refused_or_say_what_they_say(kind in 0_u8..15, body in many(any::<u8>(), 0..120)) {
+    fn any_bytes_behind_a_header_are_refused_or_say_what_they_say(kind in 0_u8..17, body in many(any::<u8>(), 0..120)) {
         let mut frame = vec![FORMAT, kind];
         frame.extend(CLUSTER.0.to_le_bytes());
         frame.extend([1, 0, 2, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
@@ -225,8 +225,19 @@ fn golden_frames() {
     row(ping, &["0500000000000000 01", STANDING]);
     row(Message::Pong { serial: 6, path: Path::Routed, standing }, &["0600000000000000 02", STANDING]);
     row(Message::Gossip { data: b"news".to_vec().into() }, &["0400 6e657773"]);
-    let sync = Message::Sync { id, lanes: Lanes(0x8001), since: version, cursor: 258, gained: true };
-    row(sync, &[ID, "0180000000000000", VERSION, "0201000000000000", "01"]);
+    let asked = Lanes(0x8001);
+    let sync = |slots| Message::Sync { id, lanes: asked, since: version, cursor: 258, gained: true, slots };
+    let syncs = &[ID, "0180000000000000", VERSION, "0201000000000000", "01"].concat();
+    row(sync(None), &[syncs, "00"]);
+    row(sync(Some([slot, Slot::of_hash(3)].into_iter().collect())), &[syncs, "01 0200 0300 962f"]);
+    let most = Slot::all().take(1_025).collect();
+    row(sync(Some(most)), &[syncs, "01 0104", &"ff".repeat(128), "01", &"00".repeat(2_048 - 129)]);
+    let compare = Message::Compare { id, lanes: asked, since: version, cursor: 258 };
+    row(compare, &[ID, "0180000000000000", VERSION, "0201000000000000"]);
+    let compared = |next, digests| Message::Compared { id, slot, lanes: asked, cursor: 2, next, digests };
+    let compares = &[told, "0180000000000000", "0200000000000000"].concat();
+    row(compared(None, vec![]), &[compares, "00", "0000"]);
+    row(compared(Some(9), vec![(slot, 0x0a0b)]), &[compares, "01 0900000000000000", "0100 962f 0b0a000000000000"]);
     let (lanes, vouches) = (Lanes(1), Lanes(3));
     let listed = |next, floors, keys| Message::Listed { id, slot, lanes, cursor: 2, next, vouches, floors, keys };
     let page = &[told, "0100000000000000", "0200000000000000"].concat();
@@ -288,8 +299,8 @@ fn hostile_frames_are_refused_by_name() {
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;
     check(&stranger, DecodeError::Cluster { tag }, "from a node of another cluster (tag 1122334455667777)");
-    let kindless = framed(14, &[&[0; 8]]);
-    check(&kindless, DecodeError::Tag { field: "kind", tag: 14 }, "14 is no kind");
+    let kindless = framed(16, &[&[0; 8]]);
+    check(&kindless, DecodeError::Tag { field: "kind", tag: 16 }, "16 is no kind");
     // A heartbeat that travels in no way, one that reaches beyond all numbers, and one with bits that mean nothing.
     let standing = |reach: &[u8]| framed(7, &[&[0; 8], &[1], &[0; 38], reach]);
     check(&framed(7, &[&[0; 8], &[3]]), DecodeError::Tag { field: "path", tag: 3 }, "3 is no path");
@@ -342,6 +353,22 @@ fn hostile_frames_are_refused_by_name() {
     check(&answer(&[128]), DecodeError::Tag { field: "outcome", tag: 128 }, "128 is no outcome");
     let many = DecodeError::Limit { field: "inspections", value: 65_535, limit: 1_024 };
     check(&answer(&[6, 0xff, 0xff]), many, "inspections is 65535; it is at most 1024");
+    // Slots that do not ascend, that are not as many as is said, or past the last; more digests than an answer has.
+    let sync = |rest: &[u8]| framed(9, &[&id, &[0; 8], &[0; 10], &[0; 8], &[0, 1], rest]);
+    let order = DecodeError::Order { field: "slots" };
+    check(&sync(&[2, 0, 5, 0, 5, 0]), order, "slots are not in order, each once, and as many as is said");
+    check(&sync(&[2, 0, 5, 0, 4, 0]), order, "slots are not in order, each once, and as many as is said");
+    let bits = [&[1, 4][..], &[0xff; 128], &[0; 1_920]].concat();
+    check(&sync(&bits), order, "slots are not in order, each once, and as many as is said");
+    check(
+        &sync(&[1, 0, 0, 0x40]),
+        DecodeError::Limit { field: "slots", value: 16_384, limit: 16_383 },
+        "slots is 16384; it is at most 16383",
+    );
+    check(&sync(&bits[..99]), short("slots", 8, 1), "slots takes 8 bytes and the frame has 1 left");
+    let digests = framed(15, &[&id, &[0, 0], &[0; 8], &[0; 8], &[0], &[1, 8]]);
+    let limit = DecodeError::Limit { field: "digests", value: 2_049, limit: 2_048 };
+    check(&digests, limit, "digests is 2049; it is at most 2048");
     // A page with more keys or floors than a page has.
     let page = |rest: &[u8]| framed(10, &[&id, &[0; 2 + 8 + 8 + 1 + 8], rest]);
     let floors = DecodeError::Limit { field: "floors", value: 2_049, limit: 2_048 };

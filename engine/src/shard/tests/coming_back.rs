@@ -6,7 +6,7 @@ use crate::message::Wanted;
 use crate::view::Pull;
 
 /// n3 and the two others believe no longer in each other.
-fn part(trio: &mut Trio) {
+pub(super) fn part(trio: &mut Trio) {
     for (node, alive) in [(N1, &[N1, N2][..]), (N2, &[N1, N2]), (N3, &[N3])] {
         let view = &mut trio.views[usize::from(node.0) - 1];
         *view = view.with_alive(|other| alive.contains(&other));
@@ -16,7 +16,7 @@ fn part(trio: &mut Trio) {
 
 /// Everybody believes in everybody once more, and may have missed what was written after that version. Nothing is
 /// delivered yet.
-fn meet(trio: &mut Trio, since: Version) {
+pub(super) fn meet(trio: &mut Trio, since: Version) {
     for node in [N1, N2, N3] {
         let view = &mut trio.views[usize::from(node.0) - 1];
         let pull = |other| {
@@ -29,7 +29,7 @@ fn meet(trio: &mut Trio, since: Version) {
 }
 
 /// A version such that all before this moment is older, and all after it is newer.
-fn moment(trio: &mut Trio) -> Version {
+pub(super) fn moment(trio: &mut Trio) -> Version {
     trio.wait(20_000);
     let version = Version::new(trio.now.unix, 0, NodeId(0));
     trio.wait(1);
@@ -41,7 +41,7 @@ fn is(message: &Message, kind: &str) -> bool {
 }
 
 /// Each node has heard the others out, and nothing is under way.
-fn check_quiet(trio: &Trio) {
+pub(super) fn check_quiet(trio: &Trio) {
     assert!(trio.bus.is_empty());
     let quiet = |shard: &Shard| shard.in_doubt().is_empty() && shard.in_flight() == 0;
     assert_eq!([0, 1, 2].map(|node| quiet(&trio.shards[node])), [true; 3]);
@@ -55,12 +55,12 @@ fn carry_all_and_wait(trio: &mut Trio) {
     trio.carry_all();
 }
 
-fn delete() -> Operation {
+pub(super) fn delete() -> Operation {
     Operation::Delete { condition: Condition::Always, level: WriteLevel::Live }
 }
 
 /// `count` keys of that length, all different.
-fn keys(count: usize, length: usize) -> Vec<Key> {
+pub(super) fn keys(count: usize, length: usize) -> Vec<Key> {
     (0..count).map(|number| Key::new(format!("{number:0length$}")).unwrap()).collect()
 }
 
@@ -253,7 +253,8 @@ fn a_listing_that_has_begun_is_begun_anew_when_a_third_is_lost() {
 fn who_is_suspected_is_told_nothing() {
     let (mut trio, _, since) = away(WriteLevel::Live);
     let id = RequestId { node: N3, serial: 1 };
-    trio.bus.push_back((N3, N1, Message::Sync { id, lanes: Lanes::ALL, since, cursor: 0, gained: false }));
+    let sync = Message::Sync { id, lanes: Lanes::ALL, since, cursor: 0, gained: false, slots: None };
+    trio.bus.push_back((N3, N1, sync));
     trio.carry_all();
     assert_eq!(trio.counters(N1).listed, 0);
     meet(&mut trio, since);

@@ -37,7 +37,7 @@ impl World {
     fn held_back(&mut self, cargo: &Cargo) -> Duration {
         let most = crate::time::micros(self.config.late_pages);
         match cargo.message() {
-            Some(Message::Listed { .. }) if most > 0 => {
+            Some(Message::Listed { .. } | Message::Compared { .. }) if most > 0 => {
                 self.marks.note(Mark::LatePage);
                 Duration::from_micros(self.lateness.below(most + 1))
             }

@@ -30,6 +30,7 @@ impl World {
         let counters = nodes.fold(self.counted, |sum, node| sum.plus(node.counters()));
         let mut marks = self.marks.plus(self.checks.marks());
         marks.add(Mark::Retried, counters.retries);
+        marks.add(Mark::SlotSame, counters.slots_same);
         marks.add(Mark::CaughtUp, counters.caught_up);
         marks.add(Mark::Unvouched, counters.unvouched);
         Seen { marks, counters }

@@ -12,7 +12,7 @@ use super::super::*;
 use crate::error::Failure;
 use crate::id::{Lanes, NodeId, RequestId, SLOTS, Slot, Version};
 use crate::map::{Edition, Map, Member, Phase, Wish};
-use crate::message::{Contact, Path, Reach, Standing, Wanted};
+use crate::message::{Contact, Path, Reach, Slots, Standing, Wanted};
 use crate::request::{
     Answer, Condition, Entry, Holding, Inspection, Key, Operation, ReadLevel, Request, Value, WriteLevel,
 };
@@ -223,6 +223,27 @@ pub(in crate::codec) fn listed() -> impl Strategy<Value = Message> {
     )
 }
 
+/// Few of them, or so many that they are not named one by one.
+pub(in crate::codec) fn slots() -> impl Strategy<Value = Option<Slots>> {
+    let few = many(slot(), 0..9).prop_map(|slots| slots.into_iter().collect());
+    let much = any::<u16>().prop_map(|step| Slot::all().filter(|slot| slot.number() % (step % 16 + 1) == 0).collect());
+    prop_oneof![Just(None), few.prop_map(Some), much.prop_map(Some)]
+}
+
+fn compared() -> impl Strategy<Value = Message> {
+    let digests = many((slot(), any::<u64>()), 0..9);
+    (id(), slot(), any::<(u64, u64)>(), any::<Option<u64>>(), digests).prop_map(
+        |(id, slot, (lanes, cursor), next, digests)| Message::Compared {
+            id,
+            slot,
+            lanes: Lanes(lanes),
+            cursor,
+            next,
+            digests,
+        },
+    )
+}
+
 pub(in crate::codec) fn message() -> impl Strategy<Value = Message> {
     let outcome = prop_oneof![answer().prop_map(Ok), failure().prop_map(Err)];
     let change = prop_oneof![entry().prop_map(Change::Put), version().prop_map(|version| Change::Remove { version })];
@@ -262,10 +283,19 @@ pub(in crate::codec) fn message() -> impl Strategy<Value = Message> {
             standing
         }),
         many(any::<u8>(), 0..99).prop_map(|data| Message::Gossip { data: data.into() }),
-        (id(), any::<u64>(), version(), any::<u64>(), any::<bool>()).prop_map(|(id, lanes, since, cursor, gained)| {
-            Message::Sync { id, lanes: Lanes(lanes), since, cursor, gained }
-        }),
+        (id(), any::<(u64, u64, bool)>(), version(), slots()).prop_map(
+            |(id, (lanes, cursor, gained), since, slots)| {
+                Message::Sync { id, lanes: Lanes(lanes), since, cursor, gained, slots }
+            }
+        ),
         listed(),
+        (id(), any::<(u64, u64)>(), version()).prop_map(|(id, (lanes, cursor), since)| Message::Compare {
+            id,
+            lanes: Lanes(lanes),
+            since,
+            cursor
+        }),
+        compared(),
         map().prop_map(|map| Message::Map { map: Arc::new(map) }),
         wish().prop_map(|wish| Message::Wish { wish }),
     ]
