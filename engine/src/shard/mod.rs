@@ -63,7 +63,7 @@ pub use orphans::OnDoubt;
 pub use progress::Progress;
 use purge::Purging;
 use sources::Sources;
-pub use tuning::Tuning;
+pub use tuning::{Retry, Tuning};
 pub use walk::WALKED;
 pub use write::writes_at_once;
 
@@ -128,15 +128,6 @@ pub struct ShardConfig {
     pub clock_skew: Duration,
 }
 
-/// When unanswered messages are repeated: exponential backoff, with jitter of up to half a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
-    /// The first wait.
-    pub first: Duration,
-    /// The longest wait.
-    pub most: Duration,
-}
-
 /// Something begun and not ended.
 #[derive(Clone, Debug)]
 struct Pending {
@@ -181,13 +172,6 @@ enum Asker {
 
 /// Frees at most so many expired entries in one go, so that a lock is held for a bounded time.
 const EXPIRY_BATCH: u32 = 256;
-
-impl Default for Retry {
-    /// A peer on the same network answers within milliseconds; 100 ms without an answer is a lost message.
-    fn default() -> Retry {
-        Retry { first: Duration::from_millis(100), most: Duration::from_secs(2) }
-    }
-}
 
 /// The stripe, of so many, in which a slot lives. The number is a power of two, at most [`LANES`].
 pub fn stripe_of(slot: Slot, stripes: u16) -> u16 {

@@ -250,7 +250,7 @@ impl Sources {
     }
 
     /// This node was away. Of the slots that it keeps, others may have decided alone meanwhile: who was alive before,
-    /// and after a long time anybody.
+    /// and after a long time anybody. What it holds of slots that it was being given before is no better.
     fn begin_orphans(&mut self, before: Option<&View>, view: &View, latest: Version) {
         let was_alive = |node: NodeId| view.absence().long || before.is_none_or(|before| before.is_alive(node));
         // What nobody else keeps by this map, others may keep by a later one.
@@ -258,7 +258,6 @@ impl Sources {
             None => !view.absence().over,
             Some(_) => knowing(view, *slot).any(was_alive),
         };
-        // Of what it gains as well: it may have been filled before it went.
         let slots = self.lanes_slots().filter(|slot| view.is_replica(*slot)).filter(acted);
         if !mutant::on(Mutant::ServeOrphans) && !mutant::on(Mutant::ServeOutOfSync) {
             self.orphans.begin(latest, slots);

@@ -36,6 +36,22 @@ pub struct Tuning {
     pub pause: Duration,
 }
 
+/// When unanswered messages are repeated: exponential backoff, with jitter of up to half a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// The first wait.
+    pub first: Duration,
+    /// The longest wait.
+    pub most: Duration,
+}
+
+impl Default for Retry {
+    /// A peer on the same network answers within milliseconds; 100 ms without an answer is a lost message.
+    fn default() -> Retry {
+        Retry { first: Duration::from_millis(100), most: Duration::from_secs(2) }
+    }
+}
+
 impl Default for Tuning {
     fn default() -> Tuning {
         Tuning {
