@@ -24,7 +24,8 @@ fn the_seeds_have_what_the_minute_has_not() {
     let plans = SEEDS.map(|(seed, ..)| vitrine_engine::sim::swarm::Plan::of(seed));
     let worlds: Vec<_> = plans.iter().map(vitrine_engine::sim::swarm::Plan::run).collect();
     let met = |mark| worlds.iter().any(|world| world.seen().marks.count(mark) > 0);
-    for mark in [Mark::Joined, Mark::Left, Mark::Moved, Mark::StartedFromSnapshot, Mark::DiskFailed, Mark::Torn] {
+    let disks = [Mark::StartedFromSnapshot, Mark::DiskFailed, Mark::Torn];
+    for mark in [Mark::Joined, Mark::Left, Mark::Rezoned, Mark::Moved, Mark::SlotSame].into_iter().chain(disks) {
         assert!(met(mark), "{}", mark.name());
     }
     for policy in Policy::ALL {

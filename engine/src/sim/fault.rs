@@ -63,6 +63,8 @@ pub enum Fault {
     Damage,
     /// A node takes a snapshot: no fault, but what others fall into.
     Save,
+    /// A member is said to stand in another zone.
+    Rezone,
 }
 
 /// What happens to a disk.
@@ -122,7 +124,7 @@ impl DiskFault {
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Fault; 21] = [
+    pub const ALL: [Fault; 22] = [
         Fault::Crash,
         Fault::Restart,
         Fault::Pause,
@@ -144,6 +146,7 @@ impl Fault {
         Fault::Disk,
         Fault::Damage,
         Fault::Save,
+        Fault::Rezone,
     ];
 
     /// Its name in scripts.
@@ -170,6 +173,7 @@ impl Fault {
             Fault::Disk => "disk",
             Fault::Damage => "damage",
             Fault::Save => "save",
+            Fault::Rezone => "rezone",
         }
     }
 }

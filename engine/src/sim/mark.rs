@@ -109,6 +109,8 @@ pub enum Mark {
     Joined,
     /// A member left.
     Left,
+    /// A member stood in another zone.
+    Rezoned,
     /// Slots had moved to their new owners.
     Moved,
     /// A node's timer fired late.
@@ -181,7 +183,7 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 87] = [
+    pub const ALL: [Mark; 88] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -235,6 +237,7 @@ impl Mark {
         Mark::LostToRoom,
         Mark::Joined,
         Mark::Left,
+        Mark::Rezoned,
         Mark::Moved,
         Mark::Late,
         Mark::LatePage,
@@ -327,6 +330,7 @@ impl Mark {
             Mark::LostToRoom => "a key moved to where no room was",
             Mark::Joined => "a machine became a member",
             Mark::Left => "a member left",
+            Mark::Rezoned => "a member changed its zone",
             Mark::Moved => "slots had moved",
             Mark::Late => "a timer fired late",
             Mark::LatePage => "a page was sent late",

@@ -4,6 +4,7 @@
 //! c1 set k v ttl=5s write=quorum if=absent     c1@n2 get k read=one     c1 del k
 //! c1 incr k      c1 incr k -5 write=all           c1 touch k ttl=5s               c1 touch k ttl=none
 //! join           join weight=2 zone=b             n1 leave        n1 leave force    n1 drain       n1 weight 2
+//! n1 zone b
 //! n1 crash       n1 restart       pause n1         resume n1      rolling 2s
 //! n1 wipe        n1 forget k      n1 save
 //! disk n1 fails  (or full, slow, lies, rots, misdirects, unreadable, heals)
@@ -79,6 +80,8 @@ pub enum Command {
     Leave(NodeId, bool),
     /// A member is to have that share of the slots; with 0 it keeps none.
     Weigh(NodeId, u32),
+    /// A member is said to stand in that zone.
+    Zone(NodeId, String),
     /// A node handles nothing from now on: its clocks run, and its inputs queue up as in sockets.
     Pause(NodeId),
     /// A node that was paused goes on, with all that has queued up.
@@ -141,6 +144,7 @@ impl Command {
             | Command::Save(node)
             | Command::Leave(node, _)
             | Command::Weigh(node, _)
+            | Command::Zone(node, _)
             | Command::Pause(node)
             | Command::Resume(node)
             | Command::Disk(node, _)
@@ -217,7 +221,7 @@ pub(super) fn parse(line: &str, nodes: u16, network: Network) -> Result<Command,
 
 const ACCEPTED: &str = "c1 set k v, c1@n2 get k, c1 del k, c1 incr k, c1 touch k ttl=5s, n1 crash, n1 wipe, \
      n1 restart, n1 forget k, n1 save, join, n1 leave, n1 leave force, \
-     n1 drain, n1 weight 2, n1 clock +200ms, n1 drift +500ppm, \
+     n1 drain, n1 weight 2, n1 zone b, n1 clock +200ms, n1 drift +500ppm, \
      n1 strobe +50ms 200ms, pause n1, resume n1, disk n1 fails, rolling 2s, cut n1 n2, \
      cut n1>n2, isolate n1, sides n1 n2, heal, \
      clog n1 n2, clog n1, unclog, swizzle 3s, network loss=5%, workload rate=100, workload off, faults crash=10s, \
@@ -263,6 +267,7 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
         ["leave", "force"] => Ok(Command::Leave(node, true)),
         ["drain"] => Ok(Command::Weigh(node, 0)),
         ["weight", weight] => number("weight", weight, 0, MAX_WEIGHT).map(|weight| Command::Weigh(node, weight as u32)),
+        ["zone", zone] if zone.len() <= limits::MAX_NAME => Ok(Command::Zone(node, zone.to_string())),
         ["clock", offset] => Ok(Command::Clock(node, signed("clock", offset)?)),
         ["drift", "off"] => Ok(Command::Drift(node, 0)),
         ["drift", rate] => {
@@ -279,7 +284,7 @@ fn on_node(node: NodeId, rest: &[&str]) -> Result<Command, CommandError> {
         }
         _ => {
             let accepted = "n1 crash, n1 wipe, n1 restart, n1 forget k, n1 save, n1 leave, n1 leave force, \
-                n1 drain, n1 weight 2, n1 clock +200ms, n1 drift +500ppm, n1 strobe +50ms 200ms";
+                n1 drain, n1 weight 2, n1 zone b, n1 clock +200ms, n1 drift +500ppm, n1 strobe +50ms 200ms";
             Err(wrong(&format!("a node cannot {:?}", rest.join(" ")), accepted))
         }
     }

@@ -66,6 +66,7 @@ impl fmt::Display for Command {
             Command::Leave(node, true) => write!(f, "{node} leave force"),
             Command::Weigh(node, 0) => write!(f, "{node} drain"),
             Command::Weigh(node, weight) => write!(f, "{node} weight {weight}"),
+            Command::Zone(node, zone) => write!(f, "{node} zone {zone}"),
             Command::Pause(node) => write!(f, "pause {node}"),
             Command::Resume(node) => write!(f, "resume {node}"),
             Command::Save(node) => write!(f, "{node} save"),

@@ -36,6 +36,10 @@ fn lines_are_commands_or_say_why_not() {
     check("disk n2 explodes", Err("a disk cannot do \"explodes\""));
     check("disk n9 fails", Err("n9"));
     check("disk n2", Err("disk names a node"));
+    check("n2 zone east", Ok(Command::Zone(n2, "east".to_string())));
+    assert_eq!(Command::Zone(n2, "east".to_string()).to_string(), "n2 zone east");
+    check("n2 zone", Err("a node cannot \"zone\""));
+    check(&format!("n2 zone {}", "z".repeat(256)), Err("a node cannot"));
     check("n1 leave", Ok(Command::Leave(n1, false)));
     check("n1 leave force", Ok(Command::Leave(n1, true)));
     check("n1 save", Ok(Command::Save(n1)));

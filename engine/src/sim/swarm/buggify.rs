@@ -14,12 +14,13 @@ use crate::sim::command::Command;
 use crate::sim::fault::Fault;
 
 /// Faults of the nodes themselves, by the names of their dice, with their shares of the runs and their mean times.
-const FAULTS: [(&str, Fault, u32, u64, u64); 5] = [
+const FAULTS: [(&str, Fault, u32, u64, u64); 6] = [
     ("forget", Fault::Forget, 200_000, 20, 3_000),
     ("wipe", Fault::Wipe, 150_000, 10_000, 60_000),
     ("disk faults", Fault::Disk, 600_000, 2_000, 20_000),
     ("save", Fault::Save, 500_000, 2_000, 20_000),
     ("disk damage", Fault::Damage, 500_000, 3_000, 30_000),
+    ("rezone", Fault::Rezone, 500_000, 3_000, 30_000),
 ];
 
 /// Switches some of them on.
@@ -94,11 +95,12 @@ pub(super) fn buggify(plan: &mut Plan) {
     if switched_on("on doubt", 100_000).is_some() {
         config.on_doubt = OnDoubt::Serve;
     }
-    let has_disks = config.fsync.is_some();
+    let (has_disks, has_zones) = (config.fsync.is_some(), config.zones > 0);
     config.alone = switched_on("alone", 300_000).is_some();
     for (name, fault, share, least, most) in FAULTS {
         let of_disks = matches!(fault, Fault::Disk | Fault::Damage | Fault::Save);
-        if let Some(mut rng) = switched_on(name, share).filter(|_| has_disks || !of_disks) {
+        let happens = (has_disks || !of_disks) && (has_zones || fault != Fault::Rezone);
+        if let Some(mut rng) = switched_on(name, share).filter(|_| happens) {
             let mean = ms(&mut rng, least, most);
             let acts = plan.acts.iter_mut().map(|(_, act)| act);
             for act in acts {

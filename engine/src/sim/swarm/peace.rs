@@ -83,8 +83,8 @@ struct Pace {
     keys: u64,
     /// Requests a second, at most.
     rate: u64,
-    /// Members come and go, so often.
-    churn: Option<Duration>,
+    /// Members come and go, or get other zones, each so often.
+    churn: [Option<Duration>; 2],
     /// How long what is cut or down stays so, where anything is.
     outage: Duration,
 }
@@ -92,7 +92,7 @@ struct Pace {
 impl Pace {
     fn of(plan: &Plan) -> Pace {
         let config = plan.config.clone();
-        let (mut keys, mut rate, mut churn, mut outage) = (0, 0, None, Duration::ZERO);
+        let (mut keys, mut rate, mut churn, mut outage) = (0, 0, [None; 2], Duration::ZERO);
         for (_, command) in &plan.acts {
             match command {
                 // Keys and counters.
@@ -101,7 +101,7 @@ impl Pace {
                     rate = rate.max(u64::from(load.rate));
                 }
                 Command::Faults(faults) => {
-                    churn = faults.every(Fault::Churn);
+                    churn = [Fault::Churn, Fault::Rezone].map(|fault| faults.every(fault));
                     let mends = [Fault::Restart, Fault::Resume, Fault::Heal];
                     outage = mends.iter().filter_map(|fault| faults.every(*fault)).max().unwrap_or_default();
                 }
@@ -124,12 +124,13 @@ impl Pace {
         let settled = self.core(u64::from(self.config.nodes));
         // What was wished for while the members were no majority, and waits for its turn; the last one that is granted
         // may be to take in a machine that has left since.
-        let moves = self.churn.map_or(Duration::ZERO, |every| {
+        let moves = self.churn.into_iter().flatten().map(|every| {
             let wishes = 1 + (self.outage.as_millis() / every.as_millis().max(1)) as u32;
             self.moved() * wishes + self.config.heartbeat.suspect_after + ARRIVAL
         });
         // A change that others stand in by may have been waiting for somebody, and another one ends it.
         let stood_in = self.config.heartbeat.stand_in_after.map_or(Duration::ZERO, |after| after + self.moved() * 2);
+        let moves: Duration = moves.sum();
         settled + moves + stood_in
     }
 

@@ -1,5 +1,6 @@
 //! Faults that strike at random, each as the command that a person would have given, and what is planned for later.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -114,6 +115,11 @@ impl World {
                     (_, false) => Command::Weigh(a, weight),
                 });
             }
+            Fault::Rezone => {
+                let zones = u64::from(self.config.zones.max(MOST_ZONES));
+                let zone = format!("z{}", dice.rng.between(1, zones));
+                self.strike(Command::Zone(a, zone));
+            }
             Fault::Forget => {
                 let held = self.machines[index(a)].node.as_ref().and_then(|node| node.shards().first());
                 let store = held.map(Shard::store).filter(|store| !store.is_empty());
@@ -202,6 +208,8 @@ impl World {
     }
 }
 
+/// Zones that members move between, where there are not more.
+const MOST_ZONES: u16 = 3;
 /// Machines beyond which chance lets none join.
 const MOST: u16 = 12;
 /// The longest that a node is down in a rolling restart that chance begins.

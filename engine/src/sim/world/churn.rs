@@ -44,6 +44,11 @@ impl World {
         self.want(Wish::Weight { name: format!("{node}"), weight });
     }
 
+    /// A member is said to stand in that zone.
+    pub(super) fn rezone(&mut self, node: NodeId, zone: String) {
+        self.want(Wish::Zone { name: format!("{node}"), zone });
+    }
+
     /// The changes of the map that have been asked for and are not there yet.
     pub fn wanted(&self) -> &[Wish] {
         &self.wanted
@@ -69,8 +74,10 @@ impl World {
                 if let Some(refusal) = refusal {
                     self.trace.push(self.now, What::Denied { by, refusal });
                 }
-                if let (true, Wish::Join { name, .. }) = (granted, &wish) {
-                    self.joined(&map, name);
+                match &wish {
+                    Wish::Join { name, .. } if granted => self.joined(&map, name),
+                    Wish::Zone { .. } if granted => self.marks.note(Mark::Rezoned),
+                    _ => {}
                 }
             }
         }

@@ -48,6 +48,7 @@ impl World {
             Command::Join(weight, zone) => self.join(weight, zone),
             Command::Leave(node, force) => self.leave(node, force),
             Command::Weigh(node, weight) => self.weigh(node, weight),
+            Command::Zone(node, zone) => self.rezone(node, zone),
             Command::Rolling(down) => self.plan_rolling(down),
             Command::Forget(node, key) => {
                 self.act(index(node), false, |node, time, out| node.evict(time, &key, out));
