@@ -406,7 +406,7 @@ impl Map {
         (self.phase != Phase::Steady && stays).then_some(next)
     }
 
-    /// The next edition, by which others stand in for members that are down, or do so no longer, now that they are back.
+    /// The next edition, by which others stand in for members that are down, or no longer, now that they are back.
     /// `None` while something moves, and where there is nothing to change.
     pub fn stood_in_for(&self, nodes: &[NodeId], away: bool, by: NodeId) -> Option<Map> {
         let mut next = Map { epoch: Epoch(self.epoch.0 + 1), by, phase: Phase::Filling, ..self.clone() };

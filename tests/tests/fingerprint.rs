@@ -25,7 +25,8 @@ fn the_seeds_have_what_the_minute_has_not() {
     let worlds: Vec<_> = plans.iter().map(vitrine_engine::sim::swarm::Plan::run).collect();
     let met = |mark| worlds.iter().any(|world| world.seen().marks.count(mark) > 0);
     let disks = [Mark::StartedFromSnapshot, Mark::DiskFailed, Mark::Torn];
-    for mark in [Mark::Joined, Mark::Left, Mark::Rezoned, Mark::Moved, Mark::SlotSame].into_iter().chain(disks) {
+    let members = [Mark::Joined, Mark::Left, Mark::Rezoned, Mark::Moved, Mark::StoodIn, Mark::StoodDown];
+    for mark in members.into_iter().chain(disks).chain([Mark::SlotSame]) {
         assert!(met(mark), "{}", mark.name());
     }
     for policy in Policy::ALL {

@@ -182,6 +182,7 @@ fn heartbeat(nodes: u32) -> Heartbeat {
     Heartbeat {
         interval: Duration::from_millis(5) * calm,
         suspect_after: Duration::from_millis(20) * calm,
+        stand_in_after: None,
         remove_after: None,
     }
 }

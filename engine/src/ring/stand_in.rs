@@ -11,8 +11,9 @@ impl Ring {
     /// The same placement while some members are away, who have seats all the same: behind the owners of a slot stand
     /// others, so many that as many owners are present as there are copies, or as there are members present.
     ///
-    /// Nobody loses a slot by that, and the owners' order stays as it is. In which order the others come does not depend
-    /// on which of them are away: one that stood in and is away itself keeps its place, and another stands behind it.
+    /// Nobody loses a slot by that, and the owners' order stays as it is. In which order the others come does not
+    /// depend on which of them are away: one that stood in and is away itself keeps its place, and another stands
+    /// behind it.
     #[must_use]
     pub fn standing_in(&self, seats: &[Seat<'_>], is_away: impl Fn(NodeId) -> bool) -> Ring {
         let added: Vec<Vec<NodeId>> = Slot::all()
@@ -45,8 +46,8 @@ impl Ring {
         Ring { width, owners, counts, points: self.points.clone(), primaries: self.primaries.clone() }
     }
 
-    /// All who do not own the slot, in the order in which they stand in: as they are met clockwise from it, of each zone
-    /// one after the other; zones in which an owner is present have had their first turn.
+    /// All who do not own the slot, in the order in which they stand in: as they are met clockwise from it, of each
+    /// zone one after the other; zones in which an owner is present have had their first turn.
     fn behind(&self, slot: Slot, seats: &[Seat<'_>], is_away: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
         let owners = self.owners(slot);
         let zone = |node: NodeId| seats.iter().find(|seat| seat.node == node).map_or("", |seat| seat.zone);

@@ -68,7 +68,7 @@ pub(super) struct Source {
     pub(super) gained: Lanes,
     /// Of those, the ones that a running pull is about.
     pub(super) gaining: Lanes,
-    /// Lanes about which it has been heard out for slots that this node gains, and in which no slot was an orphan to it.
+    /// Lanes about which it has been heard out for slots that this node gains, and in which none was an orphan to it.
     gave: Lanes,
     /// The same, where one was: what nobody vouched for has been withheld.
     withheld: Lanes,
@@ -286,7 +286,7 @@ impl Sources {
             let others = || knowing(view, slot);
             let source = |node: NodeId| list.iter().find(|source| source.id == node);
             let gains = view.gains(me, slot);
-            let told = |s: &Source| !s.open.contains(slot) && !(gains && s.gained.contains(slot));
+            let told = |s: &Source| !(s.open.contains(slot) || gains && s.gained.contains(slot));
             let heard = |node: NodeId| source(node).is_some_and(told);
             let vouched = |s: &Source| s.vouches.contains(slot) || gains && s.gave.contains(slot);
             let vouches = |node: NodeId| heard(node) && source(node).is_some_and(vouched);
@@ -432,8 +432,8 @@ impl Sources {
         }
     }
 
-    /// Editions have passed this node by. Whoever came to share slots with it by them may have taken writes there, which
-    /// this node would not ask for by the slots that the two shared before.
+    /// Editions have passed this node by. Whoever came to share slots with it by them may have taken writes there,
+    /// which this node would not ask for by the slots that the two shared before.
     fn meet(&mut self, before: &View, view: &View) {
         let kept = |slot: &Slot| view.is_replica(*slot) && before.is_replica(*slot);
         for slot in self.lanes_slots().filter(kept) {
