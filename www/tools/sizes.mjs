@@ -2,7 +2,8 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 
-const budgets = { '.wasm': 250, '.js': 100, total: 400 };
+// Of the 400 the simulator has more than it was first given, and the script less: docs/playground.md says why.
+const budgets = { '.wasm': 290, '.js': 90, total: 400 };
 const folder = join(import.meta.dirname, '..', 'dist');
 const sums = { '.wasm': 0, '.js': 0, total: 0 };
 for (const name of readdirSync(folder, { recursive: true })) {
