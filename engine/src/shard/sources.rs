@@ -444,8 +444,8 @@ impl Sources {
         }
     }
 
-    /// Gained slots of which those who keep them could not tell whether what they have is current have not come with it.
-    /// This node has what was written since, and knows no more than they do: it does not vouch for them.
+    /// Where those who keep a gained slot could not tell whether what they have is current, it has not come with it.
+    /// This node has what was written since, and knows no more than they do: it does not vouch for the slot.
     fn inherit(&mut self, before: &View, view: &View) {
         if view.map.phase == Phase::Filling {
             return;
@@ -459,8 +459,8 @@ impl Sources {
         }
     }
 
-    /// That member has been heard out about gained slots of those lanes, and vouched for some. Who did not may do so now
-    /// that somebody does, and is asked again for what it has withheld.
+    /// That member has been heard out about gained slots of those lanes, and vouched for some. Who did not may do so
+    /// now that somebody does, and is asked again for what it has withheld.
     pub(super) fn gave(&mut self, from: NodeId, lanes: Lanes, vouches: Lanes) {
         let given = vouches.and(lanes);
         for source in &mut self.list {
@@ -476,8 +476,8 @@ impl Sources {
         }
     }
 
-    /// Is some slot of those lanes, which that member gains from this node, an orphan that is asked about still? What is
-    /// withheld now may be told in a moment.
+    /// Is some slot of those lanes, which that member gains from this node, an orphan that is asked about still? What
+    /// is withheld now may be told in a moment.
     pub(super) fn may_yet_vouch(&self, to: NodeId, lanes: Lanes) -> bool {
         let Some(view) = self.view.as_ref().filter(|_| !self.orphans.is_empty()) else { return false };
         let told = |slot: Slot| lanes.contains(slot) && view.gains(to, slot) && !view.gains(view.me, slot);
