@@ -49,7 +49,7 @@ impl Shard {
         if gained && self.sources.may_yet_vouch(from, lanes) {
             return;
         }
-        let vouches = lanes.and(self.sources.vouched());
+        let vouches = lanes.and(if gained { self.sources.vouched_to(from) } else { self.sources.vouched() });
         // Who gains a slot would serve what nobody vouches for.
         let hidden = |slot: Slot, version: Version| match gained {
             true => self.sources.is_unvouched(slot, version),

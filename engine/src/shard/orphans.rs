@@ -11,7 +11,7 @@ use alloc::boxed::Box;
 use core::hash::{Hash, Hasher};
 
 use super::Shard;
-use crate::id::{SLOTS, Slot, Version};
+use crate::id::{NodeId, SLOTS, Slot, Version};
 
 /// What is done with the entries of a slot of whose replicas none is left that knows whether they are current.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,13 +52,13 @@ struct Set {
     /// Of those, the slots of which another replica has left the map that had not been heard out: to have heard all who
     /// are left is not enough there.
     bereft: [u64; WORDS],
-    /// Of the orphans, those of which this node held nothing when they became such: all that it has of them is as good
-    /// as any.
-    inherited: [u64; WORDS],
+    /// Slots that came to this node from replicas for which they were orphans, and withheld what they had: all that it
+    /// has of them is as good as any, and it vouches for nothing else.
+    unsworn: [u64; WORDS],
 }
 
 impl Set {
-    const EMPTY: Set = Set { orphans: [0; WORDS], bereft: [0; WORDS], inherited: [0; WORDS] };
+    const EMPTY: Set = Set { orphans: [0; WORDS], bereft: [0; WORDS], unsworn: [0; WORDS] };
 }
 
 const WORDS: usize = SLOTS as usize / 64;
@@ -81,28 +81,26 @@ impl Orphans {
             let set = self.slots.get_or_insert_with(|| Box::new(Set::EMPTY));
             let (word, bit) = place(slot);
             set.orphans[word] |= bit;
-            set.inherited[word] &= !bit;
         }
         if self.slots.is_some() {
             self.before = self.before.max(before);
         }
     }
 
-    /// This node has come to keep that slot, of which it held nothing, and does not know all that there is of it. Where
-    /// those who gave it did not either, and have withheld what they have from before, it is not enough to hear them.
-    pub(super) fn inherit(&mut self, slot: Slot, withheld: bool) {
+    /// This node has come to keep that slot, of which it held nothing, from replicas that do not know all that there is
+    /// of it.
+    pub(super) fn inherit(&mut self, slot: Slot) {
         if self.policy == OnDoubt::Serve {
             return;
         }
-        let set = self.slots.get_or_insert_with(|| Box::new(Set::EMPTY));
         let (word, bit) = place(slot);
-        if set.orphans[word] & bit == 0 {
-            set.orphans[word] |= bit;
-            set.inherited[word] |= bit;
-        }
-        if withheld {
-            self.bereave(slot);
-        }
+        self.slots.get_or_insert_with(|| Box::new(Set::EMPTY)).unsworn[word] |= bit;
+    }
+
+    /// Slots of which this node cannot say that there is nothing else, orphans among them.
+    pub(super) fn unsworn(&self) -> impl Iterator<Item = Slot> {
+        let is_so = |set: &Set, (word, bit): (usize, u64)| (set.orphans[word] | set.unsworn[word]) & bit != 0;
+        self.slots.iter().flat_map(move |set| Slot::all().filter(move |slot| is_so(set, place(*slot))))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -124,8 +122,12 @@ impl Orphans {
     /// What is written to that slot has to be above this version, so that it is told from what was there before.
     pub(super) fn floor(&self, slot: Slot) -> Version {
         let (word, bit) = place(slot);
-        let is_old = self.slots.as_ref().is_some_and(|set| set.orphans[word] & !set.inherited[word] & bit != 0);
-        if is_old { self.before } else { Version::ZERO }
+        match &self.slots {
+            Some(set) if set.orphans[word] & bit != 0 => self.before,
+            // It is above nothing that there is, and says that nobody is vouched for by it.
+            Some(set) if set.unsworn[word] & bit != 0 => Version { stamp: 0, node: NodeId(1) },
+            _ => Version::ZERO,
+        }
     }
 
     /// Another replica of that slot has left the map before it was heard out.
@@ -137,26 +139,29 @@ impl Orphans {
     }
 
     /// Looks at each orphan again: `judge` says of a slot, and of whether a replica of it has left unheard, whether it
-    /// is one still.
-    pub(super) fn retain(&mut self, mut judge: impl FnMut(Slot, bool) -> bool) {
+    /// is one still; `is_sworn` of one of the others whether somebody vouches for it by now.
+    pub(super) fn retain(&mut self, mut judge: impl FnMut(Slot, bool) -> bool, is_sworn: impl Fn(Slot) -> bool) {
         let Some(set) = &mut self.slots else { return };
-        let mut left = false;
+        let (mut left, mut unsworn) = (false, false);
         for word in 0..WORDS {
-            let mut bits = set.orphans[word];
-            while bits != 0 {
-                let bit = bits & bits.wrapping_neg();
-                bits ^= bit;
-                let slot = Slot::new((word * 64) as u16 + bit.trailing_zeros() as u16).expect("a slot of the set");
+            for slot in slots_of(word, set.orphans[word]) {
+                let (_, bit) = place(slot);
                 if !judge(slot, set.bereft[word] & bit != 0) {
                     set.orphans[word] &= !bit;
                     set.bereft[word] &= !bit;
-                    set.inherited[word] &= !bit;
                 }
             }
+            for slot in slots_of(word, set.unsworn[word]).filter(|slot| is_sworn(*slot)) {
+                set.unsworn[word] &= !place(slot).1;
+            }
             left |= set.orphans[word] != 0;
+            unsworn |= set.unsworn[word] != 0;
         }
         if !left {
-            (self.slots, self.before) = (None, Version::ZERO);
+            self.before = Version::ZERO;
+        }
+        if !left && !unsworn {
+            self.slots = None;
         }
     }
 
@@ -191,6 +196,15 @@ impl Shard {
     }
 }
 
+/// The slots whose bits are set in that word.
+fn slots_of(word: usize, mut bits: u64) -> impl Iterator<Item = Slot> {
+    core::iter::from_fn(move || {
+        let bit = bits.trailing_zeros() as u16;
+        bits &= bits.wrapping_sub(1);
+        Slot::new(word as u16 * 64 + bit).filter(|_| bit < 64)
+    })
+}
+
 fn place(slot: Slot) -> (usize, u64) {
     (usize::from(slot.number() / 64), 1 << (slot.number() % 64))
 }
@@ -217,23 +231,27 @@ mod tests {
         orphans.bereave(slot(64));
         orphans.bereave(slot(65));
         let mut asked = Vec::new();
-        orphans.retain(|slot, bereft| {
+        let judge = |slot: Slot, bereft: bool| {
             asked.push((slot.number(), bereft));
             bereft || slot.number() == 0
-        });
+        };
+        orphans.retain(judge, |_| true);
         assert_eq!(asked, [(0, false), (1, false), (63, false), (64, true), (16_383, false)]);
         assert_eq!(orphans.count(), 2);
-        orphans.retain(|_, _| false);
+        orphans.retain(|_, _| false, |_| true);
         assert_eq!((orphans.count(), orphans.floor(slot(0))), (0, Version::ZERO));
-        // Of what it has been given since it can tell, and of what it had not.
+        // Of what it has been given it can tell that it is current, and not that there is nothing else.
         orphans.begin(version(7), [slot(2)].into_iter());
-        orphans.inherit(slot(2), false);
-        orphans.inherit(slot(3), false);
-        orphans.inherit(slot(4), true);
-        assert_eq!([2, 3, 4].map(|number| orphans.floor(slot(number))), [version(7), Version::ZERO, Version::ZERO]);
-        assert_eq!([2, 3, 4].map(|number| orphans.is_bereft(slot(number))), [false, false, true]);
+        orphans.inherit(slot(3));
+        assert_eq!((orphans.floor(slot(2)), orphans.contains(slot(3))), (version(7), false));
+        assert!(Version::ZERO < orphans.floor(slot(3)) && orphans.floor(slot(3)) < version(1));
+        assert_eq!(orphans.unsworn().collect::<Vec<_>>(), [2, 3].map(slot));
         orphans.begin(version(8), [slot(3)].into_iter());
         assert_eq!(orphans.floor(slot(3)), version(8), "it was away with what it had been given");
+        orphans.retain(|_, _| false, |_| false);
+        assert_eq!(orphans.unsworn().collect::<Vec<_>>(), [slot(3)], "what was withheld is not known all the same");
+        orphans.retain(|_, _| false, |_| true);
+        assert!(orphans.is_empty());
         orphans.set_policy(OnDoubt::Serve);
         orphans.begin(version(9), all.into_iter());
         assert_eq!(orphans.count(), 0);

@@ -124,17 +124,27 @@ impl Sources {
     /// Do those answers together say what a slot has: a witness is among them, or all who keep it?
     pub(super) fn are_enough(&self, slot: Slot, found: &[(NodeId, Found)]) -> bool {
         let Some(view) = self.view.as_ref().filter(|_| self.orphans.contains(slot)) else { return true };
-        let others = || knowing(view, slot);
         let answer = |node: NodeId| found.iter().find(|(from, _)| *from == node);
         let vouches = |node: NodeId| answer(node).is_some_and(|(_, found)| found.holding.before == Version::ZERO);
-        let all = others().next().is_some() && others().all(|node| answer(node).is_some());
-        others().any(vouches) || all && !self.orphans.is_bereft(slot)
+        let deciding = || deciding(view, slot);
+        let all = deciding().next().is_some() && deciding().all(|node| answer(node).is_some());
+        knowing(view, slot).any(vouches) || all && !self.orphans.is_bereft(slot)
     }
 
     /// Lanes in which this node vouches for what it has of every slot.
     pub(super) fn vouched(&self) -> Lanes {
-        let filling = self.list.iter().fold(Lanes::NONE, |lanes, source| lanes.or(source.gained));
-        self.orphans.iter().fold(self.lanes.without(filling), |lanes, slot| lanes.without(Lanes::of(slot)))
+        // Who gains slots is asked for what it knows once they are handed over.
+        let handing = self.view.as_ref().is_some_and(|view| view.map.phase == Phase::Handing);
+        let gaining = self.list.iter().filter(|_| handing).map(|source| source.gained);
+        let filling = gaining.fold(Lanes::NONE, Lanes::or);
+        self.orphans.unsworn().fold(self.lanes.without(filling), |lanes, slot| lanes.without(Lanes::of(slot)))
+    }
+
+    /// Lanes in which it does so for every slot that this member gains.
+    pub(super) fn vouched_to(&self, to: NodeId) -> Lanes {
+        let Some(view) = &self.view else { return Lanes::NONE };
+        let given = |slot: &Slot| view.gains(to, *slot) && view.is_replica(*slot) && !view.gains(view.me, *slot);
+        self.orphans.unsworn().filter(given).fold(self.lanes, |lanes, slot| lanes.without(Lanes::of(slot)))
     }
 
     /// Is this node counted out, and may it be passed by?
@@ -254,9 +264,9 @@ impl Sources {
     fn begin_orphans(&mut self, before: Option<&View>, view: &View, latest: Version) {
         let was_alive = |node: NodeId| view.absence().long || before.is_none_or(|before| before.is_alive(node));
         // What nobody else keeps by this map, others may keep by a later one.
-        let acted = |slot: &Slot| match knowing(view, *slot).next() {
+        let acted = |slot: &Slot| match deciding(view, *slot).next() {
             None => !view.absence().over,
-            Some(_) => knowing(view, *slot).any(was_alive),
+            Some(_) => deciding(view, *slot).any(was_alive),
         };
         let slots = self.lanes_slots().filter(|slot| view.is_replica(*slot)).filter(acted);
         if !mutant::on(Mutant::ServeOrphans) && !mutant::on(Mutant::ServeOutOfSync) {
@@ -270,8 +280,8 @@ impl Sources {
         let unheard =
             |node: &NodeId, slot: Slot| self.list.iter().any(|source| source.id == *node && source.open.contains(slot));
         let leaves = |slot: Slot| {
-            let gone = before.replicas(slot).iter().filter(|node| !view.replicas(slot).contains(node));
-            gone.into_iter().any(|node| unheard(node, slot))
+            let mut gone = deciding(before, slot).filter(|node| !view.replicas(slot).contains(node));
+            gone.any(|node| unheard(&node, slot))
         };
         let bereft: Vec<Slot> = self.orphans.iter().filter(|slot| leaves(*slot)).collect();
         bereft.into_iter().for_each(|slot| self.orphans.bereave(slot));
@@ -282,17 +292,20 @@ impl Sources {
     fn judge_orphans(&mut self) {
         let Some(view) = &self.view else { return };
         let (list, me) = (&self.list, view.me);
-        self.orphans.retain(|slot, bereft| {
-            let others = || knowing(view, slot);
-            let source = |node: NodeId| list.iter().find(|source| source.id == node);
+        let vouches = |slot: Slot| {
             let gains = view.gains(me, slot);
-            let told = |s: &Source| !(s.open.contains(slot) || gains && s.gained.contains(slot));
-            let heard = |node: NodeId| source(node).is_some_and(told);
-            let vouched = |s: &Source| s.vouches.contains(slot) || gains && s.gave.contains(slot);
-            let vouches = |node: NodeId| heard(node) && source(node).is_some_and(vouched);
-            let moved = || others().next().is_none() && !view.absence().over;
-            view.is_replica(slot) && !others().any(vouches) && (bereft || moved() || !others().all(heard))
-        });
+            let vouched = |s: &&Source| s.vouches.contains(slot) || gains && s.gave.contains(slot);
+            let source = |node| list.iter().find(|source| source.id == node);
+            knowing(view, slot).filter_map(source).filter(|source| source.is_heard(slot, gains)).any(|s| vouched(&s))
+        };
+        let judge = |slot: Slot, bereft: bool| {
+            let gains = view.gains(me, slot);
+            let heard = |node| list.iter().any(|source| source.id == node && source.is_heard(slot, gains));
+            let moved = deciding(view, slot).next().is_none() && !view.absence().over;
+            let known = vouches(slot) || !bereft && !moved && deciding(view, slot).all(heard);
+            view.is_replica(slot) && !known
+        };
+        self.orphans.retain(judge, |slot| !view.is_replica(slot) || vouches(slot));
     }
 
     /// The pulls that are called for and do not run.
@@ -403,7 +416,7 @@ impl Sources {
         for slot in Slot::all().filter(|slot| slots.contains(*slot)).filter(new) {
             // The time in which it would have been filled has passed it by: it knows nothing yet.
             if before.is_some() && view.map.phase != Phase::Filling {
-                self.orphans.inherit(slot, false);
+                self.orphans.inherit(slot);
             }
             let keepers = self.list.iter_mut().filter(|source| view.replicas(slot).contains(&source.id));
             for source in keepers.filter(|source| !moving || !view.gains(source.id, slot)) {
@@ -454,7 +467,7 @@ impl Sources {
             let mut keepers = knowing(before, slot).filter(|node| view.is_alive(*node)).peekable();
             let gave = |node| self.list.iter().any(|source| source.id == node && source.gave.contains(slot));
             if keepers.peek().is_some() && !keepers.any(gave) {
-                self.orphans.inherit(slot, true);
+                self.orphans.inherit(slot);
             }
         }
     }
@@ -504,6 +517,11 @@ impl Source {
         self.open = self.open.or(lanes.and(self.shared));
     }
 
+    /// Has it said all that there is of that slot?
+    fn is_heard(&self, slot: Slot, gained: bool) -> bool {
+        !(self.open.contains(slot) || gained && self.gained.contains(slot))
+    }
+
     fn since_with(&self, since: Version) -> Version {
         if self.open.is_empty() { since } else { self.since.min(since) }
     }
@@ -515,6 +533,12 @@ fn knowing(view: &View, slot: Slot) -> impl Iterator<Item = NodeId> {
     let filling = view.map.phase == Phase::Filling;
     let others = view.replicas(slot).iter().copied().filter(|node| *node != view.me);
     others.filter(move |node| !(filling && view.gains(*node, slot)))
+}
+
+/// Of those, the ones who may have decided something: while the slot is handed over those who hand it over do not.
+fn deciding(view: &View, slot: Slot) -> impl Iterator<Item = NodeId> {
+    let handing = view.map.phase == Phase::Handing;
+    knowing(view, slot).filter(move |node| !handing || view.keeps(*node, slot))
 }
 
 /// The members that share slots with this node in those lanes.

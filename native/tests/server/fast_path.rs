@@ -115,7 +115,7 @@ fn get(path: &str, head: &str) -> String {
 
 #[test]
 fn an_answer_is_the_one_that_hyper_gives() {
-    let (_folder, node) = node(&["--max-value", "1KiB"]);
+    let (_folder, node) = node(&["--max-value", "1KiB", "--replicas", "1"]);
     let mut both = Both { here: Talk::with(&node), hyper: Talk::with(&node) };
     both.check(&get("absent", ""), 404);
     for (key, query, head, body) in [

@@ -99,8 +99,22 @@ fn conditions_are_decided_by_the_version() {
 }
 
 #[test]
+fn levels_count_the_copies_that_are_configured_and_not_the_nodes_at_hand() {
+    let (_folder, node) = node(&["--replicas", "3"]);
+    let put = |level: &str| node.send("PUT", &format!("/v1/entries/k?write={level}"), "", b"v");
+    assert_eq!(put("live").status, 201);
+    assert_eq!(put("one").status, 204);
+    for (level, needed) in [("quorum", 2), ("all", 3)] {
+        let refused = put(level);
+        assert_eq!(refused.status, 503, "{level}");
+        let said = format!("the level needs {needed} copies and 1 replicas are alive; nothing was stored");
+        assert!(refused.text().contains(&said), "{}", refused.text());
+    }
+}
+
+#[test]
 fn numbers_are_counted_and_deadlines_moved() {
-    let (_folder, node) = node(&[]);
+    let (_folder, node) = node(&["--replicas", "1"]);
     let count = |query: &str, status: u16, expected: &str| {
         let answer = node.ask("POST", &format!("/v1/entries/c{query}"));
         assert_eq!((answer.status, answer.text().as_str()), (status, expected), "{query}");
@@ -235,7 +249,7 @@ fn a_stopping_node_finishes_what_runs_and_exits_0() {
 
 #[test]
 fn the_commands_say_by_their_status_how_it_went() {
-    let (_folder, node) = node(&[]);
+    let (_folder, node) = node(&["--replicas", "1"]);
     let url = format!("http://127.0.0.1:{}", node.port);
     let check = |arguments: &[&str], status: i32, printed: &[u8]| {
         let output = run(&[arguments, &["--url", &url]].concat());
