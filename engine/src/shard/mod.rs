@@ -354,7 +354,7 @@ impl Shard {
             return true;
         }
         if !self.in_doubt().is_empty() || view.map.phase != Phase::Handing {
-            return self.in_doubt().is_empty();
+            return self.in_doubt().is_empty() && !self.sources.may_yet_know();
         }
         self.pending.values().all(|pending| match &pending.work {
             Work::Write(writing) => view.is_primary(writing.slot()),

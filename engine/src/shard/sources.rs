@@ -126,8 +126,8 @@ impl Sources {
         let Some(view) = self.view.as_ref().filter(|_| self.orphans.contains(slot)) else { return true };
         let answer = |node: NodeId| found.iter().find(|(from, _)| *from == node);
         let vouches = |node: NodeId| answer(node).is_some_and(|(_, found)| found.holding.before == Version::ZERO);
-        let deciding = || deciding(view, slot);
-        let all = deciding().next().is_some() && deciding().all(|node| answer(node).is_some());
+        let others = || deciding(view, slot);
+        let all = others().next().is_some() && others().all(|node| answer(node).is_some());
         knowing(view, slot).any(vouches) || all && !self.orphans.is_bereft(slot)
     }
 
@@ -463,6 +463,12 @@ impl Sources {
         if view.map.phase == Phase::Filling {
             return;
         }
+        // Whoever was being filled did not speak of what it was given.
+        for slot in self.lanes_slots().filter(|slot| view.is_replica(*slot)) {
+            for source in self.list.iter_mut().filter(|source| before.gains(source.id, slot)) {
+                source.vouches = source.vouches.without(Lanes::of(slot));
+            }
+        }
         for slot in self.lanes_slots().filter(|slot| before.gains(before.me, *slot) && view.is_replica(*slot)) {
             let mut keepers = knowing(before, slot).filter(|node| view.is_alive(*node)).peekable();
             let gave = |node| self.list.iter().any(|source| source.id == node && source.gave.contains(slot));
@@ -487,6 +493,21 @@ impl Sources {
                 source.withheld = source.withheld.without(given);
             }
         }
+    }
+
+    /// Is a slot that others are given an orphan, of which one that is expected back may know what there is? Until it is
+    /// heard, what they would be given is not all.
+    pub(super) fn may_yet_know(&self) -> bool {
+        let Some(view) = self.view.as_ref().filter(|view| view.map.phase == Phase::Filling) else { return false };
+        let is_given =
+            |slot: Slot| !view.gains(view.me, slot) && view.replicas(slot).iter().any(|n| view.gains(*n, slot));
+        let stays = |node: NodeId| view.member(node).is_some_and(|member| !member.leaving);
+        let unheard = |slot: Slot| {
+            let source = |node| self.list.iter().find(|source| source.id == node);
+            deciding(view, slot).filter(|node| stays(*node)).filter_map(source).any(|source| source.open.contains(slot))
+        };
+        let mut orphans = self.orphans.iter().filter(|slot| is_given(*slot) && !self.orphans.is_bereft(*slot));
+        orphans.any(unheard)
     }
 
     /// Is some slot of those lanes, which that member gains from this node, an orphan that is asked about still? What
@@ -535,10 +556,11 @@ fn knowing(view: &View, slot: Slot) -> impl Iterator<Item = NodeId> {
     others.filter(move |node| !(filling && view.gains(*node, slot)))
 }
 
-/// Of those, the ones who may have decided something: while the slot is handed over those who hand it over do not.
+/// Of those, the ones who may have decided what this node was not told: whoever is there and hands the slot over
+/// decides nothing, and has told all.
 fn deciding(view: &View, slot: Slot) -> impl Iterator<Item = NodeId> {
     let handing = view.map.phase == Phase::Handing;
-    knowing(view, slot).filter(move |node| !handing || view.keeps(*node, slot))
+    knowing(view, slot).filter(move |node| !handing || view.keeps(*node, slot) || !view.is_alive(*node))
 }
 
 /// The members that share slots with this node in those lanes.
