@@ -495,8 +495,8 @@ impl Sources {
         }
     }
 
-    /// Is a slot that others are given an orphan, of which one that is expected back may know what there is? Until it is
-    /// heard, what they would be given is not all.
+    /// Is a slot that others are given an orphan, of which one that is expected back may know what there is? Until it
+    /// is heard, what they would be given is not all.
     pub(super) fn may_yet_know(&self) -> bool {
         let Some(view) = self.view.as_ref().filter(|view| view.map.phase == Phase::Filling) else { return false };
         let is_given =
