@@ -73,6 +73,11 @@ export const MORE: readonly Omit<Mistake, 'breaks'>[] = [
   { name: 'DeleteUnsynced', title: 'Delete unsynced', says: 'A deletion is acknowledged before it is on disk.' },
   { name: 'DropLogEarly', title: 'Drop the log early', says: 'The log goes before its snapshot is on disk.' },
   { name: 'CountOneMore', title: 'Count one more', says: 'A deletion says one copy more than know of it.' },
+  {
+    name: 'DigestKeysOnly',
+    title: 'Digest keys only',
+    says: 'Two slots with the same keys pass for the same, whatever their versions are.',
+  },
   { name: 'Miss', title: 'Miss', says: 'Now and then a read finds nothing, whatever is there.' },
   { name: 'LoseUnseen', title: 'Lose unseen', says: 'Now and then an entry that is read is gone, and nothing tells.' },
   { name: 'SkipBadRecords', title: 'Skip damage', says: 'A damaged record is passed over, and those behind it read.' },
