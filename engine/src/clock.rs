@@ -6,6 +6,29 @@ use crate::id::{NodeId, Version};
 use crate::mutant::{self, Mutant};
 use crate::time::UnixMs;
 
+/// How far ahead of the time a floor of versions is kept, and of the versions given: where these are ahead of the time,
+/// they come one unit further a write, of which 100 ms have 6.5 million. So a node that starts again and again does not
+/// run away from its clock.
+pub const FLOOR_AHEAD: [Duration; 2] = [Duration::from_secs(10), Duration::from_millis(100)];
+
+/// What a node starts above that has lost its floor: its earlier self may have come as far, by a clock that differed
+/// from this one by that much.
+pub fn lost_floor(now: UnixMs, skew: Duration) -> Version {
+    let above = now.checked_add(FLOOR_AHEAD[0]).and_then(|at| at.checked_add(skew)).unwrap_or(now);
+    Version::new(above, u16::MAX, NodeId(u16::MAX))
+}
+
+/// The floor to keep next, below which a later self of the node gives no version, when versions have come as far as
+/// `latest`: `None` while more than half of the one that is kept is left.
+pub fn next_floor(kept: Version, now: UnixMs, latest: Version) -> Option<Version> {
+    let after = |share: u32| {
+        let [time, versions] = FLOOR_AHEAD.map(|ahead| ahead / share);
+        let later = |from: UnixMs, span| from.checked_add(span).unwrap_or(from);
+        later(now, time).max(later(latest.unix(), versions))
+    };
+    (kept.unix() < after(2)).then(|| Version::new(after(1), u16::MAX, NodeId(u16::MAX)))
+}
+
 /// Gives versions that grow: above the wall clock, above every version given before, above every version seen.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -115,5 +138,32 @@ mod tests {
         clock.give_up_to(version(3_000));
         assert!(clock.may_give(UnixMs(1_500), Version::ZERO));
         assert!(clock.next(UnixMs(1_500), Version::ZERO) <= version(3_000));
+    }
+
+    #[test]
+    fn a_floor_is_raised_once_half_of_it_is_used_up() {
+        let at = |ms| Version::new(UnixMs(ms), u16::MAX, NodeId(u16::MAX));
+        let version = |ms| Version::new(UnixMs(ms), 0, NodeId(2));
+        let first = next_floor(Version::ZERO, UnixMs(1_000), Version::ZERO);
+        assert_eq!(first, Some(at(11_000)), "ten seconds ahead of the time");
+        let rows = [
+            (6_000, 10_950, None),
+            (6_001, 10_950, Some(at(16_001))),
+            // Versions are ahead of the time: a little from them, and not ten seconds.
+            (1_000, 10_951, Some(at(11_051))),
+            (1_000, 70_000, Some(at(70_100))),
+        ];
+        for (now, latest, expected) in rows {
+            assert_eq!(next_floor(at(11_000), UnixMs(now), version(latest)), expected, "{now} {latest}");
+        }
+    }
+
+    #[test]
+    fn who_has_lost_its_floor_starts_above_what_it_had() {
+        let skew = Duration::from_millis(500);
+        let (now, latest) = (UnixMs(1_000), Version::new(UnixMs(1_000), 7, NodeId(2)));
+        let kept = next_floor(Version::ZERO, now, latest).expect("none is kept");
+        // The clock was ahead by as much as clocks differ, and no time has passed since.
+        assert!(lost_floor(UnixMs(now.0 - 500), skew) >= kept);
     }
 }

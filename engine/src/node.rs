@@ -105,6 +105,16 @@ impl Node {
         self.shards.iter_mut().for_each(|shard| shard.refuse_writes(failure.clone()));
     }
 
+    /// See [`Shard::start_above`].
+    pub fn start_above(&mut self, version: Version) {
+        self.shards.iter_mut().for_each(|shard| shard.start_above(version));
+    }
+
+    /// The highest version that was given or seen here.
+    pub fn latest(&self) -> Version {
+        self.shards.iter().map(Shard::latest).max().unwrap_or(Version::ZERO)
+    }
+
     /// Forgets a key, as if there were no room for it: a cache always may.
     pub fn evict(&mut self, time: Time, key: &Key, out: &mut Outbox) {
         self.shard(key.slot()).evict(time, key, out);

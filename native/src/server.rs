@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Semaphore, mpsc, watch};
+use vitrine_engine::clock::lost_floor;
 use vitrine_engine::cluster::{Cluster, Heartbeat};
 use vitrine_engine::codec::peer::ClusterTag;
 use vitrine_engine::id::{Epoch, NodeId};
@@ -27,7 +28,7 @@ use crate::map_file::MapFile;
 use crate::metrics::Metrics;
 use crate::peer::{self, Identity, Peers};
 use crate::settings::Settings;
-use crate::shards::{Shards, ShardsConfig};
+use crate::shards::{CLOCK_SKEW, Shards, ShardsConfig};
 use crate::snapshot::{self, Of, Schedule, ScheduleConfig};
 use crate::standing::{self, Standing};
 use crate::version_floor::{FloorError, VersionFloor};
@@ -457,9 +458,11 @@ async fn keep(file: MapFile, mut map: watch::Receiver<Option<Arc<Map>>>) {
     }
 }
 
-/// Where the node has a folder for data, it starts above every version that it may have given before.
+/// Where the node has a folder for data, it starts above every version that it may have given before; without one,
+/// above those that any node may have come to by now.
 fn keeper(settings: &Settings, shards: &Arc<Shards>, metrics: &Arc<Metrics>) -> Result<Option<Keeper>, StartError> {
     if !settings.data.is_dir() {
+        shards.start_above(lost_floor(shards.now().unix, CLOCK_SKEW));
         return Ok(None);
     }
     let floor = VersionFloor::read(&settings.data, settings.name(), shards.now().unix).map_err(StartError::Floor)?;

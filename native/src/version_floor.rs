@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use vitrine_engine::clock::{FLOOR_AHEAD, next_floor};
 use vitrine_engine::id::{NodeId, Version};
 use vitrine_engine::limits;
 use vitrine_engine::time::UnixMs;
@@ -43,11 +44,6 @@ pub enum FloorError {
     },
 }
 
-/// How far ahead of the time a floor is written, and of the versions given: where these are ahead of the time, they
-/// come one unit further a write, of which a second has 65 million. So a node that starts again and again does not run
-/// away from its clock.
-pub const AHEAD: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(1)];
-
 const HEADING: &str = "vitrine version floor 1";
 /// No such file is longer.
 const LONGEST: u64 = 256;
@@ -67,7 +63,7 @@ impl VersionFloor {
             }
         };
         let by = floor.unix().since(now);
-        if by > limits::MAX_CLOCK_AHEAD + AHEAD[0] {
+        if by > limits::MAX_CLOCK_AHEAD + FLOOR_AHEAD[0] {
             return Err(FloorError::Ahead { path, by });
         }
         Ok(VersionFloor { path, floor })
@@ -80,12 +76,7 @@ impl VersionFloor {
 
     /// The floor to write next, when versions have come as far as that: `None` while more than half of it is left.
     pub fn next(&self, now: UnixMs, latest: Version) -> Option<Version> {
-        let after = |share: u32| {
-            let [time, versions] = AHEAD.map(|ahead| ahead / share);
-            let later = |from: UnixMs, span| from.checked_add(span).unwrap_or(from);
-            later(now, time).max(later(latest.unix(), versions))
-        };
-        (self.floor.unix() < after(2)).then(|| Version::new(after(1), u16::MAX, NodeId(u16::MAX)))
+        next_floor(self.floor, now, latest)
     }
 
     /// Puts a higher floor on disk. When this returns, it is there also after a power cut.
@@ -143,17 +134,17 @@ mod tests {
         assert_eq!(floor.version(), Version::ZERO);
         let latest = Version::new(NOW, 7, NodeId(1));
         let next = floor.next(NOW, latest).expect("nothing is written yet");
-        assert!(next.unix().since(NOW) == AHEAD[0] && next > latest);
+        assert!(next.unix().since(NOW) == FLOOR_AHEAD[0] && next > latest);
         floor.write(next).expect("written");
         assert_eq!(read().expect("a floor").version(), next);
         // It is written again only when half of it is used up.
         let later = |ms| NOW.checked_add(Duration::from_millis(ms)).expect("a time");
         let version = |ms| Version::new(later(ms), 0, NodeId(1));
-        assert_eq!(floor.next(later(29_000), version(29_000)), None);
-        assert!(floor.next(later(31_000), version(31_000)).is_some_and(|higher| higher > next));
-        assert_eq!(floor.next(NOW, version(59_000)), None);
+        assert_eq!(floor.next(later(4_900), version(4_900)), None);
+        assert!(floor.next(later(5_100), version(5_100)).is_some_and(|higher| higher > next));
+        assert_eq!(floor.next(NOW, version(9_900)), None);
         // A node that starts and starts again, each time above what it may have given.
-        assert_eq!(floor.next(NOW, next).map(|higher| higher.unix()), Some(later(61_000)));
+        assert_eq!(floor.next(NOW, next).map(|higher| higher.unix()), Some(later(10_100)));
         assert_eq!(VersionFloor::read(folder.path(), "n2", NOW).expect("another's").version(), Version::ZERO);
     }
 

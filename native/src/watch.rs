@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use vitrine_engine::clock::lost_floor;
 use vitrine_engine::id::Version;
 use vitrine_engine::time::Instant;
 
 use crate::clock::{Clock as _, Look, SystemClock, TOLERATED};
 use crate::metrics::Metrics;
-use crate::shards::Shards;
+use crate::shards::{CLOCK_SKEW, Shards};
 use crate::version_floor::VersionFloor;
 
 /// The task that looks.
@@ -115,7 +116,8 @@ impl Alarm {
 impl Keeper {
     /// Who keeps that floor, of which the stripes may come as far as is on disk.
     pub fn new(floor: VersionFloor, shards: Arc<Shards>, metrics: Arc<Metrics>) -> Keeper {
-        shards.start_above(floor.version());
+        let known = floor.version() > Version::ZERO;
+        shards.start_above(if known { floor.version() } else { lost_floor(shards.now().unix, CLOCK_SKEW) });
         shards.give_up_to(floor.version());
         Keeper { floor, shards, metrics, failing: false }
     }

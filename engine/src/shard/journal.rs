@@ -8,6 +8,7 @@ use super::decide::Did;
 use super::local::{Place, Put, noted};
 use super::purge::Purging;
 use super::{Asker, EXPIRY_BATCH, Shard};
+use crate::clock::FLOOR_AHEAD;
 use crate::effect::{Effect, Event, Outbox};
 use crate::id::{Lsn, NodeId, Slot, Version};
 use crate::message::Message;
@@ -139,10 +140,11 @@ impl Shard {
         }
     }
 
-    /// All has been read: what is over goes, by this node's clock or by the latest version that was read. So a clock
-    /// that was set back since brings nothing back.
+    /// All has been read: what is over goes, by this node's clock or by the latest version that was read, which may be
+    /// ahead of the time by as much as a floor. So a clock that was set back since by more than that brings nothing
+    /// back, and versions that are ahead of the time end nothing early.
     pub fn recovered(&mut self, time: Time, out: &mut Outbox) {
-        let over = time.unix.max(self.latest().unix());
+        let over = time.unix.max(self.latest().unix() - FLOOR_AHEAD[0]);
         let mut noted = noted!(self, over, Some(out));
         while self.store.expire(over, EXPIRY_BATCH, &mut |removal| noted.removal(&removal)) {}
     }

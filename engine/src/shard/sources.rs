@@ -11,7 +11,7 @@ use core::time::Duration;
 use super::Floors;
 use super::gather::Found;
 use super::orphans::Orphans;
-use crate::clock::Clock;
+use crate::clock::{Clock, FLOOR_AHEAD};
 use crate::id::{Lanes, NodeId, Slot, Version};
 use crate::map::Phase;
 use crate::mutant::{self, Mutant};
@@ -89,6 +89,8 @@ pub(super) struct Call {
 /// What was written at most so long before a replica went away may not have reached it, and a write of the last so long
 /// may not have reached every replica yet.
 pub(super) const RECENT: Duration = Duration::from_secs(10);
+/// The same in versions: those of one member may be ahead of another's by what a floor is ahead of the time.
+const RECENT_VERSIONS: Duration = RECENT.saturating_add(FLOOR_AHEAD[0]);
 
 impl Sources {
     pub(super) fn new(lanes: Lanes) -> Sources {
@@ -530,7 +532,7 @@ impl Source {
         if mutant::on(Mutant::SkipReconciliation) {
             return;
         }
-        let above = Version::before((since.unix() - RECENT).0 << 16);
+        let above = Version::before((since.unix() - RECENT_VERSIONS).0 << 16);
         self.vouches = self.vouches.without(lanes);
         let was_open = !self.open.is_empty();
         self.above = if was_open { self.above.min(above) } else { above };

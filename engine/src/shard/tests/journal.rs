@@ -303,7 +303,8 @@ fn what_waits_for_a_record_that_is_not_written_says_so_at_once() {
 fn a_clock_that_was_set_back_revives_nothing_and_ends_nothing_early() {
     let mut trio = Trio::new(Limits::default());
     let key = |name: &str| Key::new(Bytes::copy_from_slice(name.as_bytes())).unwrap();
-    // The log was written until ten seconds after START; the node starts again an hour before.
+    // The last version of the log is of twenty seconds after START, and may be ten ahead of the time, as after a
+    // restart; the node starts again an hour before.
     let version = |ms: u64| Version::new(UnixMs(START + ms), 0, N1);
     let put = |name: &str, deadline: Option<u64>| Record::Put {
         key: key(name),
@@ -313,8 +314,8 @@ fn a_clock_that_was_set_back_revives_nothing_and_ends_nothing_early() {
             deadline: deadline.map(|ms| UnixMs(START + ms)),
         },
     };
-    let records = [put("over", Some(5_000)), put("not yet", Some(20_000)), put("for ever", None)];
-    let last = Record::Floor { slot: key("x").slot(), version: version(10_000) };
+    let records = [put("over", Some(5_000)), put("not yet", Some(12_000)), put("for ever", None)];
+    let last = Record::Floor { slot: key("x").slot(), version: version(20_000) };
     trio.now.unix = UnixMs(START - 3_600_000);
     let (mut shard, mut out) = (trio.shard(N1), Outbox::new());
     records.iter().chain([&last]).for_each(|record| shard.recover(trio.now, record, &mut out));

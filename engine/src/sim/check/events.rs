@@ -34,6 +34,9 @@ impl Checks {
                 }
                 ledger.past.took(node, *version, at);
                 if *primary {
+                    if version.node == node {
+                        ledger.past.gave(node, *version, at);
+                    }
                     if *removed {
                         ledger.removed.decided(*version, at);
                     }

@@ -31,6 +31,8 @@ pub(super) struct Past {
     decided: Vec<Decided>,
     /// The highest version that was acknowledged, and when.
     latest: (Version, Instant),
+    /// The last version that each node gave, and when.
+    given: Vec<(NodeId, Version, Instant)>,
 }
 
 /// An acknowledged change.
@@ -154,6 +156,12 @@ impl Past {
         }
     }
 
+    /// A node has decided about a change as its primary, and given it that version.
+    pub(super) fn gave(&mut self, node: NodeId, version: Version, at: Instant) {
+        self.given.retain(|(other, _, _)| *other != node);
+        self.given.push((node, version, at));
+    }
+
     pub(super) fn crashed(&mut self, node: NodeId) {
         self.forget(node, Version { stamp: u64::MAX, node: NodeId(u16::MAX) });
     }
@@ -202,7 +210,8 @@ impl Past {
     }
 
     /// A node that has heard nobody since it came back answers with that version. Was a later one acknowledged while it
-    /// was down?
+    /// was down? What it has decided itself since then it may answer with: that others were further ahead of the time,
+    /// it could not know.
     pub(super) fn unheard(
         &self,
         key: &Key,
@@ -211,7 +220,8 @@ impl Past {
         (down, back): (Instant, Instant),
     ) -> Option<String> {
         let (latest, at) = self.latest;
-        (version < latest && down < at && at < back).then(|| {
+        let its_own = self.given.iter().any(|(by, given, when)| (*by, *given) == (node, version) && back <= *when);
+        (version < latest && down < at && at < back && !its_own).then(|| {
             format!(
                 "{node} has heard nobody since it is back and served {key:?} at {version}: {latest} was acknowledged \
                  while it was down"
@@ -237,5 +247,29 @@ fn sees(read: ReadLevel, write: WriteLevel) -> bool {
         ReadLevel::Primary => true,
         ReadLevel::Quorum => write != WriteLevel::One,
         ReadLevel::One => matches!(write, WriteLevel::Live | WriteLevel::All),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_back_alone_serves_nothing_from_before_that_was_replaced_meanwhile() {
+        let (n1, n2) = (NodeId(1), NodeId(2));
+        let key = Key::new("k").expect("a key");
+        let version = |stamp, node| Version { stamp, node };
+        let mut past = Past::default();
+        past.gave(n1, version(10, n1), Instant(1));
+        past.decided(version(20, n2), Instant(5), Vec::new());
+        let serves = |past: &Past, version, down, back| past.unheard(&key, version, n1, (Instant(down), Instant(back)));
+        assert!(serves(&past, version(10, n1), 2, 8).is_some_and(|what| what.contains("while it was down")));
+        assert_eq!(serves(&past, version(20, n2), 2, 8), None, "the last that there is");
+        assert_eq!(serves(&past, version(10, n1), 6, 8), None, "it was replaced before");
+        // Its own, since it is back, though others are further ahead of the time.
+        past.gave(n1, version(12, n1), Instant(9));
+        assert_eq!(serves(&past, version(12, n1), 2, 8), None);
+        assert!(serves(&past, version(10, n1), 2, 8).is_some(), "the one before is as old as it was");
+        assert!(serves(&past, version(12, n1), 2, 10).is_some(), "it was down once more");
     }
 }

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use super::machine::Machine;
 use super::{Due, World, index};
-use crate::id::NodeId;
+use crate::id::{NodeId, Version};
 use crate::limits;
 use crate::map::{Map, Member, Refusal, Wish};
 use crate::sim::clock::WallClock;
@@ -173,6 +173,7 @@ impl World {
             boots: 0,
             node: None,
             clock: WallClock::new(0, self.config.clock_skew),
+            floor: Version::ZERO,
             wiped: false,
             wake: Instant::NEVER,
             late: Duration::ZERO,

@@ -7,7 +7,8 @@ use core::time::Duration;
 use super::logging::Was;
 use super::machine::Arrived;
 use super::{Due, World, index};
-use crate::id::NodeId;
+use crate::clock::lost_floor;
+use crate::id::{NodeId, Version};
 use crate::node::{Node, NodeConfig};
 use crate::rng::Rng;
 use crate::shard::ShardConfig;
@@ -159,7 +160,7 @@ impl World {
         }
         self.crash(index);
         self.lose_disk(index);
-        self.machines[index].wiped = true;
+        (self.machines[index].wiped, self.machines[index].floor) = (true, Version::ZERO);
         self.marks.note(Mark::Wiped);
     }
 
@@ -178,7 +179,7 @@ impl World {
         };
         let machine = &mut self.machines[index];
         machine.boots += 1;
-        machine.wiped = false;
+        let was_wiped = core::mem::take(&mut machine.wiped);
         let mut seed = Rng::new(self.config.seed, "node");
         let seed = seed.u64() ^ (u64::from(machine.id.0) << 32 | u64::from(machine.boots));
         let shard = ShardConfig {
@@ -210,6 +211,12 @@ impl World {
         if let Some((was, recovered)) = was.zip(recovered) {
             self.recover(index, was, recovered);
         }
+        let machine = &mut self.machines[index];
+        if was_wiped {
+            machine.floor = lost_floor(time.unix, self.config.clock_skew);
+        }
+        let floor = machine.floor;
+        machine.node.iter_mut().for_each(|node| node.start_above(floor));
         self.schedule(index);
     }
 

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Due, World};
+use crate::clock::next_floor;
 use crate::effect::{Effect, Event, Outbox};
-use crate::id::{Epoch, NodeId};
+use crate::id::{Epoch, NodeId, Version};
 use crate::map::Map;
 use crate::message::Message;
 use crate::node::{Input, Node};
@@ -31,6 +32,9 @@ pub struct Machine {
     pub(super) clock: WallClock,
     /// The map that its node held last: it is on its disk, as in the folder of a server, unless that was wiped.
     pub(super) map: Arc<Map>,
+    /// No version above it was given or seen by its node, in all its starts: on its disk beside the map, kept ahead of
+    /// them as by a server.
+    pub(super) floor: Version,
     /// Its disk is new: it has to ask others for the map.
     pub(super) wiped: bool,
     /// When it is next woken, as queued.
@@ -126,6 +130,9 @@ impl World {
         let mut out = core::mem::take(&mut self.outbox);
         out.log_from(machine.disk.as_ref().map(Disk::next_lsn));
         act(node, time, &mut out);
+        if let Some(floor) = next_floor(machine.floor, time.unix, node.latest()) {
+            machine.floor = floor;
+        }
         self.write_down(index, &mut out);
         self.save_if_outgrown(index);
         let replicating = peer_writes

@@ -36,7 +36,7 @@ use super::trace::{Trace, What};
 use super::workload::Load;
 use crate::effect::Outbox;
 use crate::hash::Fingerprint;
-use crate::id::{NodeId, RequestId};
+use crate::id::{NodeId, RequestId, Version};
 use crate::limits;
 use crate::map::{Edition, Wish};
 use crate::node::Input;
@@ -167,6 +167,7 @@ impl World {
             boots: 0,
             node: None,
             clock: WallClock::new(skewed(&mut clocks, config.clock_skew), config.clock_skew),
+            floor: Version::ZERO,
             wiped: false,
             wake: Instant::NEVER,
             late: Duration::ZERO,
