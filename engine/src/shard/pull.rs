@@ -398,6 +398,7 @@ impl Shard {
             self.sources.gave(pulling.from, pulling.lanes, pulling.vouches);
         }
         if let Some(source) = self.sources.find(pulling.from) {
+            let above = source.above;
             if !pulling.gained {
                 source.open = source.open.without(pulling.lanes);
                 source.vouches = source.vouches.or(pulling.vouches.and(pulling.lanes));
@@ -405,6 +406,10 @@ impl Shard {
             }
             if source.open.or(source.gained).is_empty() {
                 out.event(|| Event::Reconciled { with: pulling.from });
+            }
+            // It has yet to hear this node out, and may not have begun to.
+            if !pulling.gained {
+                self.sources.tells(pulling.lanes, above, self.seen.unix);
             }
         }
         self.sources.sum_up();

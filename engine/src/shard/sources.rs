@@ -63,7 +63,7 @@ pub(super) struct Source {
     /// What it wrote up to this version is known here.
     pub(super) since: Version,
     /// What left the store here and is newer than this may be unknown there.
-    above: Version,
+    pub(super) above: Version,
     /// Lanes with slots that this node gains and that the member keeps, or kept, of which it has not been heard out.
     pub(super) gained: Lanes,
     /// Of those, the ones that a running pull is about.
@@ -336,8 +336,8 @@ impl Sources {
         now < until && version > since && lanes.contains(slot)
     }
 
-    /// Somebody asks what it missed in those lanes since that version. It asks for each key, and for the next page, for
-    /// a while after that.
+    /// Somebody asks what it missed in those lanes since that version, or will in a moment. It asks for each key, and
+    /// for the next page, for a while after that.
     pub(super) fn tells(&mut self, lanes: Lanes, since: Version, now: UnixMs) {
         let (told, until, before) = self.telling;
         let (told, before) = if now < until { (told, before) } else { (Lanes::NONE, since) };

@@ -143,6 +143,8 @@ pub enum Mark {
     MapsApart,
     /// A member that was gone was given up while slots moved.
     RemovedMoving,
+    /// A member that was down was being removed.
+    RemovedAway,
     /// Others stood in for a member that was down.
     StoodIn,
     /// It was back, and had its slots to itself again.
@@ -183,7 +185,7 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 88] = [
+    pub const ALL: [Mark; 89] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -254,6 +256,7 @@ impl Mark {
         Mark::LaterMap,
         Mark::MapsApart,
         Mark::RemovedMoving,
+        Mark::RemovedAway,
         Mark::StoodIn,
         Mark::StoodDown,
         Mark::DiskFailed,
@@ -347,6 +350,7 @@ impl Mark {
             Mark::LaterMap => "a message by the map after was taken",
             Mark::MapsApart => "a message was turned away for its map",
             Mark::RemovedMoving => "a member was given up while slots moved",
+            Mark::RemovedAway => "a member that was down was being removed",
             Mark::StoodIn => "others stood in for a member that was down",
             Mark::StoodDown => "nobody needed to stand in for a member any more",
             Mark::DiskFailed => "a disk failed",

@@ -210,6 +210,7 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         "heartbeat" => config.heartbeat.interval = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
         "suspect" => config.heartbeat.suspect_after = duration(name, value, A_MILLISECOND..=A_MINUTE)?,
         "stand-in" => config.heartbeat.stand_in_after = Some(duration(name, value, Duration::ZERO..=A_MINUTE)?),
+        "remove-after" => config.heartbeat.remove_after = Some(duration(name, value, Duration::ZERO..=A_MINUTE)?),
         "batch" => config.tuning.batch = number(name, value, 1, u64::from(u32::MAX))? as u32,
         "pending" => config.tuning.pending = number(name, value, 1, limits::MAX_PENDING as u64)? as usize,
         "pending-bytes" => {
@@ -228,8 +229,8 @@ fn cluster_option(mut config: WorldConfig, option: &str) -> Result<WorldConfig, 
         _ => {
             let accepted = "nodes, replicas, seed, entries, bytes, policy, vnodes, skew, timeout, move-rate, zones, \
                 asks, fsync, on-doubt, log-bytes, save-above, save-step, late, late-pages, retry, retry-most, \
-                heartbeat, suspect, stand-in, batch, pending, pending-bytes, pending-for-peer, repeating, answered, \
-                answer-memory, reconcile-pause";
+                heartbeat, suspect, stand-in, remove-after, batch, pending, pending-bytes, pending-for-peer, \
+                repeating, answered, answer-memory, reconcile-pause";
             return Err(wrong(&format!("a cluster has no {name:?}"), accepted));
         }
     }
@@ -275,6 +276,9 @@ impl fmt::Display for WorldConfig {
         }
         if let Some(after) = self.heartbeat.stand_in_after {
             write!(f, " stand-in={}", Span(after))?;
+        }
+        if let Some(after) = self.heartbeat.remove_after {
+            write!(f, " remove-after={}", Span(after))?;
         }
         if self.alone {
             f.write_str(" asks=off")?;

@@ -111,6 +111,9 @@ impl Checks {
                 if map.phase != Phase::Steady && map.members.iter().any(|m| m.leaving && m.weight > 0) {
                     self.marks.note(Mark::RemovedMoving);
                 }
+                if map.members.iter().any(|m| m.leaving && m.weight > 0 && !member_is_up(m.id)) {
+                    self.marks.note(Mark::RemovedAway);
+                }
                 if map.phase == Phase::Handing && map.members.iter().any(|m| m.was_away && !m.away) {
                     self.marks.note(Mark::StoodDown);
                 }

@@ -385,6 +385,9 @@ impl Checks {
         let unix = true_time(at);
         // A core that is cut off may go by an older map than those who have taken its slots over.
         let newest = nodes.iter().map(|(_, node)| node.view()).max_by_key(|view| (view.map.epoch, view.map.by));
+        let goes_by =
+            |(_, node): &(NodeId, &Node)| newest.is_some_and(|view| view.map.edition() == node.view().map.edition());
+        let told = nodes.iter().filter(|(id, _)| core.contains(id)).any(goes_by);
         for (key, ledger) in &self.keys {
             self.checked.note(Promise::NoLoss);
             match ledger.copies.end(key, nodes) {
@@ -399,6 +402,10 @@ impl Checks {
             let Some(replicas) = newest.map(|view| view.replicas(key.slot())) else { continue };
             let replicas: Vec<(NodeId, &Node)> =
                 nodes.iter().filter(|(id, _)| replicas.contains(id)).copied().collect();
+            // Who was to have them by a map that nobody of the core has heard of has not heard of it either.
+            if !told && !replicas.iter().all(goes_by) {
+                continue;
+            }
             // Somebody whom some of them reach and others do not may still write to these only: that is no heal.
             if replicas.iter().any(|(id, _)| !core.contains(id)) {
                 continue;

@@ -92,6 +92,10 @@ pub(super) fn buggify(plan: &mut Plan) {
     if let Some(mut rng) = switched_on("stand in", 400_000) {
         config.heartbeat.stand_in_after = Some(ms(&mut rng, 0, 8_000));
     }
+    // Whoever is down for longer than that is a member no more, which may be before it has been stood in for.
+    if let Some(mut rng) = switched_on("remove after", 150_000) {
+        config.heartbeat.remove_after = Some(ms(&mut rng, 1_000, 20_000));
+    }
     if switched_on("on doubt", 100_000).is_some() {
         config.on_doubt = OnDoubt::Serve;
     }

@@ -130,8 +130,10 @@ impl Pace {
         });
         // A change that others stand in by may have been waiting for somebody, and another one ends it.
         let stood_in = self.config.heartbeat.stand_in_after.map_or(Duration::ZERO, |after| after + self.moved() * 2);
+        // Whoever was just about to be removed for its absence is.
+        let removed = self.config.heartbeat.remove_after.map_or(Duration::ZERO, |_| self.moved() * 2);
         let moves: Duration = moves.sum();
-        settled + moves + stood_in
+        settled + moves + stood_in + removed
     }
 
     /// Until everybody believes what is so: who is gone is found dead by one question after the other, what is thought
