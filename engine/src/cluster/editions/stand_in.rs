@@ -3,7 +3,8 @@
 //! A member that is down has its slots with a copy less. After [`super::Heartbeat::stand_in_after`] the members next on
 //! the ring come to keep them as well, by a change of the map like any other (`docs/membership.md`): they are filled
 //! from the owners that are left. The one that is down keeps its slots; what it alone may have it brings back, and
-//! reconciles as any replica that was away. Once it has, the slots are handed back.
+//! reconciles as any replica that was away. Once it has, the slots are handed back. One that has stepped aside is as one
+//! that is down, though it is heard.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -30,7 +31,8 @@ impl Editions {
         let grace = self.stand_in_after?;
         let is_gone = |node| {
             let dead = self.find(node).and_then(|known| known.dead);
-            node != view.me && !is_reached(node) && dead.is_some_and(|since| since + grace <= now)
+            let away = view.is_aside(node) || !is_reached(node);
+            node != view.me && away && dead.is_some_and(|since| since + grace <= now)
         };
         let present = view.map.members.iter().filter(|member| !member.away && member.weight > 0);
         let (gone, present): (Vec<NodeId>, Vec<NodeId>) =

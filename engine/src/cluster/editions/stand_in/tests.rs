@@ -95,6 +95,26 @@ fn others_stand_in_for_who_is_down_until_it_is_back() {
 }
 
 #[test]
+fn others_stand_in_for_who_has_stepped_aside_though_it_is_heard() {
+    let mut cluster = Cluster::new(4, 2);
+    let aside = |cluster: &Cluster, steps: bool| {
+        let is_aside = |node: NodeId| steps && node == NodeId(3);
+        cluster.view.with_aside(is_aside).with_alive(|_| true)
+    };
+    cluster.view = aside(&cluster, true);
+    assert_eq!(cluster.step("n3"), "none", "it may be back in a moment");
+    cluster.now = NOW + GRACE;
+    cluster.view = aside(&cluster, true);
+    assert_eq!(cluster.step("n3"), "2 filling: n3?");
+    assert_eq!(cluster.step("n3"), "3 handing over: n3?");
+    assert_eq!(cluster.step("n3"), "4 steady: n3?!");
+    assert!(Slot::all().all(|slot| cluster.view.alive_replicas(slot) == 2));
+    cluster.view = aside(&cluster, false);
+    cluster.check(&["5 filling: n3!", "6 handing over: n3!", "7 steady:"]);
+    assert!(Slot::all().all(|slot| cluster.view.replicas(slot).len() == 2));
+}
+
+#[test]
 fn nobody_stands_in_where_nobody_can_or_where_that_is_not_known() {
     let check = |members, replicas, down: &[u16], reached: &str, expected: &str| {
         let mut cluster = Cluster::new(members, replicas);
