@@ -6,7 +6,7 @@ use vitrine_engine::id::{NodeId, SLOTS, Slot, Version};
 use vitrine_engine::map::Phase;
 use vitrine_engine::node::Node;
 use vitrine_engine::request::{Holding, Key};
-use vitrine_engine::sim::{Cargo, Flight, Machine, Place, TraceEvent, What, World};
+use vitrine_engine::sim::{Cargo, DiskFault, DiskNote, Flight, Machine, Place, TraceEvent, What, World};
 use vitrine_engine::store::{Cause, EntryRef, Store};
 use vitrine_engine::time::UnixMs;
 use vitrine_engine::view::View;
@@ -245,7 +245,7 @@ pub fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
         What::Crashed(node) => (at(node), "crashed", None),
         What::Started(node) => (at(node), "started", None),
         What::Recovered { node, .. } => (at(node), "recovered", None),
-        What::Disk(node, _) => (at(node), "disk", None),
+        What::Disk(node, note) => (at(node), disk(*note), None),
         What::Left(node) => (at(node), "left", None),
         What::Denied { by, .. } => (at(by), "denied", None),
         What::Paused(node) => (at(node), "paused", None),
@@ -254,6 +254,7 @@ pub fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
         What::Unclogged(from, _) => (at(from), "unclogged", None),
         What::Cut(from, _) => (at(from), "cut", None),
         What::Healed(from, _) => (at(from), "healed", None),
+        What::Clock(node, 0) => (at(node), "clock right", None),
         What::Clock(node, _) => (at(node), "clock", None),
         What::Violated(_) => (CLIENTS, "violation", None),
         What::Node { node, event } => match event {
@@ -273,10 +274,20 @@ pub fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
             Event::Rejoined => (at(node), "rejoined", None),
             Event::Aside { aside: true } => (at(node), "steps aside", None),
             Event::Aside { aside: false } => (at(node), "comes back", None),
-            Event::Mapped { .. } => (at(node), "map", None),
+            Event::Mapped { .. } => (at(node), "new map", None),
             Event::LeftOut { key, .. } => (at(node), "left out", Some(key)),
             Event::Moved { key, .. } => (at(node), "moved", Some(key)),
         },
+    }
+}
+
+/// What kind of thing has happened with a disk.
+fn disk(note: DiskNote) -> &'static str {
+    match note {
+        DiskNote::Suffers(DiskFault::Heals) | DiskNote::WritesAgain => "disk works",
+        DiskNote::Suffers(_) | DiskNote::GivenUp | DiskNote::Discarded | DiskNote::PassedOver => "disk fails",
+        DiskNote::Saves | DiskNote::SnapshotNamed | DiskNote::LogDropped => "disk saves",
+        DiskNote::SaveFailed | DiskNote::SaveCutOff { .. } => "disk unsaved",
     }
 }
 

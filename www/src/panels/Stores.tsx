@@ -6,6 +6,7 @@ import { type Entry, type NodeView, nameOf } from '../frame.ts';
 import { hue } from '../scene/palette.ts';
 import { useSession } from '../state/context.ts';
 import { bytes, count, percent, span } from '../state/format.ts';
+import { versionWords } from '../state/version.ts';
 import type { Policy } from '../worker/protocol.ts';
 
 export function Stores() {
@@ -187,5 +188,5 @@ function title(row: Entry, goes: string, full: boolean): string {
     : full
       ? `. ${goes}: the next new key takes its place`
       : `. ${goes}: it would go first, but there is room`;
-  return `${row.key}: version ${row.version}, ${bytes(row.bytes)}, ${expiry}${why}`;
+  return `${row.key}: version ${versionWords(row.version)}, ${bytes(row.bytes)}, ${expiry}${why}`;
 }

@@ -17,6 +17,7 @@ import { originOf, withMistake } from '../share/link.ts';
 import type { FromWorker, Opened, Settings, ToWorker, Trace, Workload } from '../worker/protocol.ts';
 import { SPEEDS } from './format.ts';
 import { Scripts } from './scripts.ts';
+import { isKept } from './severity.ts';
 import { Time } from './time.ts';
 import { TruthState } from './truth.ts';
 
@@ -50,27 +51,7 @@ const MOST_SCRIPT = 1 << 20;
 
 /** Rows of the log that are kept. */
 export const LOG_ROWS = 400;
-/** Faults, and what nodes make of them: they stay in the log longer than the requests around them. */
-export const NOTABLE: ReadonlySet<string> = new Set([
-  'crashed',
-  'started',
-  'paused',
-  'recovered',
-  'resumed',
-  'cut',
-  'healed',
-  'clogged',
-  'unclogged',
-  'clock',
-  'violation',
-  'suspects',
-  'hears',
-  'rerouted',
-  'rejoined',
-  'reconciled',
-  'map',
-  'left',
-]);
+/** Of them those that are kept longer than the requests around them. */
 const NOTABLE_ROWS = 100;
 
 /** A running log: what a person filters by, and the rows. */
@@ -413,6 +394,6 @@ export class Session {
 function trimmed(rows: readonly LogRow[]): readonly LogRow[] {
   const surplus = rows.length - LOG_ROWS;
   if (surplus <= 0) return rows;
-  const old = rows.slice(0, surplus).filter((row) => NOTABLE.has(row.kind));
+  const old = rows.slice(0, surplus).filter(isKept);
   return [...old.slice(-NOTABLE_ROWS), ...rows.slice(surplus)];
 }
