@@ -38,9 +38,10 @@ pub fn flight_labels(world: &World) -> Vec<String> {
     shown(world).map(|flight| key_or_slot(flight).0.map_or_else(String::new, |key| text(key.as_bytes()))).collect()
 }
 
-/// Of each node that has not left 14 numbers: id, up, entries, their limit or 0, bytes, their limit or 0, hits, misses,
+/// Of each node that has not left 15 numbers: id, up, entries, their limit or 0, bytes, their limit or 0, hits, misses,
 /// evictions, expirations, slots that it answers for, the members that it suspects as a set of bits, n1 the lowest,
-/// its weight, and whether it is on its way out.
+/// its weight, whether it is on its way out, and whether others stand in for it: 1 when they do, 2 when they are about
+/// to, 3 when it is about to have its slots back.
 pub fn nodes(world: &World) -> Vec<f64> {
     let acting = witness(world);
     let mut primary_slots = vec![0_u32; world.machines().len() + 1];
@@ -77,6 +78,12 @@ pub fn nodes(world: &World) -> Vec<f64> {
             f64::from(suspects),
             f64::from(member.map_or(0, |member| member.weight)),
             f64::from(u8::from(member.is_some_and(|member| member.leaving))),
+            member.map_or(0.0, |member| match (member.was_away, member.away) {
+                (false, false) => 0.0,
+                (true, true) => 1.0,
+                (false, true) => 2.0,
+                (true, false) => 3.0,
+            }),
         ]
     };
     world.machines().iter().filter(|machine| !machine.has_left()).flat_map(of).collect()
@@ -372,10 +379,10 @@ mod tests {
         let mut early = 0;
         while playground.now() < 4_000_000.0 {
             playground.run(4_000_000.0, 1);
-            let machines = playground.nodes().chunks(14).map(|node| node[0] as i16).max();
+            let machines = playground.nodes().chunks(15).map(|node| node[0] as i16).max();
             early += u32::from(playground.primaries().into_iter().max() > machines);
         }
         assert!(early > 0, "there is no such moment");
-        assert_eq!(playground.nodes().len(), 5 * 14);
+        assert_eq!(playground.nodes().len(), 5 * 15);
     }
 }

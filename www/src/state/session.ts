@@ -13,6 +13,7 @@ import {
   type Snapshot,
 } from '../frame.ts';
 import type { Lesson } from '../lessons/lesson.ts';
+import { type StandIns, standIns } from '../scene/standing.ts';
 import { originOf, withMistake } from '../share/link.ts';
 import type { FromWorker, Opened, Settings, ToWorker, Trace, Workload } from '../worker/protocol.ts';
 import { SPEEDS } from './format.ts';
@@ -39,6 +40,7 @@ export const FIRST: Settings = {
   fsync: 'off',
   saveAbove: 0,
   policy: 'lru',
+  standIn: 0,
 };
 
 export const FIRST_WORKLOAD: Workload = { kind: 'zipf', keys: 60, rate: 1_500, writePercent: 35, ttl: 500 };
@@ -97,6 +99,11 @@ export class Session {
   readonly explained: ReadonlySignal<Explained | null> = computed(() => {
     const explained = this.snapshot.value?.explained ?? null;
     return explained?.key === this.selectedKey.value ? explained : null;
+  });
+  /** Who stands in for whom. */
+  readonly standIns: ReadonlySignal<StandIns> = computed(() => {
+    const snapshot = this.snapshot.value;
+    return snapshot ? standIns(snapshot.nodes, this.placement.value, snapshot.map.copies) : new Map();
   });
   readonly allUp: ReadonlySignal<boolean> = computed(() => this.snapshot.value?.nodes.every((n) => n.up) ?? true);
 
