@@ -8,6 +8,9 @@ import { ShareButton } from '../share/Share.tsx';
 import { useSession } from '../state/context.ts';
 import { PROMISES } from '../truth.ts';
 
+/** What is so where nobody stands in for it. */
+const OTHERS = 'the other nodes answer for its keys';
+
 export function TopBar({ onKeys }: { onKeys: () => void }) {
   const session = useSession();
   const lesson = session.scripts.lesson.value;
@@ -17,6 +20,7 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
   const copies = session.snapshot.value?.map.copies ?? session.settings.value.replicas;
   const count = nodes.length || session.settings.value.nodes;
   const held = Math.min(copies, count);
+  const several = `A real cache of ${count} nodes, in this page. Every key lives on ${held} of them`;
   const stop = session.truth.stop.value;
   const broken = stop && !session.playing.value ? PROMISES[stop.promise] : undefined;
   const standing = down && awayWords(down, session.standIns.value.get(down.id) ?? []).replace(/ for n\d+$/, ' for it');
@@ -35,12 +39,12 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
       </h1>
       <p class="pitch">
         {broken
-          ? `${broken.name}, ${broken.short}, is broken: the run stands where it happened, and beside it is what led to it.`
+          ? `${broken.name}, ${broken.short}, is broken: the run stands there. Promises says what led to it.`
           : down
-            ? `${nameOf(down.id)} is down and its memory is gone: ${standing || 'the other nodes answer for its keys'}.`
+            ? `${nameOf(down.id)} is down and its memory is gone: ${standing || OTHERS}.`
             : nodes.length === 1
               ? 'A real cache of one node, running in this page: watch what it keeps and what it lets go.'
-              : `A real cache of ${count} nodes, in this page. Every key lives on ${held} of them: break one and watch.`}
+              : `${several}: break one and watch.`}
       </p>
       {target && (
         <button type="button" class="primary try named" onClick={() => session.toggleNode(target.id)}>
