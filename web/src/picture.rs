@@ -6,7 +6,7 @@ use vitrine_engine::id::{NodeId, SLOTS, Slot, Version};
 use vitrine_engine::map::Phase;
 use vitrine_engine::node::Node;
 use vitrine_engine::request::{Holding, Key};
-use vitrine_engine::sim::{Cargo, Flight, Machine, Place, TraceEvent, What, World};
+use vitrine_engine::sim::{Cargo, DiskFault, DiskNote, Flight, Machine, Place, TraceEvent, What, World};
 use vitrine_engine::store::{Cause, EntryRef, Store};
 use vitrine_engine::time::UnixMs;
 use vitrine_engine::view::View;
@@ -38,9 +38,10 @@ pub fn flight_labels(world: &World) -> Vec<String> {
     shown(world).map(|flight| key_or_slot(flight).0.map_or_else(String::new, |key| text(key.as_bytes()))).collect()
 }
 
-/// Of each node that has not left 14 numbers: id, up, entries, their limit or 0, bytes, their limit or 0, hits, misses,
+/// Of each node that has not left 15 numbers: id, up, entries, their limit or 0, bytes, their limit or 0, hits, misses,
 /// evictions, expirations, slots that it answers for, the members that it suspects as a set of bits, n1 the lowest,
-/// its weight, and whether it is on its way out.
+/// its weight, whether it is on its way out, and whether others stand in for it: 1 when they do, 2 when they are about
+/// to, 3 when it is about to have its slots back.
 pub fn nodes(world: &World) -> Vec<f64> {
     let acting = witness(world);
     let mut primary_slots = vec![0_u32; world.machines().len() + 1];
@@ -77,6 +78,12 @@ pub fn nodes(world: &World) -> Vec<f64> {
             f64::from(suspects),
             f64::from(member.map_or(0, |member| member.weight)),
             f64::from(u8::from(member.is_some_and(|member| member.leaving))),
+            member.map_or(0.0, |member| match (member.was_away, member.away) {
+                (false, false) => 0.0,
+                (true, true) => 1.0,
+                (false, true) => 2.0,
+                (true, false) => 3.0,
+            }),
         ]
     };
     world.machines().iter().filter(|machine| !machine.has_left()).flat_map(of).collect()
@@ -245,7 +252,7 @@ pub fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
         What::Crashed(node) => (at(node), "crashed", None),
         What::Started(node) => (at(node), "started", None),
         What::Recovered { node, .. } => (at(node), "recovered", None),
-        What::Disk(node, _) => (at(node), "disk", None),
+        What::Disk(node, note) => (at(node), disk(*note), None),
         What::Left(node) => (at(node), "left", None),
         What::Denied { by, .. } => (at(by), "denied", None),
         What::Paused(node) => (at(node), "paused", None),
@@ -254,6 +261,7 @@ pub fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
         What::Unclogged(from, _) => (at(from), "unclogged", None),
         What::Cut(from, _) => (at(from), "cut", None),
         What::Healed(from, _) => (at(from), "healed", None),
+        What::Clock(node, 0) => (at(node), "clock right", None),
         What::Clock(node, _) => (at(node), "clock", None),
         What::Violated(_) => (CLIENTS, "violation", None),
         What::Node { node, event } => match event {
@@ -273,10 +281,20 @@ pub fn happened(what: &What) -> (f64, &'static str, Option<&Key>) {
             Event::Rejoined => (at(node), "rejoined", None),
             Event::Aside { aside: true } => (at(node), "steps aside", None),
             Event::Aside { aside: false } => (at(node), "comes back", None),
-            Event::Mapped { .. } => (at(node), "map", None),
+            Event::Mapped { .. } => (at(node), "new map", None),
             Event::LeftOut { key, .. } => (at(node), "left out", Some(key)),
             Event::Moved { key, .. } => (at(node), "moved", Some(key)),
         },
+    }
+}
+
+/// What kind of thing has happened with a disk.
+fn disk(note: DiskNote) -> &'static str {
+    match note {
+        DiskNote::Suffers(DiskFault::Heals) | DiskNote::WritesAgain => "disk works",
+        DiskNote::Suffers(_) | DiskNote::GivenUp | DiskNote::Discarded | DiskNote::PassedOver => "disk fails",
+        DiskNote::Saves | DiskNote::SnapshotNamed | DiskNote::LogDropped => "disk saves",
+        DiskNote::SaveFailed | DiskNote::SaveCutOff { .. } => "disk unsaved",
     }
 }
 
@@ -361,10 +379,10 @@ mod tests {
         let mut early = 0;
         while playground.now() < 4_000_000.0 {
             playground.run(4_000_000.0, 1);
-            let machines = playground.nodes().chunks(14).map(|node| node[0] as i16).max();
+            let machines = playground.nodes().chunks(15).map(|node| node[0] as i16).max();
             early += u32::from(playground.primaries().into_iter().max() > machines);
         }
         assert!(early > 0, "there is no such moment");
-        assert_eq!(playground.nodes().len(), 5 * 14);
+        assert_eq!(playground.nodes().len(), 5 * 15);
     }
 }

@@ -178,7 +178,8 @@ mod tests {
     use super::*;
 
     fn playground() -> Playground {
-        let settings = Settings { seed: 11, fsync: 2, save_above: 4_000, loss_per_mille: 20, ..Settings::default() };
+        let logs = Settings { fsync: 2, save_above: 4_000, ..Settings::default() };
+        let settings = Settings { seed: 11, loss_per_mille: 20, stand_in: 700, ..logs };
         Playground::new(settings).expect("good settings")
     }
 
@@ -215,12 +216,16 @@ mod tests {
         let fingerprint = playground.fingerprint();
         assert_eq!(natively(&text), fingerprint, "{text}");
         assert!(text.starts_with(&format!("# vitrine {ENGINE} fingerprint {fingerprint}\ncluster nodes=3 ")), "{text}");
-        assert!(text.contains("fsync=everysec save-above=4000") && text.contains("loss=2%"), "{text}");
+        assert!(text.contains("fsync=everysec save-above=4000 stand-in=700ms") && text.contains("loss=2%"), "{text}");
         let mut other = Playground::new(Settings::default()).expect("good settings");
         let opened = other.open(&text).expect("a script");
         assert_eq!(opened, format!("{fingerprint} {}", playground.now()));
-        let Settings { seed, fsync, save_above, .. } = other.settings();
-        assert_eq!((other.now(), seed, fsync, save_above), (0.0, 11, 2, 4_000));
+        let Settings { seed, fsync, save_above, stand_in, .. } = other.settings();
+        assert_eq!((other.now(), seed, fsync, save_above, stand_in), (0.0, 11, 2, 4_000, 700));
+        // What says nothing of it is of before there was such a thing.
+        other.open("cluster nodes=4\n").expect("a script");
+        assert_eq!(other.settings().stand_in, 0);
+        other.open(&text).expect("a script");
         let end = playground.now();
         while other.now() < end {
             other.run(end, 200);

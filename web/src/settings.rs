@@ -31,6 +31,8 @@ pub struct Settings {
     pub save_above: u32,
     /// Who goes when a node is full: 0 is for LRU, 1 SIEVE, 2 S3-FIFO, 3 W-TinyLFU.
     pub policy: u32,
+    /// Milliseconds after which others stand in for a node that is down, up to a minute; 0: nobody does.
+    pub stand_in: u32,
 }
 
 /// Who must have a write, and who answers a read, of the workload.
@@ -61,6 +63,7 @@ impl Default for Settings {
             fsync: 0,
             save_above: 0,
             policy: 0,
+            stand_in: 0,
         }
     }
 }
@@ -78,6 +81,8 @@ impl Settings {
             fsync: FSYNC.iter().position(|fsync| *fsync == config.fsync).map_or(0, |place| place as u32),
             save_above: config.save_above.map_or(0, |bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
             policy: config.policy as u32,
+            // At once is as good as after a millisecond.
+            stand_in: config.heartbeat.stand_in_after.map_or(0, |after| (after.as_millis() as u32).max(1)),
         }
     }
 
@@ -93,7 +98,7 @@ impl Settings {
             virtual_nodes: within("virtual nodes", self.virtual_nodes, 1, 512)? as u16,
             network: Network { loss, ..NETWORK },
             clock_skew: Duration::from_millis(2),
-            heartbeat: heartbeat(self.nodes),
+            heartbeat: heartbeat(self.nodes, within("stand in", self.stand_in, 0, MOST_STAND_IN)?),
             checks: !replay,
             fsync: FSYNC[within("fsync", self.fsync, 0, 3)? as usize],
             save_above: Some(u64::from(self.save_above)).filter(|bytes| *bytes > 0),
@@ -176,13 +181,16 @@ const FSYNC: [Option<Fsync>; 4] = [None, Some(Fsync::Always), Some(Fsync::EveryS
 /// Events that the world's own trace keeps, until the journal has read them.
 pub const TRACE: u32 = 2_000;
 
+/// As a script has it: a minute.
+const MOST_STAND_IN: u32 = 60_000;
+
 /// A dead node is missed within a few seconds of the person who watches, and many nodes do not drown in questions.
-fn heartbeat(nodes: u32) -> Heartbeat {
+fn heartbeat(nodes: u32, stand_in: u32) -> Heartbeat {
     let calm = nodes.div_ceil(4);
     Heartbeat {
         interval: Duration::from_millis(5) * calm,
         suspect_after: Duration::from_millis(20) * calm,
-        stand_in_after: None,
+        stand_in_after: (stand_in > 0).then(|| Duration::from_millis(u64::from(stand_in))),
         remove_after: None,
     }
 }
@@ -205,6 +213,7 @@ mod tests {
         check(Settings { virtual_nodes: 513, ..good }, Err("virtual nodes: 513 is not from 1 to 512"));
         check(Settings { fsync: 4, ..good }, Err("fsync: 4 is not from 0 to 3"));
         check(Settings { policy: 4, ..good }, Err("policy: 4 is not from 0 to 3"));
+        check(Settings { stand_in: 60_001, ..good }, Err("stand in: 60001 is not from 0 to 60000"));
         check(Settings { loss_per_mille: 901, ..good }, Err("lost messages of a thousand: 901 is not from 0 to 900"));
     }
 

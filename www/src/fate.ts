@@ -1,6 +1,7 @@
 // What became of a key: the events that made its copies, and those that took them. Plain data.
 
 import { type LogRow, nameOf, type Place } from './frame.ts';
+import { worded } from './state/version.ts';
 
 export interface Fate {
   readonly key: string;
@@ -39,6 +40,6 @@ const TAKES: ReadonlySet<string> = new Set([
 export function verdict({ events, on, whole }: Fate): string {
   if (on.length > 0) return `It is on ${on.map(nameOf).join(' and ')}.`;
   const last = events.findLast((row) => TAKES.has(row.kind));
-  if (last) return `Nobody has it. The last that took a copy: ${last.text}.`;
+  if (last) return `Nobody has it. The last that took a copy: ${worded(last.text)}.`;
   return whole ? 'Nobody has written it.' : 'Nobody has it, and in what was looked through nobody had.';
 }

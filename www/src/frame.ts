@@ -80,11 +80,17 @@ export interface NodeView {
   readonly weight: number;
   /** It goes as soon as its slots have moved. */
   readonly leaving: boolean;
+  /** Whether others stand in for it. */
+  readonly away: Away;
   /** Members that this node does not believe alive. */
   readonly suspects: readonly Place[];
   /** The most recently used first, then a gap when `entries` is more than there is room for, then the next to go. */
   readonly rows: readonly Entry[];
 }
+
+/** Others stand in for a node, or are about to, or it is about to have its slots to itself again. */
+export const AWAY = ['no', 'stood in for', 'going', 'returning'] as const;
+export type Away = (typeof AWAY)[number];
 
 export interface LogRow {
   readonly seq: number;

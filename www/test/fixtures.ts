@@ -28,6 +28,7 @@ export function node(id: number, part: Partial<NodeView> = {}): NodeView {
     primarySlots: 5_461,
     weight: 1,
     leaving: false,
+    away: 'no',
     suspects: [],
     rows,
     ...part,

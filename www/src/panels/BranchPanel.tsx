@@ -5,6 +5,8 @@ import { nameOf } from '../frame.ts';
 import { hue } from '../scene/palette.ts';
 import { useSession } from '../state/context.ts';
 import { clock, count } from '../state/format.ts';
+import { worded } from '../state/version.ts';
+import { Said } from './Said.tsx';
 
 export function BranchPanel() {
   const session = useSession();
@@ -65,8 +67,12 @@ export function BranchPanel() {
                     'itself'
                   )}
                 </td>
-                <td class="version">{row.here}</td>
-                <td class="version">{row.there}</td>
+                <td>
+                  <Said text={row.here} />
+                </td>
+                <td>
+                  <Said text={row.there} />
+                </td>
               </tr>
             ))}
           </tbody>
@@ -85,7 +91,7 @@ function First({ name, parting, go }: { name: string; parting: Parting; go?: (se
     <div>
       <dt>First, in {name}</dt>
       <dd>
-        {seq === null ? 'nothing more happens' : `${text}, at ${clock(at)}`}
+        {seq === null ? 'nothing more happens' : `${worded(text)}, at ${clock(at)}`}
         {go && seq !== null && (
           <button type="button" class="link" onClick={() => go(seq)}>
             go there

@@ -44,8 +44,8 @@ export function ClusterPanel() {
   const change = (part: Partial<Settings>) => {
     draft.value = { ...draft.value, ...part };
   };
-  const { nodes, replicas, capacity, virtualNodes, writeLevel, readLevel, lossPerMille, fsync, saveAbove, policy } =
-    draft.value;
+  const { nodes, replicas, capacity, virtualNodes, writeLevel, readLevel } = draft.value;
+  const { lossPerMille, fsync, saveAbove, policy, standIn } = draft.value;
   const build = (event: Event) => {
     event.preventDefault();
     session.build({
@@ -125,6 +125,14 @@ export function ClusterPanel() {
               onChange={(saveAbove) => change({ saveAbove })}
             />
           )}
+          <NumberField
+            label="Others stand in after"
+            unit="ms down; 0: never"
+            value={standIn}
+            min={0}
+            max={60_000}
+            onChange={(standIn) => change({ standIn })}
+          />
           <NumberField
             label="Lost messages"
             unit="of 1,000"

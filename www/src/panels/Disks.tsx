@@ -64,7 +64,7 @@ function notesOf(rows: readonly LogRow[]): Map<Place, string> {
   const [read, last] = [new Map<Place, LogRow>(), new Map<Place, LogRow>()];
   for (const row of rows) {
     if (row.kind === 'recovered') read.set(row.place, row);
-    if (row.kind === 'disk') last.set(row.place, row);
+    if (row.kind.startsWith('disk')) last.set(row.place, row);
   }
   const notes = new Map<Place, string>();
   for (const place of new Set([...read.keys(), ...last.keys()])) {

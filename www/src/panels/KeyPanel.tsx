@@ -5,6 +5,7 @@ import { hue } from '../scene/palette.ts';
 import { useSession } from '../state/context.ts';
 import { clock, count, span } from '../state/format.ts';
 import { Moments } from './Moments.tsx';
+import { Version } from './Said.tsx';
 
 /** Where the chosen key lives, what each of its replicas holds, and what became of it. */
 export function KeyPanel() {
@@ -54,7 +55,9 @@ export function KeyPanel() {
                     </span>
                     {replica.node === explained.primary ? ' primary' : ''}
                   </th>
-                  <td>{!replica.up ? 'down' : (replica.version ?? 'nothing')}</td>
+                  <td>
+                    {!replica.up ? 'down' : replica.version === null ? 'nothing' : <Version raw={replica.version} />}
+                  </td>
                   <td>
                     {replica.version === null ? '–' : replica.expiresIn === null ? 'never' : span(replica.expiresIn)}
                   </td>

@@ -4,6 +4,7 @@ import type { Lesson } from '../lessons/lesson.ts';
 import { useSession } from '../state/context.ts';
 import { clock } from '../state/format.ts';
 import { PROMISES } from '../truth.ts';
+import { Said } from './Said.tsx';
 
 export function LessonMistake({ lesson }: { lesson: Lesson }) {
   const { scripts } = useSession();
@@ -45,7 +46,7 @@ function Outcome() {
             <b>
               ✗ {promise.name} {promise.short}
             </b>{' '}
-            is broken at {clock(stop.at)}: {stop.what}. The run has stopped there; Play goes on.
+            is broken at {clock(stop.at)}: <Said text={stop.what} />. The run has stopped there; Play goes on.
           </>
         ) : over ? (
           'No promise is broken, and yet it is another run:'
@@ -56,7 +57,9 @@ function Outcome() {
       {unmet.length > 0 && (
         <ul class="unmet" aria-label="What the lesson expected">
           {unmet.map((why) => (
-            <li key={why}>{why}</li>
+            <li key={why}>
+              <Said text={why} />
+            </li>
           ))}
         </ul>
       )}

@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Lesson } from '../lessons/lesson.ts';
 import type { Step } from '../lessons/steps.ts';
 import { useSession } from '../state/context.ts';
+import { Said } from './Said.tsx';
 
 /** The run of a lesson, a step at a time: what is said, the lines that are done, and what was expected of them. */
 export function LessonSteps({ lesson }: { lesson: Lesson }) {
@@ -87,7 +88,11 @@ function Lines({ step }: { step: Step }) {
           <li key={number} class={state}>
             <span aria-hidden="true">{sign}</span>
             <code>{text.startsWith('expect fingerprint') ? 'expect fingerprint …' : text}</code>
-            {met && <span class="why">{met}</span>}
+            {met && (
+              <span class="why">
+                <Said text={met} />
+              </span>
+            )}
           </li>
         );
       })}

@@ -5,7 +5,12 @@ import { type LogRow, nameOf } from '../frame.ts';
 import { hue } from '../scene/palette.ts';
 import { useSession } from '../state/context.ts';
 import { moment } from '../state/format.ts';
-import { NOTABLE } from '../state/session.ts';
+import { SIGNS, severity } from '../state/severity.ts';
+import { worded } from '../state/version.ts';
+import { Said } from './Said.tsx';
+
+/** What the row says of it anyhow is left out: that it is one, and when. */
+const VIOLATION = /^VIOLATION (.+?) at [\d.]+ ms: /;
 
 /** Rows in the document: more than anyone reads, few enough to draw ten times a second. */
 const SHOWN = 80;
@@ -19,7 +24,7 @@ export function Log() {
     const log = session.log.value;
     for (let i = log.length - 1; i >= 0 && shown.length < SHOWN; i -= 1) {
       const row = log[i] as LogRow;
-      const text = `${nameOf(row.place)} ${row.kind} ${row.key} ${row.text}`.toLowerCase();
+      const text = `${nameOf(row.place)} ${row.kind} ${row.key} ${row.text} ${worded(row.text)}`.toLowerCase();
       if (wanted.every((word) => text.includes(word))) shown.push(row);
     }
     return shown;
@@ -61,7 +66,7 @@ export function Log() {
           </thead>
           <tbody>
             {rows.value.map((row) => (
-              <tr key={row.seq} class={NOTABLE.has(row.kind) ? 'notable' : ''}>
+              <tr key={row.seq} class={severity(row)}>
                 <td class="number">{moment(row.at)}</td>
                 <td>
                   {/* No place has said it: whoever watches all of them has. */}
@@ -72,7 +77,14 @@ export function Log() {
                     </span>
                   )}
                 </td>
-                <td>{row.kind}</td>
+                <td>
+                  {SIGNS[severity(row)] && (
+                    <span class="sign" aria-hidden="true">
+                      {SIGNS[severity(row)]}
+                    </span>
+                  )}
+                  {row.kind}
+                </td>
                 <td>
                   {row.key && (
                     <button type="button" class="link named" title={row.key} onClick={() => session.select(row.key)}>
@@ -80,7 +92,9 @@ export function Log() {
                     </button>
                   )}
                 </td>
-                <td class="words">{row.text}</td>
+                <td class="words">
+                  <Said text={row.kind === 'violation' ? row.text.replace(VIOLATION, '$1: ') : row.text} />
+                </td>
               </tr>
             ))}
           </tbody>

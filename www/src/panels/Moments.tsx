@@ -4,6 +4,7 @@ import { type LogRow, nameOf } from '../frame.ts';
 import { hue } from '../scene/palette.ts';
 import { useSession } from '../state/context.ts';
 import { moment } from '../state/format.ts';
+import { Said } from './Said.tsx';
 
 /** `last` is the number of the one that it is all about. */
 export function Moments({ rows, last, title }: { rows: readonly LogRow[]; last?: number; title: string }) {
@@ -16,7 +17,9 @@ export function Moments({ rows, last, title }: { rows: readonly LogRow[]; last?:
             <span class="number">{moment(row.at)}</span>
             <span class="chip" style={{ '--owner': hue(row.place) }} aria-hidden="true" />
             <span class="unseen">{nameOf(row.place)}: </span>
-            <span>{row.text}</span>
+            <span>
+              <Said text={row.text} />
+            </span>
           </button>
         </li>
       ))}

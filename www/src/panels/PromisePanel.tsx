@@ -6,6 +6,7 @@ import { useSession } from '../state/context.ts';
 import { clock, count } from '../state/format.ts';
 import { type Broken, PROMISES } from '../truth.ts';
 import { Moments } from './Moments.tsx';
+import { Said } from './Said.tsx';
 
 export function PromisePanel() {
   const session = useSession();
@@ -51,7 +52,7 @@ export function PromisePanel() {
                   <p class="hint">{promise.means}</p>
                   {one && (
                     <p class="acts">
-                      {one.what}
+                      <Said text={one.what} />
                       <Go broken={one} />
                     </p>
                   )}
@@ -81,7 +82,7 @@ function Stopped({ broken }: { broken: Broken }) {
         <b>
           {promise?.name} {promise?.short}
         </b>{' '}
-        is broken at {clock(broken.at)}: {broken.what}
+        is broken at {clock(broken.at)}: <Said text={broken.what} />
       </p>
       <p class="acts">
         <Go broken={broken} />

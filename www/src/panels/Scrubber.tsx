@@ -6,6 +6,7 @@ import type { Mark, MarkKind } from '../course.ts';
 import { useSession } from '../state/context.ts';
 import { clock, count, moment } from '../state/format.ts';
 import type { Session } from '../state/session.ts';
+import { worded } from '../state/version.ts';
 
 export function Scrubber() {
   const session = useSession();
@@ -42,7 +43,7 @@ export function Scrubber() {
         aria-valuemin={0}
         aria-valuemax={Math.round(end / 1000)}
         aria-valuenow={Math.min(Math.round(now / 1000), Math.round(end / 1000))}
-        aria-valuetext={`${moment(now)} of ${moment(end)} milliseconds${last ? `; ${last.text}` : ''}`}
+        aria-valuetext={`${moment(now)} of ${moment(end)} milliseconds${last ? `; ${worded(last.text)}` : ''}`}
         onPointerDown={(event) => {
           event.currentTarget.setPointerCapture(event.pointerId);
           go(event);
@@ -123,7 +124,7 @@ function moved(key: string, { time, motion }: Session, end: number): boolean {
 
 function words([first, ...more]: readonly Mark[]): string {
   const others = more.length > 0 ? `, and ${count(more.length)} more` : '';
-  return first ? `${clock(first.at)}: ${first.text}${others}` : '';
+  return first ? `${clock(first.at)}: ${worded(first.text)}${others}` : '';
 }
 
 /** Marks that would be drawn over each other, as one: two hundred places. */

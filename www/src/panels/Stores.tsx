@@ -4,8 +4,10 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { type Entry, type NodeView, nameOf } from '../frame.ts';
 import { hue } from '../scene/palette.ts';
+import { awayWords, listed, sentence } from '../scene/standing.ts';
 import { useSession } from '../state/context.ts';
 import { bytes, count, percent, span } from '../state/format.ts';
+import { versionWords } from '../state/version.ts';
 import type { Policy } from '../worker/protocol.ts';
 
 export function Stores() {
@@ -65,12 +67,22 @@ function Store({ node, room }: { node: NodeView; room: Room }) {
       ) : (
         <p class="lost">Crashed. What it held in memory is gone; what other nodes hold is not.</p>
       )}
+      <Standing node={node} />
       <p class="figures last">
         <span>{count(node.evictions)} evicted</span>
         <span>{count(node.expirations)} expired</span>
       </p>
     </article>
   );
+}
+
+/** Who stands in for it, or for whom it stands in. */
+function Standing({ node }: { node: NodeView }) {
+  const standIns = useSession().standIns.value;
+  const forIt = awayWords(node, standIns.get(node.id) ?? []);
+  const forOthers = [...standIns].filter(([, others]) => others.includes(node.id)).map(([id]) => id);
+  const words = forIt || (forOthers.length > 0 ? `stands in for ${listed(forOthers)}` : '');
+  return words ? <p class="standing">{sentence(words)}</p> : null;
 }
 
 function Rows({ node, room }: { node: NodeView; room: Room }) {
@@ -187,5 +199,5 @@ function title(row: Entry, goes: string, full: boolean): string {
     : full
       ? `. ${goes}: the next new key takes its place`
       : `. ${goes}: it would go first, but there is room`;
-  return `${row.key}: version ${row.version}, ${bytes(row.bytes)}, ${expiry}${why}`;
+  return `${row.key}: version ${versionWords(row.version)}, ${bytes(row.bytes)}, ${expiry}${why}`;
 }

@@ -2,9 +2,14 @@
 
 import { useSignal } from '@preact/signals';
 import { nameOf } from '../frame.ts';
+import { awayWords } from '../scene/standing.ts';
 import { linkTo } from '../share/address.ts';
 import { ShareButton } from '../share/Share.tsx';
 import { useSession } from '../state/context.ts';
+import { PROMISES } from '../truth.ts';
+
+/** What is so where nobody stands in for it. */
+const OTHERS = 'the other nodes answer for its keys';
 
 export function TopBar({ onKeys }: { onKeys: () => void }) {
   const session = useSession();
@@ -15,6 +20,10 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
   const copies = session.snapshot.value?.map.copies ?? session.settings.value.replicas;
   const count = nodes.length || session.settings.value.nodes;
   const held = Math.min(copies, count);
+  const several = `A real cache of ${count} nodes, in this page. Every key lives on ${held} of them`;
+  const stop = session.truth.stop.value;
+  const broken = stop && !session.playing.value ? PROMISES[stop.promise] : undefined;
+  const standing = down && awayWords(down, session.standIns.value.get(down.id) ?? []).replace(/ for n\d+$/, ' for it');
   return (
     <header class="top">
       <h1>
@@ -29,11 +38,13 @@ export function TopBar({ onKeys }: { onKeys: () => void }) {
         Vitrine
       </h1>
       <p class="pitch">
-        {down
-          ? `${nameOf(down.id)} is down and its memory is gone: the other nodes answer for its keys.`
-          : nodes.length === 1
-            ? 'A real cache of one node, running in this page: watch what it keeps and what it lets go.'
-            : `A real cache of ${count} nodes, in this page. Every key lives on ${held} of them: break one and watch.`}
+        {broken
+          ? `${broken.name}, ${broken.short}, is broken: the run stands there. Promises says what led to it.`
+          : down
+            ? `${nameOf(down.id)} is down and its memory is gone: ${standing || OTHERS}.`
+            : nodes.length === 1
+              ? 'A real cache of one node, running in this page: watch what it keeps and what it lets go.'
+              : `${several}: break one and watch.`}
       </p>
       {target && (
         <button type="button" class="primary try named" onClick={() => session.toggleNode(target.id)}>

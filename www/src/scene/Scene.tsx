@@ -9,6 +9,7 @@ import { Flights } from './Flights.tsx';
 import { Legend } from './Legend.tsx';
 import * as layout from './layout.ts';
 import { DASHES, hue, patternIndex } from './palette.ts';
+import { awayWords, listed, sentence } from './standing.ts';
 
 export function Scene() {
   const session = useSession();
@@ -45,11 +46,14 @@ function RingBands() {
   // Of so many owners nobody can follow each arc: the ring steps back, until a node is chosen.
   const crowded = lit === null && (session.snapshot.value?.nodes.length ?? 0) > layout.LINKS_UP_TO;
   const explained = session.explained.value;
+  const away = [...session.standIns.value.keys()];
   return (
     <g
       class={crowded ? 'bands crowded' : 'bands'}
       role="img"
-      aria-label={`The ring of ${count(SLOTS)} slots, coloured by who owns them`}
+      aria-label={`The ring of ${count(SLOTS)} slots, coloured by who owns them${
+        away.length > 0 ? `; in the innermost band, who stands in for ${listed(away)}` : ''
+      }`}
     >
       {bands.map((band) => (
         <g key={band.copy}>
@@ -69,7 +73,9 @@ function RingBands() {
                   ? 'answers for these slots'
                   : band.copy < settled
                     ? `keeps copy ${band.copy + 1}`
-                    : 'keeps one more copy while slots move'}
+                    : away.length > 0
+                      ? `stands in for ${listed(away)}`
+                      : 'keeps one more copy while slots move'}
               </title>
             </path>
           ))}
@@ -207,7 +213,8 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
   const size = big ? 17 : Math.max(8, disc.radius * 0.75);
   const held = node.entryLimit > 0 ? `${node.entries}/${node.entryLimit}` : count(node.entries);
   const detail = !node.up ? 'down' : paused ? 'paused' : held;
-  const states = { down: !node.up, paused, chosen, holds };
+  const standing = awayWords(node, session.standIns.value.get(node.id) ?? []);
+  const states = { down: !node.up, paused, chosen, holds, away: node.away !== 'no' };
   const classes = ['node', ...Object.entries(states).flatMap(([name, is]) => (is ? [name] : []))].join(' ');
   return (
     <g
@@ -215,12 +222,12 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
       role="button"
       tabindex={0}
       aria-pressed={chosen}
-      aria-label={`Node ${name}, ${state}${suspected > 0 ? `, suspected by ${suspected}` : ''}`}
+      aria-label={`Node ${name}, ${state}${suspected > 0 ? `, suspected by ${suspected}` : ''}${standing && `, ${standing}`}`}
       onClick={choose}
       onKeyDown={(event) => pressed(event, choose)}
       style={{ '--owner': hue(node.id) }}
     >
-      <title>{`${name}: ${state}. Its slots light up on the ring.`}</title>
+      <title>{`${name}: ${state}. ${standing && `${sentence(standing)} `}Its slots light up on the ring.`}</title>
       <circle class="halo" cx={disc.x} cy={disc.y} r={disc.radius + 7} />
       <circle class="body" cx={disc.x} cy={disc.y} r={disc.radius} />
       {node.up && <path class="gauge" d={layout.gauge({ ...disc, radius: disc.radius - 2 }, full)} />}
@@ -233,6 +240,7 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
           {detail}
         </text>
       )}
+      {big && standing && <StandIns disc={disc} node={node} below={off ? 32 : 17} />}
       {off && (
         <text class="clock-off" x={disc.x} y={disc.y + disc.radius + 17}>
           clock {condition && condition.ahead > 0 ? '+' : ''}
@@ -245,6 +253,23 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
         </text>
       )}
     </g>
+  );
+}
+
+/** Under a node that is away: by whom it is stood in for. */
+function StandIns({ disc, node, below }: { disc: layout.Disc; node: NodeView; below: number }) {
+  const others = useSession().standIns.value.get(node.id) ?? [];
+  const [what, who] =
+    node.away === 'returning'
+      ? ['gets its slots back', '']
+      : [node.away === 'going' ? 'others are filled:' : 'stood in for by', listed([...others].sort((a, b) => a - b))];
+  return (
+    <text class="standing" x={disc.x} y={disc.y + disc.radius + below}>
+      <tspan x={disc.x}>{what}</tspan>
+      <tspan x={disc.x} dy="1.2em">
+        {who}
+      </tspan>
+    </text>
   );
 }
 

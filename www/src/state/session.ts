@@ -13,10 +13,12 @@ import {
   type Snapshot,
 } from '../frame.ts';
 import type { Lesson } from '../lessons/lesson.ts';
+import { type StandIns, standIns } from '../scene/standing.ts';
 import { originOf, withMistake } from '../share/link.ts';
 import type { FromWorker, Opened, Settings, ToWorker, Trace, Workload } from '../worker/protocol.ts';
 import { SPEEDS } from './format.ts';
 import { Scripts } from './scripts.ts';
+import { isKept } from './severity.ts';
 import { Time } from './time.ts';
 import { TruthState } from './truth.ts';
 
@@ -38,6 +40,7 @@ export const FIRST: Settings = {
   fsync: 'off',
   saveAbove: 0,
   policy: 'lru',
+  standIn: 0,
 };
 
 export const FIRST_WORKLOAD: Workload = { kind: 'zipf', keys: 60, rate: 1_500, writePercent: 35, ttl: 500 };
@@ -50,27 +53,7 @@ const MOST_SCRIPT = 1 << 20;
 
 /** Rows of the log that are kept. */
 export const LOG_ROWS = 400;
-/** Faults, and what nodes make of them: they stay in the log longer than the requests around them. */
-export const NOTABLE: ReadonlySet<string> = new Set([
-  'crashed',
-  'started',
-  'paused',
-  'recovered',
-  'resumed',
-  'cut',
-  'healed',
-  'clogged',
-  'unclogged',
-  'clock',
-  'violation',
-  'suspects',
-  'hears',
-  'rerouted',
-  'rejoined',
-  'reconciled',
-  'map',
-  'left',
-]);
+/** Of them those that are kept longer than the requests around them. */
 const NOTABLE_ROWS = 100;
 
 /** A running log: what a person filters by, and the rows. */
@@ -116,6 +99,11 @@ export class Session {
   readonly explained: ReadonlySignal<Explained | null> = computed(() => {
     const explained = this.snapshot.value?.explained ?? null;
     return explained?.key === this.selectedKey.value ? explained : null;
+  });
+  /** Who stands in for whom. */
+  readonly standIns: ReadonlySignal<StandIns> = computed(() => {
+    const snapshot = this.snapshot.value;
+    return snapshot ? standIns(snapshot.nodes, this.placement.value, snapshot.map.copies) : new Map();
   });
   readonly allUp: ReadonlySignal<boolean> = computed(() => this.snapshot.value?.nodes.every((n) => n.up) ?? true);
 
@@ -413,6 +401,6 @@ export class Session {
 function trimmed(rows: readonly LogRow[]): readonly LogRow[] {
   const surplus = rows.length - LOG_ROWS;
   if (surplus <= 0) return rows;
-  const old = rows.slice(0, surplus).filter((row) => NOTABLE.has(row.kind));
+  const old = rows.slice(0, surplus).filter(isKept);
   return [...old.slice(-NOTABLE_ROWS), ...rows.slice(surplus)];
 }

@@ -3,6 +3,7 @@
 
 import type { Recorded } from '../diagram/tape.ts';
 import {
+  AWAY,
   BLOCKS,
   type ClusterMap,
   type Condition,
@@ -59,6 +60,7 @@ class Simulator implements Engine {
     wanted.fsync = FSYNCS.indexOf(settings.fsync);
     wanted.save_above = settings.saveAbove;
     wanted.policy = POLICIES.indexOf(settings.policy);
+    wanted.stand_in = settings.standIn;
     this.playground.build(wanted, settings.writeLevel, settings.readLevel);
     this.renew();
   }
@@ -225,6 +227,7 @@ class Simulator implements Engine {
       fsync: FSYNCS[built.fsync] ?? 'off',
       saveAbove: built.save_above,
       policy: POLICIES[built.policy] ?? 'lru',
+      standIn: built.stand_in,
     };
     return { text, settings, fingerprint: fingerprint ?? '', end: Number(end), engine: Playground.engine() };
   }
@@ -316,7 +319,7 @@ class Simulator implements Engine {
       const n = flat.subarray(at, at + NODE);
       const [id = 0, up, entries = 0, entryLimit = 0, bytes = 0, byteLimit = 0] = n;
       const [hits = 0, misses = 0, evictions = 0, expirations = 0, primarySlots = 0] = n.subarray(6);
-      const [suspected = 0, weight = 0, leaving] = n.subarray(11);
+      const [suspected = 0, weight = 0, leaving, away = 0] = n.subarray(11);
       nodes.push({
         id,
         up: up === 1,
@@ -331,6 +334,7 @@ class Simulator implements Engine {
         primarySlots,
         weight,
         leaving: leaving === 1,
+        away: AWAY[away] ?? 'no',
         suspects: members(suspected),
         rows: rows.get(id) ?? [],
       });
@@ -402,7 +406,7 @@ class Simulator implements Engine {
 }
 
 /** Numbers that a node, a row and a replica take in their arrays; `web/src/picture.rs` lists them. */
-const NODE = 14;
+const NODE = 15;
 const ROW = 7;
 const REPLICA = 8;
 /** The same of a disk, a snapshot and a record: `web/src/disks.rs`. */

@@ -33,6 +33,8 @@ export interface Settings {
   /** Bytes of log at which a node takes a snapshot by itself; 0: only when it is told to. */
   readonly saveAbove: number;
   readonly policy: Policy;
+  /** Milliseconds after which others stand in for a node that is down; 0: nobody does. */
+  readonly standIn: number;
 }
 
 export const WORKLOADS = ['zipf', 'uniform', 'scan', 'hotkey', 'storm'] as const;
