@@ -11,6 +11,8 @@ mod log;
 mod members;
 mod on_doubt;
 mod one_node;
+#[path = "../../../tests/src/ports.rs"]
+mod ports;
 mod stand_in;
 mod support;
 mod three_nodes;
