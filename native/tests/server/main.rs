@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod bad_input;
+mod bars;
 mod check;
 mod demo;
 mod fast_path;

@@ -34,6 +34,8 @@ pub fn run(arguments: &[&str]) -> Output {
 pub struct Node {
     child: Child,
     pub port: u16,
+    /// All that it logged until it served.
+    pub said: String,
 }
 
 /// An answer, read to its end.
@@ -70,7 +72,7 @@ impl Node {
             if document["message"] == "serving" {
                 let address = document["http"].as_str().expect("an address");
                 let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-                return Ok(Node { child, port });
+                return Ok(Node { child, port, said });
             }
             said += &(line + "\n");
         }
