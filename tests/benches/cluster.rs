@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use vitrine::load::generate::{Choose, Outcome, Plan, Until, generate};
-use vitrine_tests::bench::{Server, free_ports, machine, median, origin, vitrine};
+use vitrine_tests::bench::{Server, machine, median, origin, vitrine};
+use vitrine_tests::ports;
 
 const ROUNDS: usize = 3;
 
 fn main() {
     let machine = machine();
-    let port = free_ports(20);
+    let port = ports::claim(20)[0];
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (number, data) = (port.to_string(), folder.path().display().to_string());
     let origins: Vec<_> = (0..3).map(|node| origin(port + node)).collect();

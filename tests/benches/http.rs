@@ -12,7 +12,8 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use vitrine::load::generate::{Choose, Plan, Until, fill, generate};
-use vitrine_tests::bench::{SERVER_CORE, Server, free_ports, machine, median, origin, pin_load, vitrine};
+use vitrine_tests::bench::{SERVER_CORE, Server, machine, median, origin, pin_load, vitrine};
+use vitrine_tests::ports;
 
 const VALUE: usize = 64;
 const ROUNDS: usize = 5;
@@ -30,7 +31,7 @@ fn main() {
     }
     // Before this process is moved to one core, which is then all that it sees.
     let machine = machine();
-    let port = free_ports(10);
+    let port = ports::claim(10)[0];
     let (bare_port, node_port) = (port.to_string(), (port + 1).to_string());
     let me = std::env::current_exe().expect("a running program has a path");
     let bare = Server::start(Some(SERVER_CORE), &me, &["--bare", &bare_port], vec![origin(port)]).ready();

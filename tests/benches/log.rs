@@ -12,18 +12,31 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vitrine::load::Stopwatch;
 use vitrine::load::generate::{Choose, Outcome, Plan, Until, generate};
-use vitrine_tests::bench::{LOAD_CORE, SERVER_CORE, Server, free_ports, machine, median, origin, pin_load, vitrine};
+use vitrine_tests::bench::{LOAD_CORE, SERVER_CORE, Server, machine, median, origin, pin_load, vitrine};
+use vitrine_tests::ports;
 
-const ROUNDS: usize = 3;
 const CONNECTIONS: u32 = 50;
-const SECONDS: u64 = 3;
-const ENTRIES: u64 = 1_000_000;
 const VALUE: usize = 100;
 const POLICIES: [&str; 3] = ["always", "everysec", "never"];
 /// Redis's words for them.
 const REDIS: [&str; 3] = ["always", "everysec", "no"];
 
+/// How much is measured.
+#[derive(Clone, Copy)]
+struct Size {
+    rounds: usize,
+    seconds: u64,
+    entries: u64,
+}
+
 fn main() {
+    // `cargo bench --bench log small` shows that all of it works; what it prints then says nothing about speed.
+    let is_told = |word: &str| std::env::args().any(|argument| argument == word);
+    let size = match is_told("small") {
+        true => Size { rounds: 1, seconds: 1, entries: 20_000 },
+        false => Size { rounds: 3, seconds: 3, entries: 1_000_000 },
+    };
+    let Size { rounds, entries, .. } = size;
     pin_load();
     let machine = machine();
     let redis = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok();
@@ -31,18 +44,18 @@ fn main() {
         eprintln!("there is no redis-server here: its columns are left out");
     }
     // `cargo bench --bench log large` leaves the writes out.
-    let rounds = if std::env::args().any(|argument| argument == "large") { 0 } else { ROUNDS };
-    eprintln!("SET of {VALUE} bytes over {CONNECTIONS} connections, medians of {ROUNDS} rounds ({machine})");
+    let rounds = if is_told("large") { 0 } else { rounds };
+    eprintln!("SET of {VALUE} bytes over {CONNECTIONS} connections, medians of {rounds} rounds ({machine})");
     eprintln!("{:<10} {:>12} {:>12} {:>12} {:>12}", "fsync", "vitrine", "bytes/write", "redis", "bytes/write");
     let mut writes = serde_json::Map::new();
     for (policy, theirs) in POLICIES.into_iter().zip(REDIS).filter(|_| rounds > 0) {
         let mut measured = [const { Vec::new() }; 4];
         for _ in 0..rounds {
-            let (rate, bytes) = ours(policy);
+            let (rate, bytes) = ours(policy, size);
             measured[0].push(rate);
             measured[1].push(bytes);
             if redis {
-                let (rate, bytes) = redis_writes(theirs);
+                let (rate, bytes) = redis_writes(theirs, size);
                 measured[2].push(rate);
                 measured[3].push(bytes);
             }
@@ -60,9 +73,9 @@ fn main() {
             }),
         );
     }
-    let ours = large();
-    let theirs = redis.then(redis_large);
-    eprintln!("\n{ENTRIES} entries of {VALUE} bytes; reads, 2,000 a second, while a snapshot is taken and without");
+    let ours = large(size);
+    let theirs = redis.then(|| redis_large(size));
+    eprintln!("\n{entries} entries of {VALUE} bytes; reads, 2,000 a second, while a snapshot is taken and without");
     for (name, all) in [("vitrine", Some(&ours)), ("redis", theirs.as_ref())] {
         all.iter().for_each(|all| eprintln!("{name:<8} {all}"));
     }
@@ -99,10 +112,10 @@ fn load(server: &Server, reads: u8, keys: u64, choose: Choose, until: Until, rat
 }
 
 /// Writes a second, and bytes of the log a write.
-fn ours(fsync: &str) -> (f64, f64) {
-    let (folder, port) = (tempfile::tempdir().expect("a temporary folder"), free_ports(2));
+fn ours(fsync: &str, size: Size) -> (f64, f64) {
+    let (folder, port) = (tempfile::tempdir().expect("a temporary folder"), ports::claim(2)[0]);
     let server = node(folder.path(), fsync, port);
-    let outcome = load(&server, 0, 10_000, Choose::Uniform, Until::Elapsed(Duration::from_secs(SECONDS)), None);
+    let outcome = load(&server, 0, 10_000, Choose::Uniform, Until::Elapsed(Duration::from_secs(size.seconds)), None);
     let (written, records) =
         (metric(port, "vitrine_wal_written_bytes_total"), metric(port, "vitrine_wal_records_total"));
     (outcome.rate(), written / records.max(1.0))
@@ -125,13 +138,14 @@ fn ask(port: u16, method: &str, path: &str) -> String {
 }
 
 /// A snapshot of many entries, and a start with them.
-fn large() -> Value {
-    let (folder, port) = (tempfile::tempdir().expect("a temporary folder"), free_ports(2));
+fn large(size: Size) -> Value {
+    let Size { seconds, entries, .. } = size;
+    let (folder, port) = (tempfile::tempdir().expect("a temporary folder"), ports::claim(2)[0]);
     let server = node(folder.path(), "everysec", port);
-    load(&server, 0, ENTRIES, Choose::InTurn, Until::Requests(ENTRIES), None);
+    load(&server, 0, entries, Choose::InTurn, Until::Requests(entries), None);
     let reads = |during: Option<std::thread::JoinHandle<String>>| {
-        let until = Until::Elapsed(Duration::from_secs(SECONDS));
-        let outcome = load(&server, 100, ENTRIES, Choose::Uniform, until, Some(2_000.0));
+        let until = Until::Elapsed(Duration::from_secs(seconds));
+        let outcome = load(&server, 100, entries, Choose::Uniform, until, Some(2_000.0));
         (outcome.get.summary(), during.map(|thread| thread.join().expect("it answers")))
     };
     let (quiet, _) = reads(None);
@@ -141,8 +155,8 @@ fn large() -> Value {
     });
     let (busy, saved) = reads(Some(saving));
     let saved: Value = serde_json::from_str(&saved.unwrap_or_default()).expect("a document");
-    assert_eq!(saved["snapshot"]["entries"], ENTRIES, "{saved}");
-    let from_snapshot = restarted(server, folder.path(), port);
+    assert_eq!(saved["snapshot"]["entries"], entries, "{saved}");
+    let from_snapshot = restarted(server, folder.path(), port, entries);
     json!({
         "snapshot_ms": saved["snapshot"]["took_ms"], "snapshot_bytes": saved["snapshot"]["bytes"],
         "p99.9_us": quiet.p999_us, "max_us": quiet.max_us,
@@ -152,11 +166,11 @@ fn large() -> Value {
 }
 
 /// Milliseconds from the start of a process until it answers with all that it had.
-fn restarted(server: Server, data: &Path, port: u16) -> f64 {
+fn restarted(server: Server, data: &Path, port: u16, entries: u64) -> f64 {
     drop(server);
     let begun = Stopwatch::start();
     let _server = node(data, "everysec", port);
-    while metric(port, "vitrine_store_entries") < ENTRIES as f64 {
+    while metric(port, "vitrine_store_entries") < entries as f64 {
         assert!(begun.elapsed() < Duration::from_secs(60), "it has {}", metric(port, "vitrine_store_entries"));
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -201,31 +215,31 @@ fn redis_load(port: u16, test: &str, requests: u64, keys: u64, connections: u32)
     [fields[0], fields[5], fields[6]]
 }
 
-fn redis_writes(fsync: &str) -> (f64, f64) {
-    let (folder, port) = (tempfile::tempdir().expect("a temporary folder"), free_ports(1));
+fn redis_writes(fsync: &str, size: Size) -> (f64, f64) {
+    let (folder, port) = (tempfile::tempdir().expect("a temporary folder"), ports::claim(1)[0]);
     let _server = redis(folder.path(), &["--appendonly", "yes", "--appendfsync", fsync], port);
     // Once to see how many make so many seconds.
     let [rate, ..] = redis_load(port, "set", 20_000, 10_000, CONNECTIONS);
-    let requests = (rate * SECONDS as f64) as u64;
-    let before = size(&folder.path().join("appendonlydir"));
+    let requests = (rate * size.seconds as f64) as u64;
+    let before = bytes_of(&folder.path().join("appendonlydir"));
     let [rate, ..] = redis_load(port, "set", requests, 10_000, CONNECTIONS);
     // What it has buffered is written within a second.
     std::thread::sleep(Duration::from_millis(1_200));
-    (rate, (size(&folder.path().join("appendonlydir")) - before) as f64 / requests as f64)
+    (rate, (bytes_of(&folder.path().join("appendonlydir")) - before) as f64 / requests as f64)
 }
 
-fn size(folder: &Path) -> u64 {
+fn bytes_of(folder: &Path) -> u64 {
     let all = std::fs::read_dir(folder).into_iter().flatten().flatten();
     all.filter_map(|entry| entry.metadata().ok()).map(|about| about.len()).sum()
 }
 
-fn redis_large() -> Value {
-    let (folder, port) = (tempfile::tempdir().expect("a temporary folder"), free_ports(1));
+fn redis_large(size: Size) -> Value {
+    let (folder, port) = (tempfile::tempdir().expect("a temporary folder"), ports::claim(1)[0]);
     let server = redis(folder.path(), &[], port);
-    let (entries, bytes) = (ENTRIES.to_string(), VALUE.to_string());
-    redis_says(port, &["debug", "populate", &entries, "key", &bytes]);
+    let (all, bytes) = (size.entries.to_string(), VALUE.to_string());
+    redis_says(port, &["debug", "populate", &all, "key", &bytes]);
     // It has no rate of its own choosing: few connections, and for as long as the snapshot takes or longer.
-    let [_, quiet_p99, quiet_max] = redis_load(port, "get", 300_000, ENTRIES, 1);
+    let [_, quiet_p99, quiet_max] = redis_load(port, "get", size.entries * 3 / 10, size.entries, 1);
     let saving = std::thread::spawn(move || {
         let begun = Stopwatch::start();
         redis_says(port, &["bgsave"]);
@@ -234,15 +248,15 @@ fn redis_large() -> Value {
         }
         begun.elapsed().as_secs_f64() * 1e3
     });
-    let [_, busy_p99, busy_max] = redis_load(port, "get", 300_000, ENTRIES, 1);
+    let [_, busy_p99, busy_max] = redis_load(port, "get", size.entries * 3 / 10, size.entries, 1);
     let took = saving.join().expect("it ends");
-    let bytes = size(folder.path());
+    let bytes = bytes_of(folder.path());
     let restart = |server: Server, arguments: &[&str]| {
         drop(server);
         let begun = Stopwatch::start();
         let server = redis(folder.path(), arguments, port);
         let took = begun.elapsed().as_secs_f64() * 1e3;
-        assert_eq!(redis_says(port, &["dbsize"]), entries);
+        assert_eq!(redis_says(port, &["dbsize"]), all);
         (server, took)
     };
     let (_server, from_snapshot) = restart(server, &[]);

@@ -101,14 +101,6 @@ pub fn vitrine() -> PathBuf {
     path
 }
 
-/// Ports that nobody listens on now, one after the other.
-pub fn free_ports(count: u16) -> u16 {
-    let free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let bases = (18_000..60_000).step_by(50);
-    let mut bases = bases.filter(|base| (*base..*base + count).all(free));
-    bases.next().expect("a machine with a free port")
-}
-
 /// The origin of a port on this machine.
 pub fn origin(port: u16) -> Origin {
     format!("http://127.0.0.1:{port}").parse().expect("a port makes an origin")

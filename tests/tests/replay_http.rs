@@ -8,6 +8,7 @@ use vitrine::cli::replay::{ReplayArgs, Report, Spread, Target, replay};
 use vitrine::load::generate::{Choose, Plan, Until, fill, generate};
 use vitrine::load::{Client, ClientError, Origin};
 use vitrine_tests::nodes::{cluster, node, origin};
+use vitrine_tests::ports;
 
 /// As much of the trace as a debug build replays in a moment.
 const REQUESTS: u64 = 3_000;
@@ -69,8 +70,8 @@ fn three_nodes_miss_each_key_once() {
 
 #[test]
 fn a_server_that_cannot_be_asked_is_named() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = replay(&ReplayArgs { cluster: vec![nobody.to_string().parse().unwrap()], ..args() }).err().unwrap();
+    let nobody = format!("127.0.0.1:{}", ports::claim(1)[0]);
+    let error = replay(&ReplayArgs { cluster: vec![nobody.parse().unwrap()], ..args() }).err().unwrap();
     assert_eq!(error.status(), 1);
     assert!(error.to_string().starts_with(&format!("cannot connect to http://{nobody}: ")), "{error}");
 }

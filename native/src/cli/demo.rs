@@ -12,6 +12,7 @@ use bytes::Bytes;
 use clap::{Arg, ArgMatches, Command};
 use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode};
+use tokio::net::TcpSocket;
 use tokio::process::{Child, Command as Process};
 
 use super::{Failed, failed, serve};
@@ -25,6 +26,9 @@ const PASSED_ON: &[&str] =
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long they may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often the folder is tried to be removed once more, and after how long.
+const REMOVE_TRIES: u32 = 20;
+const REMOVE_AGAIN: Duration = Duration::from_millis(50);
 
 /// What can be typed.
 pub fn command() -> Command {
@@ -81,7 +85,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
     if first.checked_add(count - 1).is_none() {
         return Err(Failed::Usage(format!("{count} nodes from port {first} upward do not fit below port 65536")));
     }
-    let (peers, members) = places(first, count)?;
+    let (peers, members, _kept) = places(first, count)?;
     let given = matches.get_one::<PathBuf>("data");
     let data = match given {
         Some(folder) => folder.clone(),
@@ -102,39 +106,66 @@ pub fn run(matches: &ArgMatches) -> Result<(), Failed> {
         let outcome = attend(&mut nodes).await;
         end(&mut nodes).await;
         // Nobody named this folder, so nobody looks for it; after a failure its logs say why.
-        if given.is_none() && outcome.is_ok() {
-            let _ = std::fs::remove_dir_all(&data);
-        }
-        outcome
+        if given.is_none() && outcome.is_ok() { remove(&data).await } else { outcome }
     })
 }
 
-/// Free ports for peers, after all HTTP ports were seen to be free; and the member list of it all.
-fn places(first: u16, count: u16) -> Result<(Vec<u16>, String), Failed> {
+/// Removes the folder of all nodes. One that somebody brought back by hand is no child of this process: it is not asked
+/// to end, and may write into it meanwhile.
+async fn remove(data: &Path) -> Result<(), Failed> {
+    let mut tries = 0;
+    loop {
+        match std::fs::remove_dir_all(data) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(_) if tries < REMOVE_TRIES => tries += 1,
+            Err(error) => return Err(failed(format!("{} cannot be removed: {error}", data.display()))),
+        }
+        tokio::time::sleep(REMOVE_AGAIN).await;
+    }
+}
+
+/// Free ports for peers, after all HTTP ports were seen to be free; the member list of it all; and what keeps the ports
+/// for their nodes, those that start and those that are brought back.
+fn places(first: u16, count: u16) -> Result<(Vec<u16>, String, Vec<TcpSocket>), Failed> {
     let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     // Held until all are chosen, so that no port is chosen twice.
     let mut held = Vec::new();
     for port in first..first + count {
-        let listener = TcpListener::bind(local(port)).map_err(|error| match error.kind() {
+        // Nobody listens there: that a socket can be bound does not say so.
+        let kept = TcpListener::bind(local(port)).map(drop).and_then(|()| keep(local(port)));
+        held.push(kept.map_err(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse => failed(format!(
                 "port {port} is in use by another program; nothing was started; choose other ports with --port"
             )),
             _ => failed(format!("port {port} cannot be used: {error}; nothing was started")),
-        })?;
-        held.push(listener);
+        })?);
     }
     let mut peers = Vec::new();
     for _ in 0..count {
-        let listener = TcpListener::bind(local(0)).map_err(failed)?;
-        peers.push(listener.local_addr().map_err(failed)?.port());
-        held.push(listener);
+        let kept = keep(local(0)).map_err(failed)?;
+        peers.push(kept.local_addr().map_err(failed)?.port());
+        held.push(kept);
+    }
+    // Elsewhere a port that is bound is bound: there they are let go, and free for a moment.
+    if !cfg!(target_os = "linux") {
+        held.clear();
     }
     let members = (first..first + count)
         .zip(&peers)
         .enumerate()
         .map(|(index, (http, peer))| format!("n{}=127.0.0.1:{peer}@{http}", index + 1));
     let members = members.collect::<Vec<_>>().join(",");
-    Ok((peers, members))
+    Ok((peers, members, held))
+}
+
+/// A socket that is bound and does not listen. Linux gives its port to nobody who asks for any, nor to a connection,
+/// and lets a node listen there: both are bound so that an address may be used again.
+fn keep(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 fn arguments(matches: &ArgMatches, name: &str, members: &str, folder: &Path) -> Vec<String> {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use vitrine::load::Stopwatch;
 use vitrine_engine::error::Failure;
 use vitrine_engine::id::{NodeId, Version};
@@ -18,7 +19,8 @@ use crate::http::{Connection, NoAnswer, Response};
 
 /// Clients at work.
 pub struct Clients {
-    threads: Vec<JoinHandle<Vec<Told>>>,
+    threads: Vec<JoinHandle<()>>,
+    told: Arc<Mutex<Vec<Told>>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -39,25 +41,39 @@ impl Clients {
     /// Starts asking nodes that serve there. The record's time is what `clock` says.
     pub fn start(nodes: &[SocketAddr], clock: Stopwatch) -> Clients {
         let (stop, ids) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let told: Arc<Mutex<Vec<Told>>> = Arc::default();
         let one = |number: u16| {
-            let (nodes, stop, ids) = (nodes.to_vec(), stop.clone(), ids.clone());
-            std::thread::spawn(move || work(number, &nodes, clock, &stop, &ids))
+            let (nodes, stop, ids, told) = (nodes.to_vec(), stop.clone(), ids.clone(), told.clone());
+            std::thread::spawn(move || work(number, &nodes, clock, &stop, &ids, &told))
         };
-        Clients { threads: (1..=CLIENTS).map(one).collect(), stop }
+        Clients { threads: (1..=CLIENTS).map(one).collect(), told, stop }
+    }
+
+    /// What all were told until now. What is under way is not among it.
+    pub fn so_far(&self) -> Vec<Told> {
+        self.told.lock().clone()
     }
 
     /// Lets each end its last request. What all were told.
     pub fn end(self) -> Vec<Told> {
         self.stop.store(true, Ordering::Relaxed);
-        self.threads.into_iter().flat_map(|thread| thread.join().expect("a client ends")).collect()
+        self.threads.into_iter().for_each(|thread| thread.join().expect("a client ends"));
+        std::mem::take(&mut self.told.lock())
     }
 }
 
-fn work(number: u16, nodes: &[SocketAddr], clock: Stopwatch, stop: &AtomicBool, ids: &AtomicU64) -> Vec<Told> {
+fn work(
+    number: u16,
+    nodes: &[SocketAddr],
+    clock: Stopwatch,
+    stop: &AtomicBool,
+    ids: &AtomicU64,
+    told: &Mutex<Vec<Told>>,
+) {
     let now = || Instant(clock.elapsed().as_micros() as u64);
     let mut connections: Vec<Connection> = nodes.iter().map(|address| Connection::new(*address)).collect();
     let mut rng = Rng::new(u64::from(number), "client");
-    let (mut told, mut seen) = (Vec::new(), None);
+    let mut seen = None;
     while !stop.load(Ordering::Relaxed) {
         let id = ids.fetch_add(1, Ordering::Relaxed);
         let (key, verb) = question(id, &mut rng, &mut seen);
@@ -71,10 +87,10 @@ fn work(number: u16, nodes: &[SocketAddr], clock: Stopwatch, stop: &AtomicBool, 
         {
             seen = Some((ask.key.clone(), entry.version));
         }
-        told.push(Told { ask, asked, told: now(), reply });
+        let answered = now();
+        told.lock().push(Told { ask, asked, told: answered, reply });
         std::thread::sleep(PAUSE);
     }
-    told
 }
 
 /// What is asked next; `seen` is what this client read last.

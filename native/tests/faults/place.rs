@@ -1,10 +1,10 @@
 //! Where nodes live: all on the loopback, or each in a network of its own, with links that can be cut.
 
-use std::collections::BTreeSet;
 use std::io::BufRead as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+
+use crate::ports;
 
 /// Where the nodes of a cluster live.
 pub enum Place {
@@ -15,21 +15,9 @@ pub enum Place {
 }
 
 impl Place {
-    /// So many free pairs of ports.
+    /// So many pairs of ports.
     pub fn loopback(nodes: usize) -> Place {
-        // Below those that the system gives to connections: nobody takes one while its node is down. Held until all are
-        // chosen.
-        let begin = std::process::id() % 12_000;
-        let candidates = (0..12_000).map(|step| 20_000 + ((begin + step) % 12_000) as u16);
-        // Tests run side by side: what one was given is not given to another, though its node may not run just then.
-        static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-        let mut given = GIVEN.lock().expect("nobody panics with it");
-        let fresh = candidates.filter(|port| !given.contains(port));
-        let free = fresh.filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
-        let held: Vec<TcpListener> = free.take(2 * nodes).collect();
-        assert_eq!(held.len(), 2 * nodes, "free ports from 20,000 to 32,000");
-        let ports: Vec<u16> = held.iter().map(|held| held.local_addr().expect("bound").port()).collect();
-        given.extend(&ports);
+        let ports = ports::claim(2 * nodes as u16);
         Place::Loopback(ports.chunks(2).map(|pair| (pair[0], pair[1])).collect())
     }
 

@@ -317,7 +317,8 @@ impl Cluster {
         }
     }
 
-    fn eventually(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+    /// Looks again and again until it is so.
+    pub fn eventually(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let begun = Stopwatch::start();
         while !is_so() {
             if begun.elapsed() > PATIENCE {

@@ -7,7 +7,8 @@ use std::process::{Child, ChildStdout, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use crate::support::{eventually, free_ports, run, vitrine};
+use crate::ports;
+use crate::support::{eventually, run, vitrine};
 
 #[test]
 fn a_demo_says_where_it_is_loses_a_node_and_leaves_nothing_behind() {
@@ -59,23 +60,18 @@ struct Demo {
 impl Demo {
     /// Three nodes from some port upward, with their folder inside that one.
     fn start(temporary: &Path) -> Demo {
-        // The next ports may be taken, or be taken before they are bound: then others are tried.
-        for _ in 0..20 {
-            let port = free_ports(1)[0].min(60_000);
-            let mut command = vitrine();
-            command.args(["demo", "--workers", "1", "--port", &port.to_string()]).env("TMPDIR", temporary);
-            let mut process = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
-            let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
-            let mut demo = Demo { process, lines, port, pids: Vec::new(), said: String::new() };
-            demo.said = demo.read_until("Ctrl-C");
-            if demo.said.contains("Ctrl-C") {
-                let rows = demo.said.lines().filter(|line| line.contains("http://") && line.contains('│'));
-                let pid = |row: &str| row.split(['│', '┆']).nth(2)?.trim().parse().ok();
-                demo.pids = rows.filter_map(pid).collect();
-                return demo;
-            }
-        }
-        panic!("no three ports in a row in twenty tries");
+        let port = ports::claim(3)[0];
+        let mut command = vitrine();
+        command.args(["demo", "--workers", "1", "--port", &port.to_string()]).env("TMPDIR", temporary);
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
+        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+        let mut demo = Demo { process, lines, port, pids: Vec::new(), said: String::new() };
+        demo.said = demo.read_until("Ctrl-C");
+        assert!(demo.said.contains("Ctrl-C"), "it ended: {}", demo.said);
+        let rows = demo.said.lines().filter(|line| line.contains("http://") && line.contains('│'));
+        let pid = |row: &str| row.split(['│', '┆']).nth(2)?.trim().parse().ok();
+        demo.pids = rows.filter_map(pid).collect();
+        demo
     }
 
     /// What it says up to and with the line that contains that, or up to its end.

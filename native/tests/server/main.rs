@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod bad_input;
+mod bars;
 mod check;
 mod demo;
 mod fast_path;
@@ -11,6 +12,8 @@ mod log;
 mod members;
 mod on_doubt;
 mod one_node;
+#[path = "../../../tests/src/ports.rs"]
+mod ports;
 mod stand_in;
 mod support;
 mod three_nodes;

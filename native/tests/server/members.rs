@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::support::{Answer, Cluster, Node, eventually, free_ports, run};
+use crate::ports;
+use crate::support::{Answer, Cluster, Node, eventually, run};
 
 /// Where a node can be asked.
 pub fn url(node: &Node) -> String {
@@ -143,18 +144,19 @@ fn a_drained_member_keeps_no_slots_and_gets_them_back() {
 fn a_member_comes_back_by_the_map_that_it_kept() {
     let cluster = Cluster::start(2, &[]);
     let data = tempfile::tempdir().expect("a folder");
-    let joiner = join("n3", &[url(cluster.node(0))], data.path(), &[]).unwrap_or_else(|said| panic!("{said}"));
+    let folder = data.path().join("n3");
+    std::fs::create_dir(&folder).expect("a folder");
+    let [port, peer] = ports::claim(2)[..] else { panic!("two ports") };
+    let (port, peer) = (port.to_string(), peer.to_string());
+    let own = ["--node", "n3", "--port", &port, "--peer-port", &peer, "--workers", "1"];
+    let again = [&own[..], &["--data", folder.to_str().expect("a text path")]].concat();
+    let seed = url(cluster.node(0));
+    let joiner = Node::spawn(&[&again[..], &["--join", &seed]].concat()).unwrap_or_else(|said| panic!("{said}"));
     eventually("everything has moved", || steady_with(cluster.node(1), &["n1", "n2", "n3"]));
     fill(cluster.node(0));
     let kept = data.path().join("n3/.n3.map");
     eventually("the map is on disk", || kept.exists());
-    let document = cluster.node(0).ask("GET", "/v1/cluster").json();
-    let peer = document["members"][2]["peer_address"].as_str().expect("an address").to_owned();
-    let (port, peer) = (joiner.port.to_string(), peer.rsplit(':').next().expect("a port").to_owned());
     joiner.kill();
-    let folder = data.path().join("n3");
-    let own = ["--node", "n3", "--port", &port, "--peer-port", &peer, "--workers", "1"];
-    let again = [&own[..], &["--data", folder.to_str().expect("a text path")]].concat();
     // Nobody is named whom it could ask.
     let back = Node::spawn(&again).unwrap_or_else(|said| panic!("{said}"));
     eventually("it is one of them", || {
@@ -352,21 +354,16 @@ fn one_that_is_gone_while_slots_move_is_given_up_by_force_alone() {
 fn a_list_says_where_the_members_of_a_kept_map_are_now() {
     let data = tempfile::tempdir().expect("a folder");
     let pair = || {
-        // A port that was free may be taken before the node binds it: then others are tried.
-        for _ in 0..5 {
-            let ports = free_ports(4);
-            let list = format!("n1=127.0.0.1:{}@{},n2=127.0.0.1:{}@{}", ports[0], ports[1], ports[2], ports[3]);
-            let start = |name: &str| {
-                let folder = data.path().join(name);
-                std::fs::create_dir_all(&folder).expect("a folder");
-                let folder = folder.to_str().expect("a text path");
-                Node::spawn(&["--node", name, "--members", &list, "--data", folder, "--workers", "1"])
-            };
-            if let (Ok(one), Ok(two)) = (start("n1"), start("n2")) {
-                return (one, two);
-            }
-        }
-        panic!("no free ports in five tries");
+        let ports = ports::claim(4);
+        let list = format!("n1=127.0.0.1:{}@{},n2=127.0.0.1:{}@{}", ports[0], ports[1], ports[2], ports[3]);
+        let start = |name: &str| {
+            let folder = data.path().join(name);
+            std::fs::create_dir_all(&folder).expect("a folder");
+            let folder = folder.to_str().expect("a text path");
+            let started = Node::spawn(&["--node", name, "--members", &list, "--data", folder, "--workers", "1"]);
+            started.unwrap_or_else(|said| panic!("{said}"))
+        };
+        (start("n1"), start("n2"))
     };
     let (one, two) = pair();
     eventually("they hear each other", || [&one, &two].iter().all(|node| node.ask("GET", "/readyz").status == 200));

@@ -1,12 +1,15 @@
 //! Real nodes for tests: processes of the built binary, asked over plain sockets, waited for with a deadline.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+
+use crate::ports;
 
 /// The longest that anything is waited for; a machine under load is slow, and a test that waits is not wrong.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +34,8 @@ pub fn run(arguments: &[&str]) -> Output {
 pub struct Node {
     child: Child,
     pub port: u16,
+    /// All that it logged until it served.
+    pub said: String,
 }
 
 /// An answer, read to its end.
@@ -67,7 +72,7 @@ impl Node {
             if document["message"] == "serving" {
                 let address = document["http"].as_str().expect("an address");
                 let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-                return Ok(Node { child, port });
+                return Ok(Node { child, port, said });
             }
             said += &(line + "\n");
         }
@@ -121,12 +126,21 @@ impl Node {
 
     /// Asks the node to stop.
     pub fn terminate(&self) {
-        self.signal(rustix::process::Signal::TERM);
+        self.signal(Signal::TERM);
     }
 
-    pub fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_raw(self.pid() as i32).expect("a pid");
-        rustix::process::kill_process(pid, signal).expect("it runs");
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid() as i32).expect("a pid");
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Stops its time: it does nothing more when this returns. It goes on by a `CONT`.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+        let pid = WaitId::Pid(Pid::from_raw(self.pid() as i32).expect("a pid"));
+        // The system says so when the last of its threads stands still.
+        let stopped = || waitid(pid.clone(), WaitIdOptions::STOPPED | WaitIdOptions::NOHANG).expect("a child");
+        eventually("it stands still", || stopped().is_some());
     }
 
     /// Waits until it has ended.
@@ -187,7 +201,7 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     panic!("never: {what}");
 }
 
-/// A cluster of nodes on free ports.
+/// A cluster of nodes on ports of its own.
 pub struct Cluster {
     pub nodes: Vec<Option<Node>>,
     members: String,
@@ -215,24 +229,17 @@ impl Cluster {
     fn start_as(command: fn(usize) -> Command, zones: &[&str], arguments: &[&str]) -> Cluster {
         let count = zones.len();
         let slash = |zone: &str| if zone.is_empty() { String::new() } else { format!("/{zone}") };
-        // A port that was free may be taken before the node binds it: then all is begun anew.
-        for _ in 0..5 {
-            let ports = free_ports(count * 2);
-            let (http, peer) = ports.split_at(count);
-            let member = |i: usize| format!("n{}=127.0.0.1:{}@{}{}", i + 1, peer[i], http[i], slash(zones[i]));
-            let members = (0..count).map(member);
-            let members = members.collect::<Vec<_>>().join(",");
-            let folder = tempfile::tempdir().expect("a folder");
-            let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
-            let mut cluster = Cluster { nodes: Vec::new(), members, folder, arguments, command };
-            let started: Result<Vec<Node>, String> = (0..count).map(|index| cluster.spawn(index, &[])).collect();
-            if let Ok(nodes) = started {
-                cluster.nodes = nodes.into_iter().map(Some).collect();
-                (0..count).for_each(|index| cluster.wait_until_ready(index));
-                return cluster;
-            }
-        }
-        panic!("no free ports in five tries");
+        let ports = ports::claim(count as u16 * 2);
+        let (http, peer) = ports.split_at(count);
+        let member = |i: usize| format!("n{}=127.0.0.1:{}@{}{}", i + 1, peer[i], http[i], slash(zones[i]));
+        let members = (0..count).map(member).collect::<Vec<_>>().join(",");
+        let folder = tempfile::tempdir().expect("a folder");
+        let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
+        let mut cluster = Cluster { nodes: Vec::new(), members, folder, arguments, command };
+        let started = (0..count).map(|index| cluster.spawn(index, &[]).unwrap_or_else(|said| panic!("{said}")));
+        cluster.nodes = started.map(Some).collect();
+        (0..count).for_each(|index| cluster.wait_until_ready(index));
+        cluster
     }
 
     pub fn node(&self, index: usize) -> &Node {
@@ -292,16 +299,4 @@ impl Cluster {
             alive >= self.nodes.iter().flatten().count().min(count)
         });
     }
-}
-
-/// Below those that the system gives to connections: nobody takes one while its node is down. Each test of this process
-/// begins to look at another one.
-pub fn free_ports(count: usize) -> Vec<u16> {
-    static CHOSEN: AtomicU32 = AtomicU32::new(0);
-    let begin = std::process::id() + CHOSEN.fetch_add(count as u32, Ordering::Relaxed);
-    let candidates = (0..12_000).map(|step| 20_000 + ((begin + step) % 12_000) as u16);
-    let held: Vec<TcpListener> =
-        candidates.filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).take(count).collect();
-    assert_eq!(held.len(), count, "free ports from 20,000 to 32,000");
-    held.iter().map(|listener| listener.local_addr().expect("bound").port()).collect()
 }

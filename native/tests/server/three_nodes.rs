@@ -149,7 +149,7 @@ fn a_stopped_primary_answers_nothing_old_when_it_goes_on() {
     for key in other.iter().chain([&key]) {
         assert_eq!(cluster.node(0).send("PUT", &path(key), "", b"before").header("x-vitrine-copies"), Some("2"));
     }
-    cluster.node(1).signal(rustix::process::Signal::STOP);
+    cluster.node(1).pause();
     eventually("the other replica leads", || {
         cluster.node(0).ask("GET", &path(&key)).header("x-vitrine-node") == Some("n3")
     });
