@@ -105,15 +105,19 @@ impl Ring {
     /// in the second as well. The points are the second's.
     pub fn joined(first: &Ring, second: &Ring) -> Ring {
         let new = |slot| second.owners(slot).iter().copied().filter(move |node| !first.owners(slot).contains(node));
-        let counts: Vec<u8> = Slot::all().map(|slot| (first.owners(slot).len() + new(slot).count()) as u8).collect();
+        second.owned_by(|slot| first.owners(slot).iter().copied().chain(new(slot)))
+    }
+
+    /// The same members, where these own the slots.
+    fn owned_by<I: Iterator<Item = NodeId>>(&self, of: impl Fn(Slot) -> I) -> Ring {
+        let counts: Vec<u8> = Slot::all().map(|slot| of(slot).count() as u8).collect();
         let width = usize::from(counts.iter().copied().max().unwrap_or(0));
         let mut owners = vec![NodeId(0); usize::from(SLOTS) * width];
         for slot in Slot::all() {
-            let all = first.owners(slot).iter().copied().chain(new(slot));
             let places = &mut owners[usize::from(slot.number()) * width..][..width];
-            places.iter_mut().zip(all).for_each(|(place, node)| *place = node);
+            places.iter_mut().zip(of(slot)).for_each(|(place, node)| *place = node);
         }
-        Ring { width, owners, counts, points: second.points.clone(), primaries: second.primaries.clone() }
+        Ring { width, owners, counts, points: self.points.clone(), primaries: self.primaries.clone() }
     }
 
     /// Where the members stand on the circle, clockwise from zero.

@@ -1,10 +1,9 @@
 //! Who stands in for members that are away.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Ring, Seat, position};
-use crate::id::{NodeId, SLOTS, Slot};
+use crate::id::{NodeId, Slot};
 use crate::sorted::sort_by_key;
 
 impl Ring {
@@ -30,20 +29,11 @@ impl Ring {
                 added
             })
             .collect();
-        let most = added.iter().map(Vec::len).max().unwrap_or(0);
-        if most == 0 {
+        if added.iter().all(Vec::is_empty) {
             return self.clone();
         }
-        let width = self.width + most;
-        let mut owners = vec![NodeId(0); usize::from(SLOTS) * width];
-        let mut counts = Vec::with_capacity(usize::from(SLOTS));
-        for (slot, added) in Slot::all().zip(&added) {
-            let all = self.owners(slot).iter().chain(added);
-            let places = &mut owners[usize::from(slot.number()) * width..][..width];
-            counts.push((self.owners(slot).len() + added.len()) as u8);
-            places.iter_mut().zip(all).for_each(|(place, node)| *place = *node);
-        }
-        Ring { width, owners, counts, points: self.points.clone(), primaries: self.primaries.clone() }
+        let behind = |slot: Slot| added[usize::from(slot.number())].iter();
+        self.owned_by(|slot| self.owners(slot).iter().chain(behind(slot)).copied())
     }
 
     /// All who do not own the slot, in the order in which they stand in: as they are met clockwise from it, of each
@@ -76,6 +66,7 @@ impl Ring {
 mod tests {
     use alloc::format;
     use alloc::string::String;
+    use alloc::vec;
 
     use super::*;
 

@@ -93,6 +93,8 @@ pub struct Shard {
     timers: SortedSet<(Instant, u64)>,
     answered: Answered,
     purging: Purging,
+    /// Slots that have moved away as orphans, and up to which version what is left of them was given to nobody.
+    withheld: Vec<(Slot, Version)>,
     /// When the store's digests are forgotten, if nobody asks again.
     digests_until: Instant,
     /// Both clocks as they were last seen, to place a wall-clock expiry on the monotonic clock.
@@ -212,6 +214,7 @@ impl Shard {
             timers: SortedSet::new(),
             answered: Answered::default(),
             purging: Purging::Done,
+            withheld: Vec::new(),
             digests_until: now.instant,
             seen: now,
             generation: 0,

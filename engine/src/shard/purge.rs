@@ -1,8 +1,9 @@
 //! Freeing what is kept elsewhere now: entries of slots that have moved away from this node.
 //!
 //! A part at each tick. They are neither read nor listed any more, and nothing is remembered of their going: they have
-//! not gone, they have moved. Before the node comes to keep one of those slots again, all of them must be free: what
-//! has happened to them meanwhile is not known here.
+//! not gone, they have moved. Those for which nobody was left to vouch were given to nobody, and go with their slots.
+//! Before the node comes to keep one of those slots again, all of them must be free: what has happened to them
+//! meanwhile is not known here.
 
 use alloc::vec::Vec;
 
@@ -47,6 +48,9 @@ impl Shard {
                 self.free_some(&before, out);
             }
         }
+        let orphans = &self.sources.orphans;
+        let lost = orphans.iter().filter(|slot| !view.is_replica(*slot));
+        self.withheld.extend(lost.map(|slot| (slot, orphans.floor(slot))));
         if loses || self.purging == Purging::Unsure && view.is_sure() {
             self.purging = Purging::At(0);
         }
@@ -76,7 +80,14 @@ impl Shard {
             // At the beginning of time nothing has expired: it goes, deadline or not.
             self.store.remove(UnixMs(0), hash, key.as_bytes());
             self.log(out, || Record::Forget { key: key.clone(), version });
-            out.event(|| Event::Moved { key, version });
+            let slot = key.slot();
+            match self.withheld.iter().any(|(lost, before)| *lost == slot && version <= *before) {
+                true => out.event(|| Event::Unvouched { key, version }),
+                false => out.event(|| Event::Moved { key, version }),
+            }
+        }
+        if self.purging == Purging::Done {
+            self.withheld.clear();
         }
     }
 }

@@ -3,8 +3,8 @@
 //! A member that is down has its slots with a copy less. After [`super::Heartbeat::stand_in_after`] the members next on
 //! the ring come to keep them as well, by a change of the map like any other (`docs/membership.md`): they are filled
 //! from the owners that are left. The one that is down keeps its slots; what it alone may have it brings back, and
-//! reconciles as any replica that was away. Once it has, the slots are handed back. One that has stepped aside is as one
-//! that is down, though it is heard.
+//! reconciles as any replica that was away. Once it has, the slots are handed back. One that has stepped aside is as
+//! one that is down, though it is heard.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
