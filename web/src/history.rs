@@ -69,8 +69,8 @@ pub struct Done {
 const MOST_KEYFRAMES: usize = 700;
 const MOST_MEMORY: usize = 640 << 20;
 const FIRST_SPACING: u64 = 300;
-/// A clone of so many entries takes about as long as one event. Between two clones there are four times as many events,
-/// so that keeping the past takes no more than a fifth of the time.
+/// A clone of so many entries takes about as long as one event. Between two clones there are eight times as many
+/// events, so that keeping the past takes no more than a ninth of the time.
 const ENTRIES_AN_EVENT: u64 = 16;
 /// Clones that a step back leaves on its way, for the next one.
 const NEAR: u64 = 16;
@@ -412,7 +412,7 @@ impl History {
         if events >= last + self.spacing {
             let keyframe = Keyframe { world: self.world.lean(), seen: self.seen };
             self.keyframes.push(Rc::new(keyframe));
-            self.spacing = self.spacing.max(4 * held(&self.world) / ENTRIES_AN_EVENT);
+            self.spacing = self.spacing.max(8 * held(&self.world) / ENTRIES_AN_EVENT);
             self.thin();
         }
         let next = self.keyframes.partition_point(|keyframe| keyframe.world.events() <= events);

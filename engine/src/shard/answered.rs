@@ -7,6 +7,7 @@
 //! another way. So what is forgotten leaves its number behind: a coordinator counts upwards, and whatever is not above
 //! the highest number that was forgotten comes too late.
 
+use alloc::sync::Arc;
 use core::hash::{Hash, Hasher};
 
 use crate::id::{NodeId, RequestId};
@@ -17,7 +18,8 @@ use crate::time::Instant;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answered {
-    answers: SortedMap<RequestId, (Instant, Option<Outcome>)>,
+    /// Clones share the outcomes, which never change: the simulator keeps hundreds of clones of a node.
+    answers: SortedMap<RequestId, (Instant, Option<Arc<Outcome>>)>,
     by_age: SortedSet<(Instant, RequestId)>,
     /// For each count of a coordinator the highest number that was forgotten, and when.
     forgotten: SortedMap<(NodeId, u64), (u64, Instant)>,
@@ -48,7 +50,7 @@ impl Answered {
                 _ => Known::New,
             },
             Some((_, None)) => Known::Running,
-            Some((_, Some(outcome))) => Known::Done(outcome.clone()),
+            Some((_, Some(outcome))) => Known::Done(Outcome::clone(outcome)),
         }
     }
 
@@ -73,7 +75,7 @@ impl Answered {
     /// It has this answer. Does nothing when it was never begun or is long forgotten.
     pub(super) fn end(&mut self, id: RequestId, outcome: &Outcome) {
         if let Some((_, answer)) = self.answers.get_mut(&id) {
-            *answer = Some(outcome.clone());
+            *answer = Some(Arc::new(outcome.clone()));
         }
     }
 

@@ -9,16 +9,17 @@
 //! other is of what a replica that was away cannot know: deletions, and evictions and expiries of what it may not have
 //! been told of. By that one replicas judge each other's entries: `docs/replication.md`.
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::id::{SLOTS, Slot, Version};
 use crate::mutant::{self, Mutant};
 
-/// The floors of all slots, in chunks that exist once they are needed.
+/// The floors of all slots, in chunks that exist once they are needed. Clones share those that neither has changed: the
+/// simulator keeps hundreds of clones of a node.
 #[derive(Clone, Debug)]
 pub(super) struct Floors {
-    chunks: Vec<Option<Box<[Version; CHUNK]>>>,
+    chunks: Vec<Option<Arc<[Version; CHUNK]>>>,
 }
 
 /// Slots of a chunk: few, because where keys are few each may be in a slot far from the others.
@@ -49,10 +50,12 @@ impl Floors {
         if mutant::on(Mutant::ForgetFloors) {
             return;
         }
+        if version <= self.floor(slot) {
+            return;
+        }
         let number = usize::from(slot.number());
-        let chunk = self.chunks[number / CHUNK].get_or_insert_with(|| Box::new([Version::ZERO; CHUNK]));
-        let floor = &mut chunk[number % CHUNK];
-        *floor = (*floor).max(version);
+        let chunk = self.chunks[number / CHUNK].get_or_insert_with(|| Arc::new([Version::ZERO; CHUNK]));
+        Arc::make_mut(chunk)[number % CHUNK] = version;
     }
 }
 
@@ -76,5 +79,24 @@ mod tests {
         assert_eq!(above(64, 0), [64]);
         assert_eq!(above(0, 5), [64]);
         assert_eq!(above(65, 0), [0; 0]);
+    }
+
+    #[test]
+    fn clones_share_what_neither_has_raised() {
+        let mut one = Floors::new();
+        let (slot, far) = (Slot::of_hash(63), Slot::of_hash(9_000));
+        let version = |stamp| Version { stamp, node: NodeId(1) };
+        one.raise(slot, version(5));
+        one.raise(far, version(5));
+        let two = one.clone();
+        one.raise(slot, version(7));
+        one.raise(far, version(4));
+        assert_eq!((one.floor(slot), two.floor(slot)), (version(7), version(5)));
+        let shared = |slot: Slot| {
+            let chunk =
+                |floors: &Floors| floors.chunks[usize::from(slot.number()) / CHUNK].clone().expect("it was raised");
+            Arc::ptr_eq(&chunk(&one), &chunk(&two))
+        };
+        assert!(shared(far) && !shared(slot));
     }
 }

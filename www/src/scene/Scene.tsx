@@ -214,6 +214,8 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
   const held = node.entryLimit > 0 ? `${node.entries}/${node.entryLimit}` : count(node.entries);
   const detail = !node.up ? 'down' : paused ? 'paused' : held;
   const standing = awayWords(node, session.standIns.value.get(node.id) ?? []);
+  const doubted = suspected > 0 ? `suspected by ${suspected}` : '';
+  const label = [`Node ${name}`, state, doubted, standing].filter(Boolean).join(', ');
   const states = { down: !node.up, paused, chosen, holds, away: node.away !== 'no' };
   const classes = ['node', ...Object.entries(states).flatMap(([name, is]) => (is ? [name] : []))].join(' ');
   return (
@@ -222,7 +224,7 @@ function NodeDisc({ node, disc }: { node: NodeView; disc: layout.Disc | undefine
       role="button"
       tabindex={0}
       aria-pressed={chosen}
-      aria-label={`Node ${name}, ${state}${suspected > 0 ? `, suspected by ${suspected}` : ''}${standing && `, ${standing}`}`}
+      aria-label={label}
       onClick={choose}
       onKeyDown={(event) => pressed(event, choose)}
       style={{ '--owner': hue(node.id) }}

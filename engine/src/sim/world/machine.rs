@@ -240,7 +240,8 @@ impl World {
         let machine = &mut self.machines[index];
         let Some(node) = machine.node.as_ref().filter(|_| !machine.paused) else { return };
         // What was due before now is due in a millisecond: a node that has nothing to do then must not stop time.
-        let soonest = if node.next_wake() <= self.now { self.now + Duration::from_millis(1) } else { node.next_wake() };
+        let wanted = node.next_wake();
+        let soonest = if wanted <= self.now { self.now + Duration::from_millis(1) } else { wanted };
         let soonest = if soonest < Instant::NEVER { soonest + machine.late } else { soonest };
         if soonest < machine.wake {
             machine.wake = soonest;
