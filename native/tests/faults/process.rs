@@ -40,6 +40,8 @@ struct Troubles {
     over: Vec<(Instant, Instant)>,
     /// Those that were over in which a node could not answer.
     away: Vec<Away>,
+    /// Those that were over in which a node had given up another.
+    given_up: Vec<(Instant, Instant)>,
     /// What was done, and when it began.
     steps: Vec<(String, Instant)>,
     /// What was done and logged, for whoever reads why something went wrong.
@@ -109,7 +111,13 @@ impl Cluster {
 
     /// Starts all that are down, and waits until they serve and all see all.
     pub fn restart_all(&mut self, nodes: &[usize]) {
-        nodes.iter().for_each(|node| self.nodes[*node] = Some(self.spawn(*node)));
+        // All begin at once: who comes back alone, and gives the others up, need not know what it has on disk.
+        let cluster = &*self;
+        let children: Vec<Child> = std::thread::scope(|scope| {
+            let threads: Vec<_> = nodes.iter().map(|node| scope.spawn(|| cluster.spawn(*node))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("it starts")).collect()
+        });
+        nodes.iter().zip(children).for_each(|(node, child)| self.nodes[*node] = Some(child));
         self.all_see_all();
         nodes.iter().for_each(|node| self.ends(*node, "down"));
     }
@@ -205,7 +213,6 @@ impl Cluster {
     /// Notes all troubles in a record.
     pub fn confess(&self, record: &mut Record) {
         let troubles = self.troubles.lock();
-        let early = |from: Instant| Instant(from.0.saturating_sub(NOTICED));
         troubles.over.iter().for_each(|(from, to)| record.trouble(early(*from), *to));
         troubles.open.values().for_each(|from| record.trouble(early(*from), self.now()));
     }
@@ -216,6 +223,14 @@ impl Cluster {
         let open = troubles.open.iter().filter(|((_, what), _)| SILENT.contains(&what.as_str()));
         let open = open.map(|((node, _), from)| (*node, *from, Instant::NEVER));
         troubles.away.iter().copied().chain(open).collect()
+    }
+
+    /// When a node had given up another, and a moment before, since it says so late.
+    pub fn given_up(&self) -> Vec<(Instant, Instant)> {
+        let troubles = self.troubles.lock();
+        let open = troubles.open.iter().filter(|((_, whom), _)| whom.starts_with('n'));
+        let open = open.map(|(_, from)| (*from, Instant::NEVER));
+        troubles.given_up.iter().copied().chain(open).map(|(from, to)| (early(from), to)).collect()
     }
 
     /// From now on that is done, until the next step.
@@ -334,6 +349,10 @@ impl Cluster {
     }
 }
 
+fn early(from: Instant) -> Instant {
+    Instant(from.0.saturating_sub(NOTICED))
+}
+
 impl Troubles {
     fn tell(&mut self, node: usize, what: &str, at: Instant) {
         self.story.push(format!("{:>8} ms  n{}  {what}", at.0 / 1_000, node + 1));
@@ -344,6 +363,9 @@ impl Troubles {
             self.over.push((from, at));
             if SILENT.contains(&what) {
                 self.away.push((node, from, at));
+            }
+            if what.starts_with('n') {
+                self.given_up.push((from, at));
             }
         }
     }

@@ -30,6 +30,15 @@ pub fn ready(data: &Path, arguments: &[&str]) -> Node {
     node
 }
 
+/// What a node said of how it began, and how long that took.
+fn begun(node: &Node) -> serde_json::Value {
+    let lines = node.said.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a line of JSON"));
+    let mut told = lines.filter(|line| line["message"] == "the log has been read");
+    let told = told.next().unwrap_or_else(|| panic!("it said {}", node.said));
+    assert!(told["took_ms"].is_u64() && told["folder"].is_string(), "{told}");
+    told
+}
+
 /// The segments that have records, in order.
 fn segments(data: &Path) -> Vec<PathBuf> {
     let all = fs::read_dir(data).expect("a folder").map(|entry| entry.expect("an entry").path());
@@ -122,6 +131,9 @@ fn a_torn_tail_is_cut_off_and_damage_is_refused() {
     std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).expect("moved");
     file.write_all(&[0x33; 40]).expect("written");
     let node = ready(data.path(), ALWAYS);
+    let told = begun(&node);
+    assert!(told["torn_bytes"].as_u64() >= Some(40) && told["records"].as_u64() >= Some(20), "{told}");
+    assert_eq!((&told["entries"], &told["segments"], &told["fsync"]), (&20.into(), &1.into(), &"always".into()));
     assert_eq!((0..20).filter(|number| get(&node, &format!("k{number}")).is_some()).count(), 20);
     assert_eq!(put(&node, "after", "v"), 201);
     node.kill();
@@ -269,6 +281,8 @@ fn snapshots_are_taken_by_time_and_on_request_and_a_start_begins_with_the_last()
     let checked = run(&["check", data.path().to_str().expect("text")]);
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
     let node = ready(data.path(), ALWAYS);
+    let told = begun(&node);
+    assert!(told["snapshot_records"].as_u64() >= Some(21) && told["torn_bytes"] == 0, "{told}");
     assert_eq!((get(&node, "k3"), get(&node, "later").as_deref()), (None, Some("v")));
     assert_eq!((0..20).filter(|number| get(&node, &format!("k{number}")).is_some()).count(), 19);
     // What is saved for people is loaded by them.
