@@ -53,7 +53,7 @@ fn a_written_key_is_on_two_nodes_and_in_the_log() {
     // Slot and primary, then 8 numbers for each of two replicas that have it.
     let explained = playground.explain("greeting");
     assert_eq!((explained.len(), explained[4], explained[12]), (2 + 2 * 8, 1.0, 1.0));
-    assert_eq!(playground.nodes().len(), 3 * 14);
+    assert_eq!(playground.nodes().len(), 3 * 15);
     assert_eq!((playground.owners().len(), playground.primaries().len()), (2 * 16_384, 16_384));
 }
 
@@ -76,11 +76,11 @@ fn members_come_and_go_and_every_slot_has_as_many_places() {
         }
     }
     assert_eq!(seen, [true; 3]);
-    assert_eq!((playground.nodes().len(), playground.owners().len()), (4 * 14, 2 * 16_384));
+    assert_eq!((playground.nodes().len(), playground.owners().len()), (4 * 15, 2 * 16_384));
     playground.command("n2 leave").ok().expect("a good command");
     let until = playground.now() + 5e6;
     run(&mut playground, until);
-    let ids: Vec<f64> = playground.nodes().chunks(14).map(|node| node[0]).collect();
+    let ids: Vec<f64> = playground.nodes().chunks(15).map(|node| node[0]).collect();
     assert_eq!((ids, playground.map()), (vec![1.0, 3.0, 4.0], vec![7.0, 0.0, 2.0, 0.0]));
 }
 
