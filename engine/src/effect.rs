@@ -30,13 +30,22 @@ pub enum Effect {
         client: ClientToken,
         /// What it is told.
         outcome: Outcome,
-        /// Who carried the request out or refused it: this node, or the one that it was passed on to.
-        by: NodeId,
+        /// Who says so.
+        served: Served,
         /// It may leave only when the log has been synced that far.
         after: Option<Lsn>,
     },
     /// Route by this view from now on, and tell every shard.
     Publish(Arc<View>),
+}
+
+/// Who carried a request out or refused it: this node, or the one that it was passed on to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// The node.
+    pub by: NodeId,
+    /// It had lost touch with a majority of the slot's replicas: another side of a partition may serve the slot too.
+    pub isolated: bool,
 }
 
 /// Where effects are gathered: made once by the caller, filled under its lock, drained after it.
@@ -176,12 +185,14 @@ impl Effect {
     pub fn unlogged(self) -> Option<Effect> {
         let unknown = Err(Failure::Indeterminate { copies: 0 });
         match self {
-            Effect::Reply { client, by, after: Some(_), .. } => {
-                Some(Effect::Reply { client, outcome: unknown, by, after: None })
+            Effect::Reply { client, served, after: Some(_), .. } => {
+                Some(Effect::Reply { client, outcome: unknown, served, after: None })
             }
             Effect::Send { to, message, after: Some(_) } => {
                 let message = match message {
-                    Message::Answer { id, slot, .. } => Message::Answer { id, slot, outcome: unknown },
+                    Message::Answer { id, slot, isolated, .. } => {
+                        Message::Answer { id, slot, isolated, outcome: unknown }
+                    }
                     Message::Replicated { id, slot, version, verdict: Verdict::Applied } => {
                         Message::Replicated { id, slot, version, verdict: Verdict::Unlogged }
                     }
@@ -232,11 +243,6 @@ impl Outbox {
         self.records.push(record());
         self.next = Some(Lsn(lsn.0 + 1));
         Some(lsn)
-    }
-
-    /// Answers as soon as may be.
-    pub fn reply(&mut self, client: ClientToken, outcome: Outcome, by: NodeId) {
-        self.effects.push(Effect::Reply { client, outcome, by, after: None });
     }
 
     /// Notes an event, which is built only when events are wanted.

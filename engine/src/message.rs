@@ -52,6 +52,8 @@ pub enum Message {
         id: RequestId,
         /// The slot of the request's key.
         slot: Slot,
+        /// The sender has lost touch with a majority of the slot's replicas.
+        isolated: bool,
         /// What the client is told.
         outcome: Outcome,
     },

@@ -246,6 +246,11 @@ impl View {
         self.replicas(slot).iter().filter(|node| self.is_alive(**node)).count() as u8
     }
 
+    /// Are so few of the slot's replicas in touch that others may serve it as well, on another side of a partition?
+    pub fn is_isolated(&self, slot: Slot) -> bool {
+        self.alive_replicas(slot) < self.majority(slot)
+    }
+
     /// Is that message of a peer to be listened to, which held the map of that epoch? Neighbouring editions agree about
     /// all that matters; of others, one of the two has something to learn first. What a node has is told only to those
     /// whose map is not later: by a later one it may have to be told of more. And nobody keeps for a primary that is

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use vitrine_engine::cluster::Routes;
-use vitrine_engine::effect::{Effect, Outbox};
+use vitrine_engine::effect::{Effect, Outbox, Served};
 use vitrine_engine::id::{ClientToken, Epoch, Lsn, NodeId};
 use vitrine_engine::message::Message;
 use vitrine_engine::request::Outcome;
@@ -38,13 +38,13 @@ pub struct Reply {
     /// What became of its request.
     pub outcome: Outcome,
     /// Who carried it out or refused it.
-    pub by: NodeId,
+    pub served: Served,
 }
 
 impl Reply {
     /// What the client is told, once it is noted who says it.
-    pub fn noting(self, by: &mut NodeId) -> Outcome {
-        *by = self.by;
+    pub fn noting(self, served: &mut Served) -> Outcome {
+        *served = self.served;
         self.outcome
     }
 }
@@ -93,7 +93,7 @@ impl Effects {
         };
         let answer = outbox.effects.iter().position(its);
         match outbox.effects.remove(answer?) {
-            Effect::Reply { outcome, by, .. } => Some(Reply { outcome, by }),
+            Effect::Reply { outcome, served, .. } => Some(Reply { outcome, served }),
             Effect::Send { .. } | Effect::Publish(_) => None,
         }
     }
@@ -112,10 +112,10 @@ impl Effects {
     pub fn perform_one(&self, epoch: Epoch, effect: Effect) -> Option<Arc<View>> {
         match effect {
             Effect::Send { to, message, .. } => self.wire.send(to, epoch, message),
-            Effect::Reply { client, outcome, by, .. } => {
+            Effect::Reply { client, outcome, served, .. } => {
                 let waiting = self.part(client).lock().remove(&client);
                 // A client that went away has nobody who listens: that is its right.
-                let _ = waiting.map(|sender| sender.send(Reply { outcome, by }));
+                let _ = waiting.map(|sender| sender.send(Reply { outcome, served }));
             }
             Effect::Publish(view) => return Some(view),
         }

@@ -22,7 +22,7 @@ impl Isolated {
         if view.map.members.iter().all(|member| view.is_alive(member.id)) {
             return isolated;
         }
-        for slot in Slot::all().filter(|slot| view.alive_replicas(*slot) < view.majority(*slot)) {
+        for slot in Slot::all().filter(|slot| view.is_isolated(*slot)) {
             let number = usize::from(slot.number());
             isolated.slots.resize(usize::from(SLOTS) / 64, 0);
             isolated.slots[number / 64] |= 1 << (number % 64);

@@ -10,7 +10,7 @@ use vitrine::effects::Reply;
 use vitrine::effects::Wire;
 use vitrine::shards::{CLOCK_SKEW, Read, Shards, ShardsConfig, Submitted};
 use vitrine_engine::cluster::{Heartbeat, Routes};
-use vitrine_engine::effect::{Effect, Outbox};
+use vitrine_engine::effect::{Effect, Outbox, Served};
 use vitrine_engine::id::{ClientToken, Epoch, NodeId};
 use vitrine_engine::message::Message;
 use vitrine_engine::node::{Input, Node, NodeConfig};
@@ -183,8 +183,9 @@ impl Run {
             Read::Found(entry) => Ok(Answer::Found(entry)),
             Read::Missing => Ok(Answer::Missing),
         };
-        let by = NodeId(index as u16 + 1);
-        self.native_waiting.insert(client, Submitted::Now(Reply { outcome: local, by }));
+        let served =
+            Served { by: NodeId(index as u16 + 1), isolated: self.native[index].is_isolated(request.key.slot()) };
+        self.native_waiting.insert(client, Submitted::Now(Reply { outcome: local, served }));
         self.simulate(index, Input::Client { client: ClientToken(client), request });
     }
 
@@ -236,8 +237,8 @@ impl Run {
                     self.simulate(usize::from(to.0 - 1), Input::Peer { from: me, epoch: Epoch(1), message });
                 }
                 Effect::Send { to, message, .. } => self.simulated_sent.push_back((me, to, message)),
-                Effect::Reply { client, outcome, by, .. } => {
-                    drop(self.simulated_answers.insert(client.0, Reply { outcome, by }));
+                Effect::Reply { client, outcome, served, .. } => {
+                    drop(self.simulated_answers.insert(client.0, Reply { outcome, served }));
                 }
                 Effect::Publish(_) => panic!("seed {}: somebody was suspected", self.seed),
             }

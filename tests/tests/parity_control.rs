@@ -100,7 +100,7 @@ fn led(node: &mut Node, time: Time, input: Input) -> Led {
     for effect in out.effects {
         match effect {
             Effect::Send { to, message, .. } => led.sent.push((to, message)),
-            Effect::Reply { client, outcome, by, .. } => led.answers.push((client.0, Reply { outcome, by })),
+            Effect::Reply { client, outcome, served, .. } => led.answers.push((client.0, Reply { outcome, served })),
             Effect::Publish(_) => panic!("a node keeps its views to itself"),
         }
     }

@@ -42,9 +42,10 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
             hops.put(out);
             request.put(out);
         }
-        Message::Answer { id, slot, outcome } => {
+        Message::Answer { id, slot, isolated, outcome } => {
             id.put(out);
             slot.put(out);
+            isolated.put(out);
             outcome.put(out);
         }
         Message::Replicate { id, key, change } => {
@@ -138,7 +139,7 @@ pub fn decode(frame: Bytes, cluster: ClusterTag) -> Result<Envelope, DecodeError
 }
 
 /// The version of the format. Another one is refused: nodes of both are then told apart at once.
-pub const FORMAT: u8 = 9;
+pub const FORMAT: u8 = 10;
 
 /// Bytes that stand before a message: format, kind, cluster tag, sender, receiver, epoch.
 pub const HEADER: usize = 1 + 1 + 8 + 2 + 2 + 8;
@@ -171,7 +172,12 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
             hops: from.take("hops")?,
             request: from.take("request")?,
         },
-        2 => Message::Answer { id: from.take("id")?, slot: from.take("slot")?, outcome: from.take("outcome")? },
+        2 => Message::Answer {
+            id: from.take("id")?,
+            slot: from.take("slot")?,
+            isolated: from.take("isolated")?,
+            outcome: from.take("outcome")?,
+        },
         3 => Message::Replicate { id: from.take("id")?, key: from.take("key")?, change: from.take("change")? },
         4 => Message::Replicated {
             id: from.take("id")?,

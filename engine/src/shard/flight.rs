@@ -11,9 +11,8 @@
 use core::mem;
 
 use super::{Pending, Shard, Work};
-use crate::effect::Outbox;
+use crate::effect::{Outbox, Served};
 use crate::error::Failure;
-use crate::id::NodeId;
 use crate::mutant::{self, Mutant};
 use crate::request::{Key, Operation, Outcome, ReadLevel, Request};
 use crate::sorted::{SortedMap, SortedSet};
@@ -69,7 +68,7 @@ impl Shard {
     }
 
     /// A read was answered: so are those that share it.
-    pub(super) fn answer_flight(&mut self, serial: u64, by: NodeId, outcome: &Outcome, out: &mut Outbox) {
+    pub(super) fn answer_flight(&mut self, serial: u64, served: Served, outcome: &Outcome, out: &mut Outbox) {
         // The one that was sent had less time than others may have: those are sent for once more.
         if *outcome == Err(Failure::Timeout) {
             return;
@@ -80,7 +79,7 @@ impl Shard {
             return;
         };
         for other in mem::take(&mut flight.aboard) {
-            self.end_forward(other, by, outcome.clone(), out);
+            self.end_forward(other, served, outcome.clone(), out);
         }
     }
 

@@ -7,7 +7,7 @@ use alloc::vec;
 use core::hash::{Hash, Hasher};
 
 use super::{Asker, Pending, Shard, Work};
-use crate::effect::{Event, Outbox};
+use crate::effect::{Event, Outbox, Served};
 use crate::error::Failure;
 use crate::id::{NodeId, RequestId};
 use crate::limits;
@@ -66,12 +66,13 @@ impl Shard {
         &mut self,
         time: Time,
         view: &View,
-        from: NodeId,
         id: RequestId,
+        served: Served,
         outcome: Outcome,
         out: &mut Outbox,
     ) {
         let Some(Pending { work: Work::Forward(forwarding), .. }) = self.pending.get_mut(&id.serial) else { return };
+        let from = served.by;
         if id.node != self.me || forwarding.sent.is_none_or(|(to, _)| to != from) {
             return;
         }
@@ -96,8 +97,8 @@ impl Shard {
             }
             outcome => outcome,
         };
-        self.answer_flight(id.serial, from, &outcome, out);
-        self.end_forward(id.serial, from, outcome, out);
+        self.answer_flight(id.serial, served, &outcome, out);
+        self.end_forward(id.serial, served, outcome, out);
     }
 
     /// The view has changed under a request that was passed on.
@@ -118,12 +119,12 @@ impl Shard {
             }
             // It may have been carried out there.
             Some(_) if forwarding.request.operation.writes() => {
-                return self.end_forward(serial, self.me, Err(Failure::Indeterminate { copies: 0 }), out);
+                return self.give_up_forward(serial, Failure::Indeterminate { copies: 0 }, out);
             }
             _ => forwarding.sent = None,
         }
         match primary {
-            None => self.end_forward(serial, self.me, Err(Failure::Unavailable { needed: 1, alive: 0 }), out),
+            None => self.give_up_forward(serial, Failure::Unavailable { needed: 1, alive: 0 }, out),
             Some(node) if node == self.me => self.take_back(time, view, serial, out),
             Some(node) => {
                 self.wait_for(time.instant, serial, vec![node]);
@@ -143,7 +144,7 @@ impl Shard {
                 true => Failure::Indeterminate { copies: 0 },
                 false => Failure::Timeout,
             };
-            return self.end_forward(serial, self.me, Err(failure), out);
+            return self.give_up_forward(serial, failure, out);
         }
         if !self.repeat(time, serial).is_empty() {
             self.send_forward(time, view, serial, out);
@@ -188,10 +189,16 @@ impl Shard {
         self.begin(time, view, forwarding.asker, request, out);
     }
 
-    pub(super) fn end_forward(&mut self, serial: u64, by: NodeId, outcome: Outcome, out: &mut Outbox) {
+    /// This node has no answer to wait for.
+    fn give_up_forward(&mut self, serial: u64, failure: Failure, out: &mut Outbox) {
         let Some((_, forwarding)) = self.release_forward(serial) else { return };
-        let slot = forwarding.request.key.slot();
-        self.reply_for(by, forwarding.asker, slot, outcome, out);
+        self.reply(forwarding.asker, forwarding.request.key.slot(), Err(failure), out);
+    }
+
+    /// Somebody has answered.
+    pub(super) fn end_forward(&mut self, serial: u64, served: Served, outcome: Outcome, out: &mut Outbox) {
+        let Some((_, forwarding)) = self.release_forward(serial) else { return };
+        self.reply_for(served, forwarding.asker, forwarding.request.key.slot(), outcome, out);
     }
 
     fn release_forward(&mut self, serial: u64) -> Option<(Instant, Forwarding)> {

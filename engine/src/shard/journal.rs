@@ -9,8 +9,8 @@ use super::local::{Place, Put, noted};
 use super::purge::Purging;
 use super::{Asker, EXPIRY_BATCH, Shard};
 use crate::clock::FLOOR_AHEAD;
-use crate::effect::{Effect, Event, Outbox};
-use crate::id::{Lsn, NodeId, Slot, Version};
+use crate::effect::{Effect, Event, Outbox, Served};
+use crate::id::{Lsn, Slot, Version};
 use crate::message::Message;
 use crate::mutant::{self, Mutant};
 use crate::record::Record;
@@ -37,12 +37,12 @@ impl Shard {
 
     /// Answers whoever asked, in this node's name.
     pub(super) fn reply(&mut self, asker: Asker, slot: Slot, outcome: Outcome, out: &mut Outbox) {
-        self.reply_for(self.me, asker, slot, outcome, out);
+        self.reply_from(self.serving(slot), None, asker, slot, outcome, out);
     }
 
     /// Answers whoever asked, with what that node said.
-    pub(super) fn reply_for(&mut self, by: NodeId, asker: Asker, slot: Slot, outcome: Outcome, out: &mut Outbox) {
-        self.reply_from(by, None, asker, slot, outcome, out);
+    pub(super) fn reply_for(&mut self, served: Served, asker: Asker, slot: Slot, outcome: Outcome, out: &mut Outbox) {
+        self.reply_from(served, None, asker, slot, outcome, out);
     }
 
     /// Answers whoever asked, in this node's name, once the log is on disk up to that record.
@@ -54,12 +54,17 @@ impl Shard {
         outcome: Outcome,
         out: &mut Outbox,
     ) {
-        self.reply_from(self.me, after, asker, slot, outcome, out);
+        self.reply_from(self.serving(slot), after, asker, slot, outcome, out);
+    }
+
+    /// This node answers, and says how it stands to the slot.
+    fn serving(&self, slot: Slot) -> Served {
+        Served { by: self.me, isolated: self.sources.view().is_some_and(|view| view.is_isolated(slot)) }
     }
 
     fn reply_from(
         &mut self,
-        by: NodeId,
+        served: Served,
         after: Option<Lsn>,
         asker: Asker,
         slot: Slot,
@@ -69,10 +74,11 @@ impl Shard {
         // What did not happen, or may have, need not be on disk.
         let after = after.filter(|_| outcome.is_ok()).and_then(waits_for);
         out.effects.push(match asker {
-            Asker::Client(client) => Effect::Reply { client, outcome, by, after },
+            Asker::Client(client) => Effect::Reply { client, outcome, served, after },
             Asker::Peer(id) => {
                 self.answered.end(id, &outcome);
-                Effect::Send { to: id.node, message: Message::Answer { id, slot, outcome }, after }
+                let isolated = served.isolated;
+                Effect::Send { to: id.node, message: Message::Answer { id, slot, isolated, outcome }, after }
             }
         });
     }

@@ -22,6 +22,7 @@ mod journal;
 mod listing;
 mod local;
 mod orphans;
+mod pending;
 mod progress;
 mod pull;
 mod purge;
@@ -38,7 +39,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::clock::Clock;
-use crate::effect::Outbox;
+use crate::effect::{Outbox, Served};
 use crate::error::Failure;
 use crate::id::{ClientToken, LANES, Lanes, Lsn, NodeId, RequestId, Slot, Version};
 use crate::limits;
@@ -60,6 +61,7 @@ use flight::Flights;
 use floors::Floors;
 pub use local::{Local, Place};
 pub use orphans::OnDoubt;
+use pending::{Pending, Work};
 pub use progress::Progress;
 use purge::Purging;
 use sources::Sources;
@@ -94,7 +96,7 @@ pub struct Shard {
     answered: Answered,
     purging: Purging,
     /// Slots that have moved away as orphans, and up to which version what is left of them was given to nobody.
-    withheld: Vec<(Slot, Version)>,
+    withheld: SortedMap<Slot, Version>,
     /// When the store's digests are forgotten, if nobody asks again.
     digests_until: Instant,
     /// Both clocks as they were last seen, to place a wall-clock expiry on the monotonic clock.
@@ -128,41 +130,6 @@ pub struct ShardConfig {
     pub retry: Retry,
     /// How far two nodes' wall clocks may be apart.
     pub clock_skew: Duration,
-}
-
-/// Something begun and not ended.
-#[derive(Clone, Debug)]
-struct Pending {
-    /// When it is next looked at: its entry in the timers.
-    wake: Instant,
-    /// When whoever asked stops waiting.
-    deadline: Instant,
-    /// How often its messages have been repeated.
-    attempt: u32,
-    /// Bytes of values that it holds.
-    bytes: usize,
-    /// Peers whose answers it waits for.
-    waiting: Vec<NodeId>,
-    work: Work,
-}
-
-#[derive(Clone, Debug)]
-enum Work {
-    Forward(forward::Forwarding),
-    Write(write::Writing),
-    Gather(gather::Gathering),
-    Pull(pull::Pulling),
-}
-
-impl Pending {
-    /// When it must be looked at, if not before: at its deadline, which may have passed while the node was busy. The
-    /// replication of a write goes on without one, once whoever waited has been told.
-    fn until(&self) -> Instant {
-        match &self.work {
-            Work::Write(writing) if writing.is_answered() => Instant::NEVER,
-            _ => self.deadline,
-        }
-    }
 }
 
 /// Who waits for an answer.
@@ -214,7 +181,7 @@ impl Shard {
             timers: SortedSet::new(),
             answered: Answered::default(),
             purging: Purging::Done,
-            withheld: Vec::new(),
+            withheld: SortedMap::new(),
             digests_until: now.instant,
             seen: now,
             generation: 0,
@@ -259,7 +226,9 @@ impl Shard {
                 self.forwarded(time, view, id, boot, hops, request, out);
             }
             Message::Forward { .. } => {}
-            Message::Answer { id, outcome, .. } => self.answer(time, view, from, id, outcome, out),
+            Message::Answer { id, isolated, outcome, .. } => {
+                self.answer(time, view, id, Served { by: from, isolated }, outcome, out);
+            }
             Message::Replicate { id, key, change } => self.replicate(time, from, id, &key, change, out),
             Message::Replicated { id, version, verdict, .. } => {
                 self.replicated(time, view, from, id, version, verdict, out);
@@ -494,89 +463,6 @@ impl Shard {
             return self.reply(asker, slot, Err(Failure::NotPrimary { primary }), out);
         }
         self.begin(time, view, asker, request, out);
-    }
-
-    /// The bound at which a request about that slot would be turned away now, where it needs a peer. Whoever has yet to
-    /// take in what it says may ask first; the request itself is decided when it is submitted.
-    pub fn full(&self, view: &View, slot: Slot) -> Option<&'static str> {
-        match view.primary(slot) {
-            Some(primary) if primary == view.me => self.reached(0, &others(view, slot)),
-            Some(primary) => self.reached(0, &[primary]),
-            None => None,
-        }
-    }
-
-    /// Room for one more pending request of that size that waits for those peers?
-    fn room(&mut self, bytes: usize, peers: &[NodeId]) -> Result<(), Failure> {
-        let Some(limit) = self.reached(bytes, peers) else { return Ok(()) };
-        self.counters.busy += 1;
-        Err(Failure::Busy { limit })
-    }
-
-    fn reached(&self, bytes: usize, peers: &[NodeId]) -> Option<&'static str> {
-        match () {
-            () if self.pending.len() - self.pulls_running >= self.tuning.pending => Some("MAX_PENDING"),
-            () if self.pending_bytes.saturating_add(bytes) > self.tuning.pending_bytes => Some("MAX_PENDING_BYTES"),
-            () if peers.iter().any(|peer| self.awaited.is_full(*peer)) => Some("MAX_PENDING_FOR_PEER"),
-            () => None,
-        }
-    }
-
-    fn hold(&mut self, now: Instant, deadline: Instant, bytes: usize, waiting: Vec<NodeId>, work: Work) -> u64 {
-        let serial = self.next_serial();
-        self.pulls_running += usize::from(matches!(work, Work::Pull(_)));
-        let wake = self.backoff(now, 0).min(deadline);
-        self.timers.insert((wake, serial));
-        self.pending_bytes += bytes;
-        waiting.iter().for_each(|peer| self.awaited.begin(*peer));
-        self.pending.insert(serial, Pending { wake, deadline, attempt: 0, bytes, waiting, work });
-        serial
-    }
-
-    fn release(&mut self, serial: u64) -> Option<Pending> {
-        let pending = self.pending.remove(&serial)?;
-        self.timers.remove(&(pending.wake, serial));
-        self.pending_bytes -= pending.bytes;
-        self.pulls_running -= usize::from(matches!(pending.work, Work::Pull(_)));
-        pending.waiting.iter().for_each(|peer| self.awaited.end(*peer, serial));
-        Some(pending)
-    }
-
-    /// Looks at a pending request at that moment.
-    fn wake_at(&mut self, serial: u64, at: Instant) {
-        let Some(pending) = self.pending.get_mut(&serial) else { return };
-        self.timers.remove(&(pending.wake, serial));
-        pending.wake = at;
-        self.timers.insert((at, serial));
-    }
-
-    /// A pending request is sent as if for the first time: it had waited for others, or says something else now.
-    fn sent_anew(&mut self, now: Instant, serial: u64) {
-        let wake = self.backoff(now, 0);
-        let Some(until) = self.pending.get(&serial).map(Pending::until) else { return };
-        self.wake_at(serial, wake.min(until));
-    }
-
-    /// Looks at a pending request again after the next step of its backoff, and at its deadline at the latest.
-    fn again(&mut self, now: Instant, serial: u64) {
-        let Some(attempt) = self.pending.get(&serial).map(|pending| pending.attempt) else { return };
-        let wake = self.backoff(now, attempt + 1);
-        let pending = self.pending.get_mut(&serial).expect("looked up above");
-        pending.attempt += 1;
-        let wake = wake.min(pending.until());
-        self.wake_at(serial, wake);
-        self.counters.retries += 1;
-    }
-
-    fn backoff(&mut self, now: Instant, attempt: u32) -> Instant {
-        let step = self.retry.first.saturating_mul(1 << attempt.min(10)).min(self.retry.most);
-        let jitter = self.rng.below(crate::time::micros(step) / 2 + 1);
-        now + step + Duration::from_micros(jitter)
-    }
-
-    fn next_serial(&mut self) -> u64 {
-        self.serial = self.serial.wrapping_add(1);
-        self.serial
     }
 
     fn expire(&mut self, now: UnixMs, out: &mut Outbox) {

@@ -49,8 +49,9 @@ impl Shard {
             }
         }
         let orphans = &self.sources.orphans;
-        let lost = orphans.iter().filter(|slot| !view.is_replica(*slot));
-        self.withheld.extend(lost.map(|slot| (slot, orphans.floor(slot))));
+        for slot in orphans.iter().filter(|slot| !view.is_replica(*slot)) {
+            self.withheld.insert(slot, orphans.floor(slot));
+        }
         if loses || self.purging == Purging::Unsure && view.is_sure() {
             self.purging = Purging::At(0);
         }
@@ -81,7 +82,7 @@ impl Shard {
             self.store.remove(UnixMs(0), hash, key.as_bytes());
             self.log(out, || Record::Forget { key: key.clone(), version });
             let slot = key.slot();
-            match self.withheld.iter().any(|(lost, before)| *lost == slot && version <= *before) {
+            match self.withheld.get(&slot).is_some_and(|before| version <= *before) {
                 true => out.event(|| Event::Unvouched { key, version }),
                 false => out.event(|| Event::Moved { key, version }),
             }

@@ -9,7 +9,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::*;
-use crate::effect::Effect;
+use crate::effect::{Effect, Served};
 use crate::error::Failure;
 use crate::id::Version;
 use crate::message::{Change, Verdict};
@@ -29,7 +29,7 @@ struct Trio {
     now: Time,
     bus: VecDeque<(NodeId, NodeId, Message)>,
     replies: Vec<(u64, Outcome)>,
-    served: BTreeMap<u64, NodeId>,
+    served: BTreeMap<u64, Served>,
     clients: u64,
 }
 
@@ -47,9 +47,13 @@ fn shard(me: NodeId, limits: Limits, now: Time) -> Shard {
 
 impl Trio {
     fn new(limits: Limits) -> Trio {
+        Trio::with(limits, 3)
+    }
+
+    fn with(limits: Limits, replicas: u8) -> Trio {
         let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
         let members = (1..=3).map(member).collect();
-        let map = Arc::new(Map::first(members, 3, 16));
+        let map = Arc::new(Map::first(members, replicas, 16));
         let now = Time { instant: Instant(0), unix: UnixMs(START) };
         let mut trio = Trio {
             shards: (1..=3).map(|id| shard(NodeId(id), limits, now)).collect(),
@@ -96,9 +100,9 @@ impl Trio {
         for effect in out.effects {
             match effect {
                 Effect::Send { to, message, .. } => self.bus.push_back((node, to, message)),
-                Effect::Reply { client, outcome, by, .. } => {
+                Effect::Reply { client, outcome, served, .. } => {
                     self.replies.push((client.0, outcome));
-                    self.served.insert(client.0, by);
+                    self.served.insert(client.0, served);
                 }
                 Effect::Publish(_) => panic!("a shard publishes nothing"),
             }
@@ -302,12 +306,32 @@ fn a_request_is_passed_on_once() {
 }
 
 #[test]
+fn an_answer_says_that_its_primary_has_lost_the_majority_whoever_was_asked() {
+    let mut trio = Trio::with(Limits::default(), 2);
+    let ordered = |key: &Key| trio.views[0].replicas(key.slot()) == [N1, N2];
+    let key = (0..).map(|number| Key::new(format!("key{number}")).unwrap()).find(ordered).unwrap();
+    // Only the primary has lost touch with the other replica: n3, which is none, still hears both.
+    trio.views[0] = trio.views[0].with_alive(|node| node != N2);
+    let passed_on = [set("v", WriteLevel::Live), get(ReadLevel::Primary), set("w", WriteLevel::Quorum)];
+    for (node, operation) in [N1, N3].into_iter().flat_map(|node| passed_on.clone().map(|done| (node, done))) {
+        let client = trio.ask(node, &key, operation);
+        trio.carry_all();
+        assert_eq!(trio.served.get(&client), Some(&Served { by: N1, isolated: true }), "{:?}", trio.reply(client));
+    }
+    trio.views[0] = trio.views[0].with_alive(|_| true);
+    let client = trio.ask(N3, &key, set("x", WriteLevel::Live));
+    trio.carry_all();
+    assert_eq!(trio.served.get(&client), Some(&Served { by: N1, isolated: false }), "{:?}", trio.reply(client));
+}
+
+#[test]
 fn an_answer_says_who_gave_it() {
     let (mut trio, key) = Trio::with_key();
     let check = |trio: &mut Trio, node, operation: Operation, expected| {
         let client = trio.ask(node, &key, operation);
         trio.carry_all();
-        assert_eq!(trio.served.get(&client), Some(&expected), "{:?}", trio.reply(client));
+        let served = Some(Served { by: expected, isolated: false });
+        assert_eq!(trio.served.get(&client).copied(), served, "{:?}", trio.reply(client));
     };
     check(&mut trio, N1, set("v", WriteLevel::All), N1);
     check(&mut trio, N3, set("v", WriteLevel::All), N1);
@@ -320,14 +344,14 @@ fn an_answer_says_who_gave_it() {
     trio.bus.clear();
     trio.alive(&[N2, N3]);
     trio.carry_all();
-    assert_eq!((value(trio.reply(read).unwrap()).as_deref(), trio.served[&read]), (Some(&b"v"[..]), N2));
+    assert_eq!((value(trio.reply(read).unwrap()).as_deref(), trio.served[&read].by), (Some(&b"v"[..]), N2));
     // Nobody else knows what became of the write.
-    assert_eq!((trio.reply(written).unwrap().is_err(), trio.served[&written]), (true, N3));
+    assert_eq!((trio.reply(written).unwrap().is_err(), trio.served[&written].by), (true, N3));
     // And when this node takes over itself, it is the one.
     let read = trio.ask(N3, &key, get(ReadLevel::Primary));
     trio.bus.clear();
     trio.alive(&[N3]);
-    assert_eq!((value(trio.reply(read).unwrap()).as_deref(), trio.served[&read]), (Some(&b"v"[..]), N3));
+    assert_eq!((value(trio.reply(read).unwrap()).as_deref(), trio.served[&read].by), (Some(&b"v"[..]), N3));
 }
 
 #[test]
@@ -434,6 +458,7 @@ mod comparing;
 mod counting;
 mod forwarded;
 mod journal;
+mod leaving;
 mod load;
 mod walk;
 

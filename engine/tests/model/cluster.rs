@@ -407,8 +407,8 @@ impl Trio {
         for effect in out.effects {
             match effect {
                 Effect::Send { to, message, .. } => links.push((node, to, Arc::new(message))),
-                Effect::Reply { client, outcome, by, .. } => {
-                    history.answered(client.0 as u8, by, &outcome, held, &|mark| self.mark(mark));
+                Effect::Reply { client, outcome, served, .. } => {
+                    history.answered(client.0 as u8, served.by, &outcome, held, &|mark| self.mark(mark));
                 }
                 Effect::Publish(_) => unreachable!("a shard publishes nothing"),
             }

@@ -3,7 +3,7 @@
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response};
-use vitrine_engine::id::NodeId;
+use vitrine_engine::effect::Served;
 use vitrine_engine::request::{self as ask, Answer, Key, Operation};
 
 use super::entries::{TTL_TAKES, WriteParameters, level, lifetime, timeout};
@@ -26,7 +26,7 @@ pub async fn handle(
     action: Action,
     key: Key,
     request: Request<Incoming>,
-    by: &mut NodeId,
+    served: &mut Served,
 ) -> Result<Response<Body>, Problem> {
     if *request.method() != Method::POST {
         return Err(Problem::method("POST", "this path takes POST"));
@@ -43,21 +43,21 @@ pub async fn handle(
     }
     let query = request.uri().query().unwrap_or("");
     match action {
-        Action::Increment => increment(front, key, query, by).await,
-        Action::Touch => touch(front, key, query, by).await,
+        Action::Increment => increment(front, key, query, served).await,
+        Action::Touch => touch(front, key, query, served).await,
     }
 }
 
-async fn increment(front: &Front, key: Key, query: &str, by: &mut NodeId) -> Result<Response<Body>, Problem> {
+async fn increment(front: &Front, key: Key, query: &str, served: &mut Served) -> Result<Response<Body>, Problem> {
     let parameters = Parameters::parse(query, &["by", "write", "timeout"])?;
     let (level, timeout) = (level(&parameters)?, timeout(&parameters, front.request_timeout)?);
     let amount = parameters.read("by", BY_TAKES, |text| text.parse().ok())?.unwrap_or(1);
     let operation = Operation::Increment { by: amount, level };
     let reply = front.ask(ask::Request { key, operation, timeout }).await;
-    answer::outcome(reply.noting(by), front.shards.now().unix)
+    answer::outcome(reply.noting(served), front.shards.now().unix)
 }
 
-async fn touch(front: &Front, key: Key, query: &str, by: &mut NodeId) -> Result<Response<Body>, Problem> {
+async fn touch(front: &Front, key: Key, query: &str, served: &mut Served) -> Result<Response<Body>, Problem> {
     let parameters = Parameters::parse(query, &["ttl", "write", "timeout"])?;
     let takes = format!("{TTL_TAKES}; or `none`, for ever");
     let ttl = parameters.read("ttl", &takes, |text| match text {
@@ -70,7 +70,7 @@ async fn touch(front: &Front, key: Key, query: &str, by: &mut NodeId) -> Result<
         WriteParameters { ttl, level: level(&parameters)?, timeout: timeout(&parameters, front.request_timeout)? };
     let deadline = write.deadline(|| front.shards.now().unix)?;
     let operation = Operation::Touch { deadline, level: write.level };
-    let outcome = front.ask(ask::Request { key, operation, timeout: write.timeout }).await.noting(by);
+    let outcome = front.ask(ask::Request { key, operation, timeout: write.timeout }).await.noting(served);
     let touched = matches!(outcome, Ok(Answer::Touched { .. }));
     let now = front.shards.now().unix;
     let mut response = answer::outcome(outcome, now)?;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, body::Incoming};
-use vitrine_engine::id::{NodeId, Version};
+use vitrine_engine::effect::Served;
+use vitrine_engine::id::Version;
 use vitrine_engine::limits;
 use vitrine_engine::request::{self as ask, Answer, Condition, Entry, Key, Operation, ReadLevel, Value, WriteLevel};
 use vitrine_engine::time::{Time, UnixMs};
@@ -46,13 +47,13 @@ pub async fn handle(
     time: Time,
     key: Key,
     request: Request<Incoming>,
-    by: &mut NodeId,
+    served: &mut Served,
 ) -> Result<Response<Body>, Problem> {
     match *request.method() {
         Method::GET | Method::HEAD => {
             let parameters = ReadParameters::parse(request.uri().query().unwrap_or(""), front.request_timeout)?;
             let operation = Operation::Get { level: parameters.level };
-            let outcome = front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await.noting(by);
+            let outcome = front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await.noting(served);
             match outcome {
                 Ok(Answer::Found(entry)) => read_answer(request.headers(), entry, front.shards.now().unix),
                 other => answer::outcome(other, time.unix),
@@ -74,14 +75,14 @@ pub async fn handle(
             let value = Value { bytes: unshared(taken.bytes.clone()), media };
             let operation = Operation::Set { value, deadline, condition, level: parameters.level };
             let reply = front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await;
-            answer::outcome(reply.noting(by), time.unix)
+            answer::outcome(reply.noting(served), time.unix)
         }
         Method::DELETE => {
             let query = request.uri().query().unwrap_or("");
             let parameters = WriteParameters::parse(query, &["write", "timeout"], front.request_timeout)?;
             let operation = Operation::Delete { condition: condition(request.headers())?, level: parameters.level };
             let reply = front.ask(ask::Request { key, operation, timeout: parameters.timeout }).await;
-            answer::outcome(reply.noting(by), time.unix)
+            answer::outcome(reply.noting(served), time.unix)
         }
         _ => Err(Problem::method(ALLOW, format!("this path takes {ALLOW}"))),
     }

@@ -19,6 +19,7 @@ use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
+use vitrine_engine::effect::Served;
 use vitrine_engine::error::Failure;
 use vitrine_engine::hash;
 use vitrine_engine::id::{NodeId, Slot};
@@ -156,7 +157,7 @@ impl Front {
             Submitted::Later(reply) => {
                 let stopping = |reply: Result<Reply, _>| {
                     // The sender goes away without an answer only when the node stops.
-                    reply.unwrap_or(Reply { outcome: Err(Failure::Stopping), by: self.me })
+                    reply.unwrap_or(Reply { outcome: Err(Failure::Stopping), served: self.served() })
                 };
                 if !self.shards.waits_for_disk() {
                     return stopping(reply.await);
@@ -164,11 +165,21 @@ impl Front {
                 // A shard answers in time; a disk may not.
                 let late = Reply {
                     outcome: Err(if writes { Failure::Indeterminate { copies: 0 } } else { Failure::Timeout }),
-                    by: self.me,
+                    served: self.served(),
                 };
                 tokio::time::timeout(timeout + DISK_PATIENCE, reply).await.map_or(late, stopping)
             }
         }
+    }
+
+    /// This node says so itself.
+    fn served(&self) -> Served {
+        Served { by: self.me, isolated: false }
+    }
+
+    /// Has that slot lost touch with a majority of its replicas, as this node sees it or the one that has answered?
+    fn is_isolated(&self, slot: Option<Slot>, served: Served) -> bool {
+        served.isolated || slot.is_some_and(|slot| self.shards.is_isolated(slot))
     }
 
     /// Boot, worker and count in hexadecimal: unique, and short to print.
@@ -456,7 +467,7 @@ impl Service<Request<Incoming>> for Connection {
 
 impl Connection {
     fn done(&self, call: Call, result: Result<Response<Body>, Problem>) -> Answering {
-        let response = finished(&self.front, self.worker, &call, self.front.me, result);
+        let response = finished(&self.front, self.worker, &call, self.front.served(), result);
         self.answering(State::Ready(Some(response)))
     }
 
@@ -464,17 +475,17 @@ impl Connection {
         let (front, worker) = (Arc::clone(&self.front), self.worker);
         let mut call = call;
         self.answering(State::Waiting(Box::pin(async move {
-            let mut by = front.me;
+            let mut served = front.served();
             let result = match work {
-                Work::Entry(key) => entries::handle(&front, call.started, key, request, &mut by).await,
-                Work::Change(action, key) => change::handle(&front, action, key, request, &mut by).await,
+                Work::Entry(key) => entries::handle(&front, call.started, key, request, &mut served).await,
+                Work::Change(action, key) => change::handle(&front, action, key, request, &mut served).await,
                 Work::Explain(key) => status::explain(&front, key).await,
-                Work::Plain(action) => plain::handle(&front, action, request, &mut by, &mut call.slot).await,
+                Work::Plain(action) => plain::handle(&front, action, request, &mut served, &mut call.slot).await,
                 Work::Members => members::all(&front, request).await,
                 Work::Import => transfer::import(&front, request).await,
                 Work::Member(name) => members::one(&front, &name, request).await,
             };
-            finished(&front, worker, &call, by, result)
+            finished(&front, worker, &call, served, result)
         })))
     }
 
@@ -507,7 +518,7 @@ fn finished(
     front: &Front,
     worker: usize,
     call: &Call,
-    by: NodeId,
+    served: Served,
     result: Result<Response<Body>, Problem>,
 ) -> Response<Body> {
     let mut response = match result {
@@ -516,8 +527,8 @@ fn finished(
     };
     let headers = response.headers_mut();
     headers.insert(answer::REQUEST_ID, call.id.clone());
-    headers.insert(answer::NODE, front.name(by));
-    if call.slot.is_some_and(|slot| front.shards.is_isolated(slot)) {
+    headers.insert(answer::NODE, front.name(served.by));
+    if front.is_isolated(call.slot, served) {
         headers.insert(answer::ISOLATED, HeaderValue::from_static("true"));
     }
     let took = front.shards.instant().since(call.started.instant);
@@ -531,7 +542,7 @@ fn finished(
             slot = call.slot.map(Slot::number),
             status = response.status().as_u16(),
             latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            forwarded_to = (by != front.me).then(|| by.to_string()),
+            forwarded_to = (served.by != front.me).then(|| served.by.to_string()),
             "answered"
         );
     }

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header};
 use serde_json::json;
-use vitrine_engine::id::{NodeId, Slot};
+use vitrine_engine::effect::Served;
+use vitrine_engine::id::Slot;
 use vitrine_engine::limits;
 use vitrine_engine::request::{self as ask, Answer, Condition, Entry, Key, Operation, ReadLevel, Value};
 use vitrine_engine::time::UnixMs;
@@ -39,7 +40,7 @@ pub async fn handle(
     front: &Front,
     action: Action,
     request: Request<Incoming>,
-    by: &mut NodeId,
+    served: &mut Served,
     slot: &mut Option<Slot>,
 ) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
@@ -49,7 +50,7 @@ pub async fn handle(
         let parameters = Parameters::parse(query, &["key"])?;
         let key = key(&parameters)?;
         *slot = Some(key.slot());
-        return get(front, key, by).await;
+        return get(front, key, served).await;
     }
     let known = match action {
         Action::Set => SET,
@@ -65,7 +66,7 @@ pub async fn handle(
         Action::Set => {
             let key = key(&parameters)?;
             *slot = Some(key.slot());
-            set(front, key, &parameters, by).await
+            set(front, key, &parameters, served).await
         }
         Action::Save => save(front, &parameters).await,
         _ => load(front, &parameters).await,
@@ -91,18 +92,18 @@ fn allowed(front: &Front, action: Action, method: &Method) -> Result<(), Problem
     }
 }
 
-async fn get(front: &Front, key: Key, by: &mut NodeId) -> Result<Response<Body>, Problem> {
+async fn get(front: &Front, key: Key, served: &mut Served) -> Result<Response<Body>, Problem> {
     let operation = Operation::Get { level: ReadLevel::Primary };
     let request = ask::Request { key: key.clone(), operation, timeout: front.request_timeout };
-    match front.ask(request).await.noting(by)? {
-        Answer::Found(entry) => Ok(hit(front, &key, &entry)),
+    match front.ask(request).await.noting(served)? {
+        Answer::Found(entry) => Ok(hit(front, &key, &entry, *served)),
         _ => Err(Problem::missing()),
     }
 }
 
-fn hit(front: &Front, key: &Key, entry: &Entry) -> Response<Body> {
+fn hit(front: &Front, key: &Key, entry: &Entry, served: Served) -> Response<Body> {
     let mut document = json!({ "status": "ok", "message": "hit", "ttl_ms": ttl(entry, front.shards.now().unix) });
-    if front.shards.is_isolated(key.slot()) {
+    if front.is_isolated(Some(key.slot()), served) {
         document["isolated"] = true.into();
     }
     match std::str::from_utf8(key.as_bytes()) {
@@ -126,7 +127,12 @@ fn ttl(entry: &Entry, now: UnixMs) -> Option<u64> {
     entry.deadline.map(|deadline| deadline.0.saturating_sub(now.0))
 }
 
-async fn set(front: &Front, key: Key, parameters: &Parameters<'_>, by: &mut NodeId) -> Result<Response<Body>, Problem> {
+async fn set(
+    front: &Front,
+    key: Key,
+    parameters: &Parameters<'_>,
+    served: &mut Served,
+) -> Result<Response<Body>, Problem> {
     let slot = key.slot();
     let write = WriteParameters::of(parameters, front.request_timeout)?;
     let missing = || Problem::malformed("missing_value", "the parameter `value` is missing; it may be empty");
@@ -147,12 +153,12 @@ async fn set(front: &Front, key: Key, parameters: &Parameters<'_>, by: &mut Node
     let value = Value { bytes: unshared(bytes), media: Bytes::from_static(b"text/plain; charset=utf-8") };
     let deadline = write.deadline(|| front.shards.now().unix)?;
     let operation = Operation::Set { value, deadline, condition: Condition::Always, level: write.level };
-    match front.ask(ask::Request { key, operation, timeout: write.timeout }).await.noting(by)? {
+    match front.ask(ask::Request { key, operation, timeout: write.timeout }).await.noting(served)? {
         Answer::Stored { version, copies, created } => {
             let message = if created { "stored" } else { "replaced" };
             let mut document =
                 json!({ "status": "ok", "message": message, "version": version.to_string(), "copies": copies });
-            if front.shards.is_isolated(slot) {
+            if front.is_isolated(Some(slot), *served) {
                 document["isolated"] = true.into();
             }
             let mut response = answer::json(StatusCode::OK, &document);

@@ -106,7 +106,7 @@ fn golden_frames() {
         let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message };
         let frame = bytes_of(&envelope);
         let kind = format!("{:02x}", frame[1]);
-        let header = format!("09{kind}8877665544332211010002000700000000000000");
+        let header = format!("0a{kind}8877665544332211010002000700000000000000");
         let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected: String = expected.split_whitespace().collect();
         assert_eq!(text, header + &expected, "{}", envelope.message.kind());
@@ -125,7 +125,7 @@ fn golden_frames() {
         hops: 1,
         request: Request { key: key.clone(), operation, timeout },
     };
-    let answer = |outcome| Message::Answer { id, slot, outcome };
+    let answer = |outcome| Message::Answer { id, slot, isolated: false, outcome };
     let holding = Holding {
         version: Some(version),
         bytes: 99,
@@ -162,9 +162,11 @@ fn golden_frames() {
     row(forward(Operation::Touch { deadline, level }), &[asked, "06 03", DEADLINE]);
     row(forward(Operation::Touch { deadline: None, level }), &[asked, "06 03 00"]);
 
-    let told = &[ID, "962f"].concat();
+    let told = &[ID, "962f 00"].concat();
     row(answer(Ok(Answer::Found(entry.clone()))), &[told, "01", VERSION, DEADLINE, VALUE]);
     row(answer(Ok(Answer::Missing)), &[told, "02"]);
+    let cut_off = Message::Answer { id, slot, isolated: true, outcome: Ok(Answer::Missing) };
+    row(cut_off, &[ID, "962f 01 02"]);
     row(answer(Ok(Answer::Stored { version, copies: 2, created: true })), &[told, "03", VERSION, "02 01"]);
     row(answer(Ok(Answer::Deleted { copies: 3, existed: false })), &[told, "04 03 00"]);
     row(answer(Ok(Answer::Unmet { present: Some(version) })), &[told, "05 01", VERSION]);
@@ -188,6 +190,7 @@ fn golden_frames() {
     row(answer(Err(Failure::NotANumber)), &[told, "88"]);
     row(answer(Err(Failure::Overflow)), &[told, "89"]);
     row(answer(Err(Failure::ReadOnly)), &[told, "8a"]);
+    let told = &[ID, "962f"].concat();
 
     let named = &[ID, "0200 6b31"].concat();
     let replicate = |change| Message::Replicate { id, key: key.clone(), change };
@@ -292,9 +295,10 @@ fn hostile_frames_are_refused_by_name() {
     let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
 
     check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
-    let newer = [&[10], &ping[1..]].concat();
-    check(&newer, DecodeError::Format { version: 10, known: 9 }, "format version 10; version 9 is known");
-    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 9 }, "format version 71; version 9 is known");
+    let newer = [&[11], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 11, known: 10 }, "format version 11; version 10 is known");
+    let text = "format version 71; version 10 is known";
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 10 }, text);
     let mut stranger = ping.clone();
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;
@@ -349,7 +353,7 @@ fn hostile_frames_are_refused_by_name() {
     // Answer: a slot past the last, an unknown outcome, more inspections than members, more than the frame holds.
     let slot = DecodeError::Limit { field: "slot", value: 16_384, limit: 16_383 };
     check(&framed(2, &[&id, &[0, 0x40, 2]]), slot, "slot is 16384; it is at most 16383");
-    let answer = |rest: &[u8]| framed(2, &[&id, &[0, 0], rest]);
+    let answer = |rest: &[u8]| framed(2, &[&id, &[0, 0, 1], rest]);
     check(&answer(&[128]), DecodeError::Tag { field: "outcome", tag: 128 }, "128 is no outcome");
     let many = DecodeError::Limit { field: "inspections", value: 65_535, limit: 1_024 };
     check(&answer(&[6, 0xff, 0xff]), many, "inspections is 65535; it is at most 1024");
@@ -387,6 +391,7 @@ fn an_unknown_bound_keeps_its_meaning() {
         message: Message::Answer {
             id: RequestId::default(),
             slot: Slot::default(),
+            isolated: true,
             outcome: Err(Failure::Busy { limit }),
         },
     };
@@ -419,7 +424,7 @@ fn the_largest_message_fits_into_a_frame() {
     let holding = Holding { version: Some(version), deadline: Some(UnixMs(1)), rank: Some(1), ..Holding::default() };
     let inspections = vec![Inspection { node: NodeId(1), held: Some(holding) }; limits::MAX_MEMBERS];
     let outcome = Ok(Answer::Inspected(inspections));
-    let message = Message::Answer { id: RequestId::default(), slot: Slot::default(), outcome };
+    let message = Message::Answer { id: RequestId::default(), slot: Slot::default(), isolated: true, outcome };
     let mut length = Length::default();
     encode(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message }, CLUSTER, &mut length);
     assert!(length.0 <= limits::MAX_FRAME, "{length:?}");

@@ -5,7 +5,7 @@ use alloc::vec;
 use super::*;
 use crate::codec::peer::ClusterTag;
 use crate::codec::wal::{self, Header, Scan};
-use crate::effect::Event;
+use crate::effect::{Event, Served};
 use crate::id::Lsn;
 use crate::record::Record;
 use crate::store::Cause;
@@ -282,13 +282,18 @@ fn what_waits_for_a_record_that_is_not_written_says_so_at_once() {
     let stored = || Ok(Answer::Stored { version: version(1), created: true, copies: 1 });
     let send = |message, after| Effect::Send { to: N2, message, after };
     let confirmed = |verdict| Message::Replicated { id, slot, version: version(1), verdict };
-    let reply = |outcome, after| Effect::Reply { client: ClientToken(1), outcome, by: N1, after };
+    let reply = |outcome, after| Effect::Reply {
+        client: ClientToken(1),
+        outcome,
+        served: Served { by: N1, isolated: false },
+        after,
+    };
     let refused = Verdict::Refused { held: version(2) };
     for (waits, says) in [
         (reply(stored(), after), reply(unknown(), None)),
         (
-            send(Message::Answer { id, slot, outcome: stored() }, after),
-            send(Message::Answer { id, slot, outcome: unknown() }, None),
+            send(Message::Answer { id, slot, isolated: true, outcome: stored() }, after),
+            send(Message::Answer { id, slot, isolated: true, outcome: unknown() }, None),
         ),
         (send(confirmed(Verdict::Applied), after), send(confirmed(Verdict::Unlogged), None)),
         // What waits for nothing is what it is.

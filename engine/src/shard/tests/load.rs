@@ -89,7 +89,7 @@ fn reads_of_one_key_are_sent_one_at_a_time() {
     trio.carry_all();
     for client in &later {
         assert_eq!(value(trio.reply(*client).unwrap()).as_deref(), Some(&b"new"[..]));
-        assert_eq!(trio.served[client], N1);
+        assert_eq!(trio.served[client].by, N1);
     }
     assert_eq!((trio.counters(N2).shared, trio.shards[1].in_flight()), (100, 0));
 }
@@ -137,7 +137,7 @@ fn reads_that_share_go_where_the_slot_goes() {
         trio.carry_all();
         for client in reads {
             assert_eq!(value(trio.reply(client).unwrap()).as_deref(), Some(&b"v"[..]), "alive: {alive:?}");
-            assert_eq!(trio.served[&client], expected.unwrap_or(N2));
+            assert_eq!(trio.served[&client].by, expected.unwrap_or(N2));
         }
         assert_eq!(trio.shards[usize::from(asking.0) - 1].in_flight(), 0);
     }

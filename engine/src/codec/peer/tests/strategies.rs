@@ -256,7 +256,12 @@ pub(in crate::codec) fn message() -> impl Strategy<Value = Message> {
             hops,
             request
         }),
-        (id(), slot(), outcome).prop_map(|(id, slot, outcome)| Message::Answer { id, slot, outcome }),
+        (id(), slot(), any::<bool>(), outcome).prop_map(|(id, slot, isolated, outcome)| Message::Answer {
+            id,
+            slot,
+            isolated,
+            outcome
+        }),
         (id(), key(), change).prop_map(|(id, key, change)| Message::Replicate { id, key, change }),
         (id(), slot(), version(), verdict).prop_map(|(id, slot, version, verdict)| Message::Replicated {
             id,
