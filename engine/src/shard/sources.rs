@@ -4,6 +4,8 @@
 //! there is neither served nor refused without asking. Where such a replica is not alive the lane is *unsure*: nobody
 //! can be asked, so it is served as in a partition, and what leaves the store is remembered for later.
 
+mod gained;
+
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
@@ -457,67 +459,6 @@ impl Sources {
                 source.ask_again(Lanes::of(slot), view.pull(source.id).unwrap_or_default().since);
             }
         }
-    }
-
-    /// Where those who keep a gained slot could not tell whether what they have is current, it has not come with it.
-    /// This node has what was written since, and knows no more than they do: it does not vouch for the slot.
-    fn inherit(&mut self, before: &View, view: &View) {
-        if view.map.phase == Phase::Filling {
-            return;
-        }
-        // Whoever was being filled did not speak of what it was given.
-        for slot in self.lanes_slots().filter(|slot| view.is_replica(*slot)) {
-            for source in self.list.iter_mut().filter(|source| before.gains(source.id, slot)) {
-                source.vouches = source.vouches.without(Lanes::of(slot));
-            }
-        }
-        for slot in self.lanes_slots().filter(|slot| before.gains(before.me, *slot) && view.is_replica(*slot)) {
-            let mut keepers = knowing(before, slot).filter(|node| view.is_alive(*node)).peekable();
-            let gave = |node| self.list.iter().any(|source| source.id == node && source.gave.contains(slot));
-            if keepers.peek().is_some() && !keepers.any(gave) {
-                self.orphans.inherit(slot);
-            }
-        }
-    }
-
-    /// That member has been heard out about gained slots of those lanes, and vouched for some. Who did not may do so
-    /// now that somebody does, and is asked again for what it has withheld.
-    pub(super) fn gave(&mut self, from: NodeId, lanes: Lanes, vouches: Lanes) {
-        let given = vouches.and(lanes);
-        for source in &mut self.list {
-            if source.id == from {
-                source.gained = source.gained.without(lanes);
-                source.gaining = source.gaining.without(lanes);
-                source.gave = source.gave.or(given);
-                source.withheld = source.withheld.or(lanes).without(given);
-            } else {
-                source.gained = source.gained.or(source.withheld.and(given));
-                source.withheld = source.withheld.without(given);
-            }
-        }
-    }
-
-    /// Is a slot that others are given an orphan, of which one that is expected back may know what there is? Until it
-    /// is heard, what they would be given is not all.
-    pub(super) fn may_yet_know(&self) -> bool {
-        let Some(view) = self.view.as_ref().filter(|view| view.map.phase == Phase::Filling) else { return false };
-        let is_given =
-            |slot: Slot| !view.gains(view.me, slot) && view.replicas(slot).iter().any(|n| view.gains(*n, slot));
-        let stays = |node: NodeId| view.member(node).is_some_and(|member| !member.leaving);
-        let unheard = |slot: Slot| {
-            let source = |node| self.list.iter().find(|source| source.id == node);
-            deciding(view, slot).filter(|node| stays(*node)).filter_map(source).any(|source| source.open.contains(slot))
-        };
-        let mut orphans = self.orphans.iter().filter(|slot| is_given(*slot) && !self.orphans.is_bereft(*slot));
-        orphans.any(unheard)
-    }
-
-    /// Is some slot of those lanes, which that member gains from this node, an orphan that is asked about still? What
-    /// is withheld now may be told in a moment.
-    pub(super) fn may_yet_vouch(&self, to: NodeId, lanes: Lanes) -> bool {
-        let Some(view) = self.view.as_ref().filter(|_| !self.orphans.is_empty()) else { return false };
-        let told = |slot: Slot| lanes.contains(slot) && view.gains(to, slot) && !view.gains(view.me, slot);
-        self.orphans.iter().any(|slot| told(slot) && self.doubt.contains(slot))
     }
 
     fn lanes_slots(&self) -> impl Iterator<Item = Slot> + use<> {

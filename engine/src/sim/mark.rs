@@ -147,6 +147,8 @@ pub enum Mark {
     RemovedAway,
     /// Others stood in for a member that was down.
     StoodIn,
+    /// They did so for as many at once as there are copies: of some slots nobody was left.
+    StoodInForAll,
     /// It was back, and had its slots to itself again.
     StoodDown,
     /// Something went wrong with a disk.
@@ -185,7 +187,7 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 89] = [
+    pub const ALL: [Mark; 90] = [
         Mark::Crashed,
         Mark::CrashedWriting,
         Mark::Paused,
@@ -258,6 +260,7 @@ impl Mark {
         Mark::RemovedMoving,
         Mark::RemovedAway,
         Mark::StoodIn,
+        Mark::StoodInForAll,
         Mark::StoodDown,
         Mark::DiskFailed,
         Mark::DiskHealed,
@@ -352,6 +355,7 @@ impl Mark {
             Mark::RemovedMoving => "a member was given up while slots moved",
             Mark::RemovedAway => "a member that was down was being removed",
             Mark::StoodIn => "others stood in for a member that was down",
+            Mark::StoodInForAll => "others stood in for as many members as there are copies",
             Mark::StoodDown => "nobody needed to stand in for a member any more",
             Mark::DiskFailed => "a disk failed",
             Mark::DiskHealed => "a disk was mended",

@@ -1,4 +1,5 @@
 //! Others stand in for a node that is down: there are two copies again, and when it is back it has its slots to itself.
+//! Where all who kept a slot are down, they begin with nothing.
 
 use serde_json::Value;
 
@@ -59,4 +60,37 @@ fn two_copies_remain_while_a_node_is_down_and_another_may_be_lost() {
     eventually("what others stood in with is freed", || {
         (0..4).map(|node| cluster.node(node).metric("vitrine_store_entries ")).sum::<u64>() == 2 * KEYS as u64
     });
+}
+
+#[test]
+fn what_nobody_who_is_up_has_is_a_miss_until_its_owners_are_back() {
+    let mut cluster = Cluster::start(5, ARGUMENTS);
+    (0..KEYS).for_each(|number| assert_eq!(put(&cluster, 0, number, "before"), "2"));
+    cluster.kill(1);
+    cluster.kill(2);
+    eventually("others stand in for both", || {
+        ["n2", "n3"].iter().all(|name| {
+            let (member, moves) = member(&cluster, 0, name);
+            member["stood_in_for"] == true && member["alive"] == false && !moves
+        })
+    });
+    let status = |number| cluster.node(3).ask("GET", &format!("/v1/entries/key-{number}?timeout=30s")).status;
+    let (lost, kept): (Vec<usize>, Vec<usize>) = (0..KEYS).partition(|number| status(*number) == 404);
+    assert!(!lost.is_empty() && lost.len() < KEYS / 4, "about a tenth was with these two: {lost:?}");
+    assert!(kept.iter().all(|number| get(&cluster, 4, *number) == "before"));
+    // Every other one of those is written anew.
+    let (written, left): (Vec<usize>, Vec<usize>) = lost.iter().partition(|number| *number % 2 == 0);
+    written.iter().for_each(|number| assert_eq!(put(&cluster, 0, *number, "after"), "2", "key-{number}"));
+    cluster.restart(1);
+    cluster.restart(2);
+    eventually("both have their slots to themselves", || {
+        ["n2", "n3"].iter().all(|name| {
+            let (member, moves) = member(&cluster, 0, name);
+            member["stood_in_for"] == false && member["alive"] == true && !moves
+        })
+    });
+    for node in 0..5 {
+        written.iter().for_each(|number| assert_eq!(get(&cluster, node, *number), "after", "key-{number}"));
+        kept.iter().chain(&left).for_each(|number| assert_eq!(get(&cluster, node, *number), "before", "key-{number}"));
+    }
 }

@@ -2,9 +2,9 @@
 //!
 //! A member that is down has its slots with a copy less. After [`super::Heartbeat::stand_in_after`] the members next on
 //! the ring come to keep them as well, by a change of the map like any other (`docs/membership.md`): they are filled
-//! from the owners that are left. The one that is down keeps its slots; what it alone may have it brings back, and
-//! reconciles as any replica that was away. Once it has, the slots are handed back. One that has stepped aside is as
-//! one that is down, though it is heard.
+//! from the owners that are left, and begin with nothing where none is. The one that is down keeps its slots; what it
+//! alone may have it brings back, and reconciles as any replica that was away. Once it has, the slots are handed back.
+//! One that has stepped aside is as one that is down, though it is heard.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -42,15 +42,8 @@ impl Editions {
             return None;
         }
         let copies = present.len().min(usize::from(view.map.replicas));
-        let mut missing = false;
-        for slot in Slot::all() {
-            let there = view.replicas(slot).iter().filter(|node| present.contains(node)).count();
-            // What nobody has who is there nobody can be given: then a person decides.
-            if there == 0 {
-                return None;
-            }
-            missing |= there < copies;
-        }
+        let there = |slot| view.replicas(slot).iter().filter(|node| present.contains(node)).count();
+        let missing = Slot::all().any(|slot| there(slot) < copies);
         let next = view.map.stood_in_for(&gone, true, view.me).filter(|_| missing)?;
         self.unless_held_up(view, next)
     }

@@ -118,8 +118,12 @@ impl Checks {
                     self.marks.note(Mark::StoodDown);
                 }
                 if map.phase == Phase::Steady {
-                    if map.members.iter().any(|member| member.away) {
+                    let away = map.members.iter().filter(|member| member.away).count();
+                    if away > 0 {
                         self.marks.note(Mark::StoodIn);
+                    }
+                    if away >= usize::from(map.replicas) {
+                        self.marks.note(Mark::StoodInForAll);
                     }
                     if map.epoch > self.settled.0 {
                         self.settled = (map.epoch, at);

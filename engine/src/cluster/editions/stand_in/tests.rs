@@ -129,9 +129,9 @@ fn nobody_stands_in_where_nobody_can_or_where_that_is_not_known() {
     check(2, 2, &[2], "", "none");
     // Somebody hears it.
     check(4, 2, &[3], "n3", "none");
-    // Some slots have nobody who is up.
-    check(4, 1, &[3], "", "none");
-    check(5, 2, &[2, 3], "", "none");
+    // Some slots have nobody who is up: whoever comes to keep them has nothing, and takes what is written.
+    check(4, 1, &[3], "", "2 filling: n3?");
+    check(5, 2, &[2, 3], "", "2 filling: n2? n3?");
     // This side has no majority.
     check(4, 3, &[3, 4], "", "none");
     // Both at once.
