@@ -12,7 +12,7 @@ test: ## set up, then run every test: Rust, WebAssembly under Node and in a brow
 	@scripts/test
 
 bench: ## measure the store, HTTP, a cluster, the simulator, the page: tables, and target/bench.json
-	@scripts/setup run
+	@scripts/setup bench
 	@scripts/bench
 
 soak: ## kill nodes 200 times, then simulate 20,000 seeds; SEEDS=1000 for fewer
