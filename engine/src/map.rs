@@ -72,6 +72,9 @@ pub struct Member {
     pub away: bool,
     /// Was it away before the change that is under way? As `away` when there is none.
     pub was_away: bool,
+    /// When others came to stand in for it, nobody who was up had a copy of some of its slots: it may have the only
+    /// ones until it is back.
+    pub sole: bool,
     /// Where it stands (a rack, a data centre): copies of a slot are kept in different ones. Empty where it is not
     /// said.
     pub zone: String,
@@ -172,6 +175,11 @@ pub enum Refusal {
         name: String,
         /// How many.
         slots: u32,
+    },
+    /// The member does not answer, and had the only copies of something when others came to stand in for it.
+    Sole {
+        /// The member's name.
+        name: String,
     },
     /// The member does not answer, and slots that are moving wait for what it has.
     Awaited {
@@ -340,6 +348,7 @@ impl Map {
                             leaving: false,
                             away: false,
                             was_away: false,
+                            sole: false,
                             zone: zone.clone(),
                             moved_from: None,
                             peer_address: peer_address.clone(),
@@ -407,9 +416,11 @@ impl Map {
     }
 
     /// The next edition, by which others stand in for members that are down, or no longer, now that they are back.
-    /// `None` while something moves, and where there is nothing to change.
-    pub fn stood_in_for(&self, nodes: &[NodeId], away: bool, by: NodeId) -> Option<Map> {
+    /// `None` while something moves, and where there is nothing to change. Of those who are away, `sole` may have the
+    /// only copies of something.
+    pub fn stood_in_for(&self, nodes: &[NodeId], away: bool, sole: &[NodeId], by: NodeId) -> Option<Map> {
         let mut next = Map { epoch: Epoch(self.epoch.0 + 1), by, phase: Phase::Filling, ..self.clone() };
+        next.members.iter_mut().for_each(|member| member.sole |= sole.contains(&member.id));
         for member in next.members.iter_mut().filter(|member| nodes.contains(&member.id)) {
             member.away = away && !member.leaving && member.weight > 0;
         }
@@ -455,6 +466,7 @@ impl Map {
             Phase::Handing => {
                 next.members.retain(|member| !(member.leaving && member.weight == 0));
                 for member in &mut next.members {
+                    member.sole &= member.away;
                     (member.was, member.was_away, member.moved_from) = (member.weight, member.away, None);
                 }
                 Phase::Steady
@@ -499,6 +511,11 @@ impl fmt::Display for Refusal {
                 f,
                 "`{name}` does not answer, and {slots} slots have no copy with anybody else: what is in them would be \
                  given up; bring it back, or remove it by force"
+            ),
+            Refusal::Sole { name } => write!(
+                f,
+                "`{name}` does not answer, and when others came to stand in for it nobody had a copy of some of its \
+                 slots: what is in them would be given up; bring it back, or remove it by force"
             ),
             Refusal::Awaited { name } => write!(
                 f,

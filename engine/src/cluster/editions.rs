@@ -309,6 +309,9 @@ impl Editions {
         if view.map.phase != Phase::Steady {
             return Some(Refusal::Awaited { name: name.clone() });
         }
+        if member.sole {
+            return Some(Refusal::Sole { name: name.clone() });
+        }
         let goes = |node: &NodeId| {
             *node == member.id || !view.is_alive(*node) && view.member(*node).is_none_or(|other| other.leaving)
         };

@@ -83,11 +83,12 @@ impl Wire for Phase {
 }
 
 /// Of a member: it is leaving; it stood in another zone before, which stands behind its own; others stand in for it;
-/// others did so before.
+/// others did so before; it may have the only copies of something.
 const LEAVING: u8 = 1;
 const MOVED: u8 = 2;
 const AWAY: u8 = 4;
 const WAS_AWAY: u8 = 8;
+const SOLE: u8 = 16;
 
 impl Wire for Member {
     fn put(&self, out: &mut impl Sink) {
@@ -95,9 +96,9 @@ impl Wire for Member {
         self.name.put(out);
         self.weight.put(out);
         self.was.put(out);
-        let flags =
-            [(self.leaving, LEAVING), (self.moved_from.is_some(), MOVED), (self.away, AWAY), (self.was_away, WAS_AWAY)];
-        flags.iter().map(|(set, flag)| if *set { *flag } else { 0 }).sum::<u8>().put(out);
+        let away = [(self.away, AWAY), (self.was_away, WAS_AWAY), (self.sole, SOLE)];
+        let flags = [(self.leaving, LEAVING), (self.moved_from.is_some(), MOVED)].into_iter().chain(away);
+        flags.map(|(set, flag)| if set { flag } else { 0 }).sum::<u8>().put(out);
         self.zone.put(out);
         if let Some(before) = &self.moved_from {
             before.put(out);
@@ -110,7 +111,7 @@ impl Wire for Member {
         let (id, name, weight) = (from.take("member")?, from.take("name")?, from.take("weight")?);
         let was = from.take("earlier weight")?;
         let flags: u8 = from.take("state of a member")?;
-        if flags & !(LEAVING | MOVED | AWAY | WAS_AWAY) != 0 {
+        if flags & !(LEAVING | MOVED | AWAY | WAS_AWAY | SOLE) != 0 {
             return Err(DecodeError::Tag { field: "state of a member", tag: flags });
         }
         Ok(Member {
@@ -121,6 +122,7 @@ impl Wire for Member {
             leaving: flags & LEAVING != 0,
             away: flags & AWAY != 0,
             was_away: flags & WAS_AWAY != 0,
+            sole: flags & SOLE != 0,
             zone: from.take("zone")?,
             moved_from: if flags & MOVED == 0 { None } else { Some(from.take("earlier zone")?) },
             peer_address: from.take("peer address")?,

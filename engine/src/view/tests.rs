@@ -196,7 +196,7 @@ fn maps_that_cannot_be_are_refused() {
 fn who_is_to_stand_in_decides_nothing_before_it_is_filled() {
     let steady = view(1, &[1, 2, 3, 4], 2);
     let map = |map: Option<Map>| Arc::new(map.expect("a change"));
-    let filling = map(steady.map.stood_in_for(&[NodeId(2)], true, NodeId(1)));
+    let filling = map(steady.map.stood_in_for(&[NodeId(2)], true, &[], NodeId(1)));
     let others = |node: NodeId| node != NodeId(2);
     let filling = steady.on(filling, others, |_| Pull::default());
     // The last owner goes down while others are being filled.
@@ -221,7 +221,7 @@ fn who_is_to_stand_in_decides_nothing_before_it_is_filled() {
     }
     assert!(stood_in > 6_000, "{stood_in}");
     assert!((1..=4).all(|id| !filling.loses(NodeId(id))), "all keep what they kept");
-    let back = map(done.map.stood_in_for(&[NodeId(2)], false, NodeId(1)));
+    let back = map(done.map.stood_in_for(&[NodeId(2)], false, &[], NodeId(1)));
     let back = done.on(back, |_| true, |_| Pull::default());
     assert!(!back.loses(NodeId(2)) && back.loses(NodeId(1)), "who stood in hands back");
     // With one member, all is two all the same.

@@ -132,6 +132,9 @@ async fn status(matches: &ArgMatches) -> Result<(), Failed> {
             (weight, _) => weight.unwrap_or_default().to_string(),
         };
         let state = match member["stood_in_for"].as_bool() {
+            Some(true) if member["last_copies"] == true => {
+                format!("{}, stood in for, has last copies", text(&member["state"]))
+            }
             Some(true) => format!("{}, stood in for", text(&member["state"])),
             _ => text(&member["state"]),
         };

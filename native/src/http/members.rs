@@ -236,12 +236,12 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::Full => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         Refusal::Moving => (StatusCode::SERVICE_UNAVAILABLE, "moving"),
         Refusal::Taken { .. } => (StatusCode::CONFLICT, "name_taken"),
-        Refusal::LastCopy { .. } => (StatusCode::CONFLICT, "last_copy"),
+        Refusal::LastCopy { .. } | Refusal::Sole { .. } => (StatusCode::CONFLICT, "last_copy"),
         Refusal::Awaited { .. } => (StatusCode::CONFLICT, "awaited"),
         Refusal::Last { .. } => (StatusCode::CONFLICT, "refused"),
     };
     let detail = match refusal {
-        Refusal::LastCopy { .. } | Refusal::Awaited { .. } => {
+        Refusal::LastCopy { .. } | Refusal::Sole { .. } | Refusal::Awaited { .. } => {
             format!("{refusal} (`?force=true`, or `vitrine cluster remove --force`)")
         }
         _ => refusal.to_string(),

@@ -147,6 +147,7 @@ pub fn members(front: &Front, view: &View) -> Vec<Json> {
                 "zone": member.zone,
                 "leaving": member.leaving,
                 "stood_in_for": member.away,
+                "last_copies": member.sole,
                 "http_address": member.http_address,
                 "peer_address": member.peer_address,
                 "primary_slots": primary,

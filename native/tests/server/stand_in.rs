@@ -74,6 +74,10 @@ fn what_nobody_who_is_up_has_is_a_miss_until_its_owners_are_back() {
             member["stood_in_for"] == true && member["alive"] == false && !moves
         })
     });
+    // They have the last copies of something, and are not removed by mistake.
+    let refused = cluster.node(0).ask("DELETE", "/v1/cluster/members/n2");
+    assert_eq!((refused.status, &refused.json()["code"]), (409, &"last_copy".into()), "{}", refused.text());
+    assert!(member(&cluster, 4, "n3").0["last_copies"] == true && member(&cluster, 4, "n4").0["last_copies"] == false);
     let status = |number| cluster.node(3).ask("GET", &format!("/v1/entries/key-{number}?timeout=30s")).status;
     let (lost, kept): (Vec<usize>, Vec<usize>) = (0..KEYS).partition(|number| status(*number) == 404);
     assert!(!lost.is_empty() && lost.len() < KEYS / 4, "about a tenth was with these two: {lost:?}");
@@ -86,7 +90,7 @@ fn what_nobody_who_is_up_has_is_a_miss_until_its_owners_are_back() {
     eventually("both have their slots to themselves", || {
         ["n2", "n3"].iter().all(|name| {
             let (member, moves) = member(&cluster, 0, name);
-            member["stood_in_for"] == false && member["alive"] == true && !moves
+            member["stood_in_for"] == false && member["last_copies"] == false && member["alive"] == true && !moves
         })
     });
     for node in 0..5 {

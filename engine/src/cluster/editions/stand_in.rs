@@ -25,7 +25,7 @@ impl Editions {
         let away = view.map.members.iter().filter(|member| member.away).map(|member| member.id);
         let back: Vec<NodeId> = away.filter(|node| is_back(*node)).collect();
         if !back.is_empty() {
-            let next = view.map.stood_in_for(&back, false, view.me)?;
+            let next = view.map.stood_in_for(&back, false, &[], view.me)?;
             return self.unless_held_up(view, next);
         }
         let grace = self.stand_in_after?;
@@ -44,7 +44,11 @@ impl Editions {
         let copies = present.len().min(usize::from(view.map.replicas));
         let there = |slot| view.replicas(slot).iter().filter(|node| present.contains(node)).count();
         let missing = Slot::all().any(|slot| there(slot) < copies);
-        let next = view.map.stood_in_for(&gone, true, view.me).filter(|_| missing)?;
+        let lost = Slot::all().filter(|slot| there(*slot) == 0);
+        let mut sole: Vec<NodeId> = lost.flat_map(|slot| view.replicas(slot).iter().copied()).collect();
+        sole.sort_unstable();
+        sole.dedup();
+        let next = view.map.stood_in_for(&gone, true, &sole, view.me).filter(|_| missing)?;
         self.unless_held_up(view, next)
     }
 

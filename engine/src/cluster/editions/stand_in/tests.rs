@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec;
 use core::time::Duration;
 
 use super::*;
@@ -190,4 +191,43 @@ fn a_member_that_is_away_holds_up_what_takes_slots_from_it_and_nothing_else() {
     assert_eq!(cluster.editions.awaited(&cluster.view), [NodeId(3)]);
     cluster.down(&[]);
     cluster.check(&["7 steady: n3?!", "8 filling: n3!", "9 handing over: n3!", "10 steady:"]);
+}
+
+#[test]
+fn who_may_have_the_only_copies_is_removed_by_force_only() {
+    use crate::map::{Refusal, Wish};
+    let leave = |name: &str, force| Wish::Leave { name: name.into(), force };
+    let sole = |cluster: &Cluster| {
+        let members = cluster.view.map.members.iter().filter(|member| member.sole);
+        members.map(|member| member.id.0).collect::<Vec<_>>()
+    };
+    // One after the other: what the first had others have when the second goes.
+    let mut cluster = Cluster::new(6, 2);
+    for (time, down) in [(1, &[3][..]), (3, &[3, 4])] {
+        cluster.down(down);
+        cluster.now = NOW + GRACE * time;
+        (0..3).for_each(|_| assert_ne!(cluster.step(""), "none"));
+    }
+    assert_eq!(sole(&cluster), []);
+    // Both at once: of some slots nobody who is up has a copy.
+    let mut cluster = Cluster::new(6, 2);
+    cluster.down(&[3, 4]);
+    cluster.now = NOW + GRACE;
+    cluster.check(&["2 filling: n3? n4?", "3 handing over: n3? n4?", "4 steady: n3?! n4?!"]);
+    assert_eq!(sole(&cluster), [3, 4]);
+    let refused = |name: &str| Err(Refusal::Sole { name: name.into() });
+    for name in ["n3", "n4"] {
+        assert_eq!(cluster.editions.wish(cluster.now, &cluster.view, leave(name, false)), refused(name));
+    }
+    // One is given up: the other one may still have what nobody else has.
+    cluster.editions.wish(cluster.now, &cluster.view, leave("n3", true)).expect("by force");
+    cluster.check(&["5 filling: n3! n4?!"]);
+    assert_eq!((cluster.editions.awaited(&cluster.view), sole(&cluster)), (vec![NodeId(4)], vec![3, 4]));
+    // It is back, and goes again when others have what it brought.
+    cluster.down(&[3]);
+    while cluster.step("") != "none" {}
+    assert_eq!(cluster.view.map.phase, Phase::Steady);
+    assert_eq!(sole(&cluster), []);
+    cluster.down(&[4]);
+    assert_eq!(cluster.editions.wish(cluster.now, &cluster.view, leave("n4", false)), Ok(()));
 }

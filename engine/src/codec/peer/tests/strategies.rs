@@ -139,27 +139,30 @@ pub(in crate::codec) fn name() -> impl Strategy<Value = String> {
 
 pub(in crate::codec) fn map() -> impl Strategy<Value = Map> {
     let zones = (name(), prop::option::of(name()));
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let member = (any::<u16>(), name(), 1_u32..9, 1_u32..9, flags, zones, name());
     let phase = prop::sample::select(vec![Phase::Filling, Phase::Handing]);
     (edition(), phase, many(member, 1..5), any::<u16>(), 1_u8..8, 1_u16..9).prop_map(
         |(edition, phase, members, highest, replicas, virtual_nodes)| {
-            let member =
-                |(id, (_, name, weight, was, (leaving, away, was_away), (zone, moved_from), address)): (u16, _)| {
-                    Member {
-                        id: NodeId(id),
-                        name,
-                        weight,
-                        was,
-                        leaving,
-                        away,
-                        was_away,
-                        zone,
-                        moved_from,
-                        peer_address: address,
-                        http_address: String::new(),
-                    }
-                };
+            let member = |(
+                id,
+                (_, name, weight, was, (leaving, away, was_away, sole), (zone, moved_from), address),
+            ): (u16, _)| {
+                Member {
+                    id: NodeId(id),
+                    name,
+                    weight,
+                    was,
+                    leaving,
+                    away,
+                    was_away,
+                    sole,
+                    zone,
+                    moved_from,
+                    peer_address: address,
+                    http_address: String::new(),
+                }
+            };
             let members = (7..).zip(members).map(member).collect();
             let Edition { epoch, by, boot } = edition;
             let highest = NodeId(highest);
