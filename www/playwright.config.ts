@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { defineConfig } from '@playwright/test';
 
-// One Chromium, found where Debian puts it unless CHROME names another; nothing is downloaded, and it calls nobody. Where
-// its headless shell is, the same engine without a window around the page, opening a page costs half as much.
+// One Chromium, found where Debian puts it unless CHROME names another; nothing is downloaded, and it calls nobody.
+// Where its headless shell is, the same engine without a window around the page, opening a page costs half as much.
 const SHELL = process.env.HEADLESS_SHELL ?? '/usr/bin/chromium-headless-shell';
 export default defineConfig({
   testDir: 'e2e',
