@@ -1,4 +1,4 @@
-//! The checks in a browser: `wasm-pack test --headless --chrome web`.
+//! The checks in a browser: `scripts/test wasm-browser`.
 #![cfg(target_arch = "wasm32")]
 
 mod checks;

@@ -1,4 +1,4 @@
-//! The checks in Node: `wasm-pack test --node web`.
+//! The checks in Node: `scripts/test wasm-node`.
 #![cfg(target_arch = "wasm32")]
 
 mod checks;

@@ -1,25 +1,21 @@
 // The diagram of space and time: what it shows, how it is gone through, and how fast it scrolls.
 
-import { join } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { expect, open, test } from './page.ts';
+import { expect, open, picture, poll, serious, test } from './page.ts';
 
-const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
 const rows = (page: Page) => page.locator('.tape .length').getAttribute('data-rows').then(Number);
 
 test('it draws messages, filters them, and says each in words', async ({ page, site }) => {
   await open(page, site);
   await page.getByRole('button', { name: 'Diagram' }).click();
-  await expect.poll(() => rows(page)).toBeGreaterThan(100);
+  await poll(() => rows(page)).toBeGreaterThan(100);
   await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
   await page.waitForTimeout(300);
   const all = await rows(page);
-  await page.screenshot({ path: picture('diagram.png') });
-  const { violations } = await new AxeBuilder({ page }).include('dialog.diagram').analyze();
-  expect(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id)).toEqual([]);
+  await picture(page, 'diagram');
+  expect(await serious(page, 'dialog.diagram')).toEqual([]);
   await page.getByRole('searchbox', { name: 'Filter the diagram' }).fill('replicate n2');
-  await expect.poll(() => rows(page)).toBeLessThan(all);
+  await poll(() => rows(page)).toBeLessThan(all);
   expect(await rows(page)).toBeGreaterThan(0);
   const tape = page.getByRole('slider', { name: 'Events, the oldest first' });
   await tape.focus();
@@ -40,7 +36,7 @@ test('a click on an event goes to its moment, and so does Enter; what is to come
   await page.getByRole('button', { name: 'Diagram' }).click();
   const dialog = page.getByRole('dialog', { name: 'Space and time' });
   await expect(dialog).toContainText('A click on an event takes the run to it');
-  await expect.poll(() => rows(page)).toBeGreaterThan(100);
+  await poll(() => rows(page)).toBeGreaterThan(100);
   await dialog.getByRole('button', { name: 'Pause' }).click();
   await page.waitForTimeout(300);
   const all = await rows(page);
@@ -52,18 +48,18 @@ test('a click on an event goes to its moment, and so does Enter; what is to come
   await tape.click({ position: { x: 200, y: 100 } });
   const first = await chosen();
   expect(first).not.toBe(end);
-  await expect.poll(now).toBe(first);
+  await poll(now).toBe(first);
   for (let i = 0; i < 9; i += 1) await page.keyboard.press('ArrowDown');
   const second = await chosen();
   expect(second).not.toBe(first);
   expect(await now()).toBe(first);
   await page.keyboard.press('Enter');
-  await expect.poll(now).toBe(second);
+  await poll(now).toBe(second);
   expect(await rows(page)).toBe(all);
-  await page.screenshot({ path: picture('diagram-back.png') });
+  await picture(page, 'diagram-back');
   // Played on, the run comes to what was to come.
   await dialog.getByRole('button', { name: 'Play' }).click();
-  await expect.poll(() => rows(page)).toBeGreaterThan(all);
+  await poll(() => rows(page)).toBeGreaterThan(all);
 });
 
 test('a hundred thousand events are scrolled through, from the first to the last', async ({ page, site }) => {
@@ -78,7 +74,7 @@ test('a hundred thousand events are scrolled through, from the first to the last
     speed.value = speed.max;
     speed.dispatchEvent(new Event('input', { bubbles: true }));
   });
-  await expect.poll(() => rows(page), { timeout: 150_000 }).toBeGreaterThan(100_000);
+  await poll(() => rows(page), { timeout: 150_000 }).toBeGreaterThan(100_000);
   await dialog.getByRole('button', { name: 'Pause' }).click();
   await page.getByRole('checkbox', { name: 'Follow' }).uncheck();
   const tape = page.getByRole('slider', { name: 'Events, the oldest first' });
@@ -95,7 +91,7 @@ test('a hundred thousand events are scrolled through, from the first to the last
   const first = await at('Home');
   expect(last).toBeGreaterThan(first);
   expect(end, 'the last row is far below the first').toBeGreaterThan(100_000);
-  await expect.poll(() => page.locator('.tape').evaluate((box) => box.scrollTop)).toBe(0);
+  await poll(() => page.locator('.tape').evaluate((box) => box.scrollTop)).toBe(0);
   // What is drawn at both ends is not the same.
   const canvas = page.locator('.diagram canvas');
   const above = await canvas.screenshot();

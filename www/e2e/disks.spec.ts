@@ -1,10 +1,8 @@
 // The logs of the nodes: what is synced, what a crash leaves, and what a start reads.
 
-import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { build, drop, expect, hurry, open, pause, say, test } from './page.ts';
+import { build, drop, expect, hurry, open, pause, picture, say, test } from './page.ts';
 
-const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
 const log = (page: Page, node: string) => page.getByRole('article', { name: `Log of ${node}` });
 const records = (page: Page, node: string) => log(page, node).getByRole('list').locator('.block');
 
@@ -36,7 +34,7 @@ test('what is not synced is behind the line, and a crash may lose it', async ({ 
   await expect(log(page, 'n1').locator('.line')).toHaveCount(1);
   await expect(records(page, 'n1').and(page.locator('.loose'))).toHaveCount(3);
   await pause(page);
-  await page.screenshot({ path: picture('disks.png') });
+  await picture(page, 'disks');
   await log(page, 'n1')
     .getByRole('button', { name: /^stores b/ })
     .click();
@@ -136,12 +134,12 @@ test('a crash in the middle of a snapshot leaves the one before, and damage to t
   await expect(n1.getByRole('progressbar')).toBeVisible();
   await expect(n1.getByText(/[1-9]\d* of 1\d entries/)).toBeVisible();
   await pause(page);
-  await page.screenshot({ path: picture('disk-saving.png') });
+  await picture(page, 'disk-saving');
   await say(page, 'n1 crash');
   await expect(n1.getByRole('status')).toContainText('n1 goes down with half a snapshot, which has no name');
   await expect(snapshots).toHaveCount(1);
   await say(page, 'disk n1 unreadable');
   await expect(snapshots).toContainText(['damaged: a start passes over it']);
   await expect(n1.getByRole('status')).toContainText('A start now would refuse what is there');
-  await page.screenshot({ path: picture('disk-damaged.png') });
+  await picture(page, 'disk-damaged');
 });

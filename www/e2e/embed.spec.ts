@@ -1,9 +1,8 @@
 // The page in a frame of another page, and without a network.
 
-import { join } from 'node:path';
-import { expect, open, test } from './page.ts';
+import { expect, open, picture, test } from './page.ts';
 
-const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
+test.use({ serviceWorkers: 'allow' });
 
 test('another page embeds it, as a frame and as an element', async ({ page, site }) => {
   await page.setViewportSize({ width: 900, height: 1_500 });
@@ -28,7 +27,7 @@ test('another page embeds it, as a frame and as an element', async ({ page, site
     await frame.getByRole('button', { name: 'Crash n2', exact: true }).first().click();
     await expect(frame.getByRole('button', { name: 'Node n2, down' })).toBeVisible();
   }
-  await page.screenshot({ path: picture('embedded.png') });
+  await picture(page, 'embedded');
 });
 
 test('another page embeds a lesson, as a frame and as an element', async ({ page, site }) => {
@@ -52,7 +51,7 @@ test('another page embeds a lesson, as a frame and as an element', async ({ page
     await expect(frame.getByRole('list', { name: 'Steps' })).toBeVisible();
     await expect(frame.getByRole('link', { name: 'The whole page' })).toHaveAttribute('href', /#lesson=/);
   }
-  await page.screenshot({ path: picture('embedded-lesson.png') });
+  await picture(page, 'embedded-lesson');
   // Another name in the element, and the frame goes there.
   await page.locator('vitrine-playground').evaluate((element) => element.setAttribute('lesson', 'fsync'));
   const frame = page.frameLocator('vitrine-playground iframe');

@@ -1,7 +1,6 @@
 // Where did my key go: typed or clicked, told with its events, each of which leads to its moment.
 
-import { join } from 'node:path';
-import { expect, hurry, open, pause, say, test } from './page.ts';
+import { expect, hurry, open, pause, picture, say, test } from './page.ts';
 
 test('a key that is gone is told of, event by event, and each leads to its moment', async ({ page, site }) => {
   await open(page, site);
@@ -24,7 +23,7 @@ test('a key that is gone is told of, event by event, and each leads to its momen
   await expect(events.filter({ hasText: 'greeting -> stored, 2 copies' })).toHaveCount(1);
   await expect(events.filter({ hasText: 'expired greeting' })).toHaveCount(2);
   await lives.scrollIntoViewIfNeeded();
-  await page.screenshot({ path: join(import.meta.dirname, '..', 'test-results', 'fate.png') });
+  await picture(page, 'fate');
   await events.filter({ hasText: 'greeting -> stored, 2 copies' }).click();
   await expect(page.getByRole('slider', { name: 'Moment of the run' })).toHaveAttribute(
     'aria-valuetext',

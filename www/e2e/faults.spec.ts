@@ -1,17 +1,13 @@
 // Faults in context: each is a button with its line, and a key where a node is chosen; and what it does is seen.
 
-import { join } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
-import { drop, expect, open, test } from './page.ts';
-
-const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
+import { drop, expect, open, picture, serious, test } from './page.ts';
 
 test('each fault is a button with its line, and a key where a node is chosen', async ({ page, site }) => {
   await open(page, site);
   await page.getByRole('button', { name: /Node n2, up/ }).click();
   const faults = page.locator('details.faults');
   await expect(faults).toHaveAttribute('open', '');
-  await page.screenshot({ path: picture('faults-panel.png') });
+  await picture(page, 'faults-panel');
   const table = page.getByRole('table');
   const said: [string, string, string][] = [
     ['Node', 'pause n2', 'n2 paused'],
@@ -26,7 +22,7 @@ test('each fault is a button with its line, and a key where a node is chosen', a
   }
   await expect(page.getByRole('button', { name: /Node n2, paused/ })).toBeVisible();
   await expect(page.getByText('clock +1.0 s')).toBeVisible();
-  await page.screenshot({ path: picture('faults-seen.png') });
+  await picture(page, 'faults-seen');
   await faults.getByRole('button', { name: 'unclog n2 n1' }).click();
   await faults.getByRole('button', { name: 'heal n2 n1' }).click();
   await expect(page.getByRole('button', { name: 'Link n1 to n2: whole; cut it' })).toBeVisible();
@@ -42,8 +38,7 @@ test('each fault is a button with its line, and a key where a node is chosen', a
   await page.locator('body').press('c');
   await expect(page.getByRole('button', { name: 'Node n2, down' })).toBeVisible();
   await expect(page.getByRole('alert')).toBeHidden();
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id)).toEqual([]);
+  expect(await serious(page)).toEqual([]);
 });
 
 test('a link that is touched is the one that the panel is about, and the disk where there is one', async ({

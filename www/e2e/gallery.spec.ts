@@ -2,17 +2,12 @@
 // pictures are for people, in test-results/gallery; what a machine can see of them is checked: nothing is wider than
 // the screen, and no words are cut off without a sign of it.
 
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { LESSONS } from '../src/lessons/all.ts';
 import { begin, panel, runAll } from './lesson.ts';
-import { build, drop, expect, hurry, open, pause, say, test } from './page.ts';
+import { build, drawn, drop, elapse, expect, hurry, open, pause, picture, say, test } from './page.ts';
 
-const folder = join(import.meta.dirname, '..', 'test-results', 'gallery');
-mkdirSync(folder, { recursive: true });
-
-/** A phone, a laptop in both themes, a desk, and a wall, whose pictures take so long that they are asked for. */
+/** A phone, a laptop in both themes, a desk, and a wall, which takes so long that it is asked for. */
 const ALL_SCREENS = [
   ['phone', 390, 844, 'light'],
   ['laptop', 1_366, 768, 'light'],
@@ -52,12 +47,8 @@ async function shoot(page: Page, name: string, whole = true, screens = /./): Pro
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme });
     // The canvas is drawn anew, and panels find their places.
-    await page.waitForTimeout(250);
-    await page.screenshot({
-      path: join(folder, `${name}-${screen}.png`),
-      fullPage: whole && screen === 'phone',
-      style: STILL,
-    });
+    await drawn(page);
+    await picture(page, `gallery/${name}-${screen}`, { fullPage: whole && screen === 'phone', style: STILL });
     expect.soft(await cut(page), `${name} on a ${screen}`).toEqual([]);
   }
 }
@@ -68,21 +59,21 @@ for (const lesson of LESSONS) {
   test(`the lesson ${lesson.name}`, async ({ page, site }) => {
     await open(page, site);
     await begin(page, lesson.title);
-    await page.screenshot({ path: join(folder, `lesson-${lesson.name}-predict.png`) });
+    await picture(page, `gallery/lesson-${lesson.name}-predict`);
     await panel(page).getByRole('radio').first().check();
     await runAll(page);
     await shoot(page, `lesson-${lesson.name}`, true, /phone|laptop$|wall/);
     await page.setViewportSize({ width: 1_280, height: 800 });
     await panel(page).getByRole('button', { name: 'The verdict' }).click();
-    await page.screenshot({ path: join(folder, `lesson-${lesson.name}-verdict.png`) });
+    await picture(page, `gallery/lesson-${lesson.name}-verdict`);
     await panel(page).getByRole('button', { name: 'Now break it' }).click();
-    await page.screenshot({ path: join(folder, `lesson-${lesson.name}-break.png`) });
+    await picture(page, `gallery/lesson-${lesson.name}-break`);
   });
 }
 
 test('the first screen', async ({ page, site }) => {
   await open(page, site);
-  await page.waitForTimeout(1_200);
+  await elapse(page, 2);
   await shoot(page, 'first');
 });
 
@@ -92,6 +83,7 @@ test('a key and its path', async ({ page, site }) => {
   await say(page, 'c1 set greeting hello');
   await expect(page.getByRole('heading', { name: 'Where greeting lives' })).toBeVisible();
   await page.getByRole('button', { name: 'What happened to it?' }).click();
+  await pause(page);
   await shoot(page, 'key');
 });
 
@@ -101,6 +93,7 @@ test('faults, and their panel', async ({ page, site }) => {
   await page.getByRole('button', { name: 'Link n1 to n3: whole; cut it' }).click();
   await page.getByRole('button', { name: /Node n3, up/ }).click();
   await expect(page.locator('details.faults')).toHaveAttribute('open', '');
+  await pause(page);
   await shoot(page, 'faults');
 });
 
@@ -134,7 +127,7 @@ test('two branches', async ({ page, site }) => {
   await say(page, 'n3 crash');
   await hurry(page);
   await page.getByRole('button', { name: 'Play', exact: true }).click();
-  await page.waitForTimeout(500);
+  await elapse(page, 2_000);
   await pause(page);
   await expect(page.getByText(/n3 crashed, at/)).toBeVisible();
   await shoot(page, 'fork');
@@ -150,7 +143,7 @@ test('a broken promise, and the finder', async ({ page, site }) => {
   await page.getByRole('button', { name: 'Find me a failure' }).click();
   await expect(page.getByRole('progressbar', { name: 'The search' })).toBeVisible();
   await page.getByRole('progressbar', { name: 'The search' }).scrollIntoViewIfNeeded();
-  await page.screenshot({ path: join(folder, 'finder-searches.png') });
+  await picture(page, 'gallery/finder-searches');
   await expect(page.getByText(/Its script stands just before that/)).toBeVisible({ timeout: 120_000 });
   await page.getByText(/Its script stands just before that/).scrollIntoViewIfNeeded();
   await shoot(page, 'finder');
@@ -158,9 +151,8 @@ test('a broken promise, and the finder', async ({ page, site }) => {
 
 test('the diagram, the race, and the other dialogs', async ({ page, site }) => {
   await open(page, site);
-  await page.waitForTimeout(800);
   await page.keyboard.press('d');
-  await page.waitForTimeout(1_500);
+  await elapse(page, 4);
   await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
   await shoot(page, 'diagram', false);
   await page.keyboard.press('Escape');
@@ -202,7 +194,8 @@ test('many nodes, and all of them busy', async ({ page, site }) => {
   await build(page, { Nodes: 32, 'Copies, N': 3 });
   await expect(page.getByRole('article')).toHaveCount(32);
   await hurry(page);
-  await page.waitForTimeout(1_500);
+  await elapse(page, 1_000);
+  await pause(page);
   await shoot(page, 'many');
   await page.getByRole('button', { name: /Node n5, up/ }).click();
   await shoot(page, 'many-chosen');

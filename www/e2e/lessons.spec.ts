@@ -2,15 +2,12 @@
 // engine's own tests come to.
 
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { LESSONS } from '../src/lessons/all.ts';
 import { begin, expected, folder, panel, runAll } from './lesson.ts';
-import { expect, fingerprint, hurry, open, test } from './page.ts';
+import { elapse, expect, fingerprint, hurry, open, picture, poll, serious, test } from './page.ts';
 
 const scripts = readdirSync(folder).filter((name) => name.endsWith('.script'));
-const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
 
 test('there is a lesson for each script', () => {
   expect(LESSONS.map((lesson) => `${lesson.name}.script`).sort()).toEqual(scripts.sort());
@@ -33,11 +30,12 @@ for (const lesson of LESSONS) {
     await panel(page).getByRole('button', { name: 'The verdict' }).click();
     await expect(panel(page).locator('.guess.right')).toBeVisible();
     await panel(page).getByRole('button', { name: 'Now break it' }).click();
+    // Ten times real time: what is said here takes seconds of the cluster's.
+    for (let i = 0; i < 2; i += 1) await page.getByRole('slider', { name: 'Speed' }).press('ArrowRight');
     const lines = panel(page).getByRole('list', { name: 'Lines to say' }).getByRole('button');
     for (const line of await lines.all()) {
       await line.click();
-      // Two seconds, of the cluster's as well.
-      await page.waitForTimeout(2_200);
+      await elapse(page, 2_200);
     }
     await expect(
       panel(page).getByRole('status'),
@@ -52,7 +50,7 @@ for (const lesson of LESSONS) {
 test('a lesson goes step by step, at a pace that can be followed, and back', async ({ page, site }) => {
   await open(page, site);
   await begin(page, 'Split brain');
-  await page.screenshot({ path: picture('lesson-predict.png') });
+  await picture(page, 'lesson-predict');
   await panel(page).getByRole('radio').nth(1).check();
   await panel(page).getByRole('button', { name: 'Run it' }).click();
   const next = panel(page).getByRole('button', { name: 'Next step' });
@@ -61,7 +59,8 @@ test('a lesson goes step by step, at a pace that can be followed, and back', asy
   await next.click();
   await page.waitForTimeout(900);
   await expect(panel(page).getByRole('button', { name: /^Step 2 of/ })).toBeDisabled();
-  await page.screenshot({ path: picture('lesson-run.png') });
+  await picture(page, 'lesson-run');
+  await hurry(page);
   await expect(next).toBeEnabled();
   // Space does the next step, and the run stops after it.
   await page.getByRole('heading', { name: 'Split brain' }).focus();
@@ -70,15 +69,14 @@ test('a lesson goes step by step, at a pace that can be followed, and back', asy
   await expect(next).toBeEnabled();
   const there = await fingerprint(page);
   for (let i = 0; i < 6; i += 1) await page.keyboard.press(',');
-  await expect.poll(() => fingerprint(page)).not.toBe(there);
+  await poll(() => fingerprint(page)).not.toBe(there);
   for (let i = 0; i < 6; i += 1) await page.keyboard.press('.');
-  await hurry(page);
   await panel(page).getByRole('button', { name: 'All steps' }).click();
   await panel(page).getByRole('button', { name: 'The verdict' }).click();
   expect(await fingerprint(page)).toBe(expected('split-brain'));
-  await page.screenshot({ path: picture('lesson-verdict.png') });
+  await picture(page, 'lesson-verdict');
   await panel(page).getByRole('button', { name: 'Now break it' }).click();
-  await page.screenshot({ path: picture('lesson-break.png') });
+  await picture(page, 'lesson-break');
 });
 
 for (const [place, { name, title }] of LESSONS.entries()) {
@@ -120,29 +118,23 @@ async function byKeyboard(page: Page, place: number, title: string): Promise<voi
 }
 
 test('the list and a lesson have no serious finding, and fit a phone', async ({ page, site }) => {
-  const serious = async () => {
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    return violations
-      .filter((v) => v.impact === 'serious' || v.impact === 'critical')
-      .map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join('; ')}`);
-  };
   await page.emulateMedia({ colorScheme: 'dark' });
   await open(page, site);
   await page.getByRole('button', { name: 'Lessons', exact: true }).click();
-  await page.screenshot({ path: picture('lesson-list.png') });
-  expect(await serious()).toEqual([]);
+  await picture(page, 'lesson-list');
+  expect(await serious(page)).toEqual([]);
   await page.keyboard.press('Escape');
   await page.setViewportSize({ width: 390, height: 844 });
   await page.emulateMedia({ colorScheme: 'light' });
   await begin(page, 'The torn log');
-  expect(await serious()).toEqual([]);
+  expect(await serious(page)).toEqual([]);
   await panel(page)
     .getByRole('button', { name: /^Run it/ })
     .click();
   await hurry(page);
   await panel(page).getByRole('button', { name: 'All steps' }).click();
   await expect(panel(page).getByRole('button', { name: 'The verdict' })).toBeVisible();
-  expect(await serious()).toEqual([]);
+  expect(await serious(page)).toEqual([]);
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
-  await page.screenshot({ path: picture('lesson-phone.png') });
+  await picture(page, 'lesson-phone');
 });

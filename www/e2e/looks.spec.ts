@@ -1,35 +1,25 @@
 // How it looks and whom it serves: both themes, a phone, reduced motion, and axe's findings. The pictures are for
 // people.
 
-import { join } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
-import { build, expect, hurry, open, pause, say, test } from './page.ts';
-
-const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
+import { build, elapse, expect, hurry, open, pause, picture, say, serious, test } from './page.ts';
 
 for (const scheme of ['light', 'dark'] as const) {
   test(`${scheme}: no serious finding, before and after faults`, async ({ page, site }) => {
     await page.emulateMedia({ colorScheme: scheme });
     await open(page, site);
-    await page.waitForTimeout(1_200);
-    const serious = async () => {
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      return violations
-        .filter((v) => v.impact === 'serious' || v.impact === 'critical')
-        .map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join('; ')}`);
-    };
-    await page.screenshot({ path: picture(`first-${scheme}.png`) });
-    expect(await serious()).toEqual([]);
+    await elapse(page, 2);
+    await picture(page, `first-${scheme}`);
+    expect(await serious(page)).toEqual([]);
     await page.getByRole('button', { name: 'Crash n2', exact: true }).first().click();
     await say(page, 'cut n1 n3');
     await say(page, 'c1 set greeting hello');
     await expect(page.getByRole('button', { name: 'Node n2, down' })).toBeVisible();
-    await page.waitForTimeout(1_500);
-    await page.screenshot({ path: picture(`faults-${scheme}.png`) });
+    await elapse(page, 3);
+    await picture(page, `faults-${scheme}`);
     await say(page, 'nonsense');
     await page.getByText('What the shapes mean').click();
     await page.getByText('Levels, log, ring, network').click();
-    expect(await serious()).toEqual([]);
+    expect(await serious(page)).toEqual([]);
     await page.keyboard.press('Tab');
   });
 }
@@ -37,11 +27,11 @@ for (const scheme of ['light', 'dark'] as const) {
 test('on a phone nothing is wider than the screen, and all can be reached', async ({ page, site }) => {
   await page.setViewportSize({ width: 390, height: 844 });
   await open(page, site);
-  await page.waitForTimeout(1_200);
+  await elapse(page, 2);
   const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(await overflow()).toBeLessThanOrEqual(0);
-  await page.screenshot({ path: picture('phone.png') });
-  await page.screenshot({ path: picture('phone-all.png'), fullPage: true });
+  await picture(page, 'phone');
+  await picture(page, 'phone-all', { fullPage: true });
   await build(page, { Nodes: 8 });
   await expect(page.getByRole('article')).toHaveCount(8);
   expect(await overflow()).toBeLessThanOrEqual(0);
@@ -66,7 +56,7 @@ test('at twice the size nothing is wider than the screen, and all can be reached
     () => document.elementFromPoint(innerWidth / 2, innerHeight - 20)?.closest('section')?.className,
   );
   expect(at).toBe('scene');
-  await page.screenshot({ path: picture('twice.png') });
+  await picture(page, 'twice');
 });
 
 test('many nodes keep within the screen', async ({ page, site }) => {
@@ -74,8 +64,8 @@ test('many nodes keep within the screen', async ({ page, site }) => {
   await build(page, { Nodes: 32 });
   await hurry(page);
   await expect(page.getByRole('article')).toHaveCount(32);
-  await page.waitForTimeout(800);
-  await page.screenshot({ path: picture('many.png') });
+  await elapse(page, 500);
+  await picture(page, 'many');
   expect(await page.evaluate(() => document.documentElement.scrollHeight - innerHeight)).toBeLessThanOrEqual(0);
 });
 
@@ -105,7 +95,7 @@ test('a name and a key of any length keep within what they stand in', async ({ p
     const boxes = [...document.querySelectorAll('.top, .store, .panel, .log .scroll, .transport, .disk, main')];
     return boxes.filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.className || box.tagName);
   });
-  await page.screenshot({ path: picture('names.png') });
+  await picture(page, 'names');
   expect(wide).toEqual([]);
 });
 

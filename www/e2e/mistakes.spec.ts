@@ -1,12 +1,8 @@
 // "Now break it" in each lesson: its mistake is made in its own run, shows there, and is taken back.
 
-import { join } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
 import { LESSONS } from '../src/lessons/all.ts';
 import { begin, expected, panel, runAll } from './lesson.ts';
-import { expect, fingerprint, hurry, open, steps, test } from './page.ts';
-
-const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
+import { expect, fingerprint, hurry, open, picture, poll, serious, steps, test } from './page.ts';
 
 for (const { name, title, mutant } of LESSONS) {
   if (!mutant) continue;
@@ -40,7 +36,7 @@ for (const { name, title, mutant } of LESSONS) {
     const stopped = await steps(page);
     await page.waitForTimeout(400);
     expect(await steps(page), 'it stands there').toBe(stopped);
-    await page.screenshot({ path: picture(`lesson-mistake-${name}.png`) });
+    await picture(page, `lesson-mistake-${name}`);
 
     await box.getByRole('button', { name: 'Back to the lesson as it was' }).click();
     await expect(box.getByRole('button', { name: 'Make this mistake' })).toBeVisible();
@@ -48,14 +44,14 @@ for (const { name, title, mutant } of LESSONS) {
     await expect(promises.getByRole('alert')).toBeHidden();
     await expect(violations).toHaveCount(0);
     // It goes on from the end of the lesson's own run, and is the person's.
-    await expect.poll(() => steps(page)).not.toBe(stopped);
+    await poll(() => steps(page)).not.toBe(stopped);
     const there = await steps(page);
-    await expect.poll(() => steps(page)).toBeGreaterThan(there);
+    await poll(() => steps(page)).toBeGreaterThan(there);
 
     // Another part of the lesson is about the run without the mistake: to its very fingerprint.
     await make();
     await panel(page).getByRole('button', { name: 'Verdict' }).click();
-    await expect.poll(() => fingerprint(page)).toBe(expected(name));
+    await poll(() => fingerprint(page)).toBe(expected(name));
     await expect(promises).toContainText('✓ held');
   });
 }
@@ -68,8 +64,7 @@ test('a mistake that is made has no serious finding, and is gone with the lesson
   await panel(page).getByRole('button', { name: 'Break it' }).click();
   await panel(page).getByRole('button', { name: 'Make this mistake' }).click();
   await expect(panel(page).getByRole('status').first()).toContainText('✗');
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id)).toEqual([]);
+  expect(await serious(page)).toEqual([]);
   await panel(page).getByRole('button', { name: 'Leave', exact: true }).click();
   await expect(page.getByText('Put a known design error back')).toBeVisible();
   await expect(page.getByRole('region', { name: /^Promises/ })).toContainText('✓ held');

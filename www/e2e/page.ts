@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
-import { test as base, expect, type Page } from '@playwright/test';
+import AxeBuilder from '@axe-core/playwright';
+import { test as base, expect, type Page, type PageScreenshotOptions } from '@playwright/test';
 
 const TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -72,7 +73,7 @@ export async function steps(page: Page): Promise<number> {
 export const fingerprint = (page: Page) => page.locator('[data-fingerprint]').textContent();
 
 export async function pause(page: Page): Promise<void> {
-  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Pause', exact: true }).click();
   await expect(page.getByRole('button', { name: 'Play', exact: true })).toBeVisible();
 }
 
@@ -100,6 +101,53 @@ export async function drop(page: Page, name: string, bytes: Buffer): Promise<voi
   );
   await page.dispatchEvent('body', 'dragenter', { dataTransfer: transfer });
   await page.dispatchEvent('body', 'drop', { dataTransfer: transfer });
+}
+
+/** As `expect.poll`, and looks often: what a page does takes less than the second that the other comes to wait. */
+export const poll = <T>(read: () => T | Promise<T>, options: { readonly timeout?: number } = {}) =>
+  expect.poll(read, { intervals: [50], ...options });
+
+/** Until so many milliseconds of the cluster's time have gone by. */
+export async function elapse(page: Page, milliseconds: number): Promise<void> {
+  const now = () => {
+    const text = document.querySelector('.clock time')?.textContent ?? '';
+    return Number(text.replace(/[^\d.]/g, '')) * (text.endsWith(' ms') ? 1 : 1_000);
+  };
+  const until = (await page.evaluate(now)) + milliseconds;
+  await poll(() => page.evaluate(now)).toBeGreaterThan(until);
+}
+
+/** Until the page has drawn what it was told, and has drawn again what followed from that. */
+export function drawn(page: Page): Promise<void> {
+  return page.evaluate(async () => {
+    for (let frames = 0; frames < 4; frames += 1) await new Promise(requestAnimationFrame);
+  });
+}
+
+/** A picture for people, in test-results: of the gallery, and of all else where VITRINE_PICTURES asks for it. */
+export async function picture(page: Page, name: string, options: PageScreenshotOptions = {}): Promise<void> {
+  if (!process.env.VITRINE_PICTURES && !name.startsWith('gallery/')) return;
+  await page.screenshot({ path: join(import.meta.dirname, '..', 'test-results', `${name}.png`), ...options });
+}
+
+/** What axe finds that is serious, in one part of the page or in all of it. Nothing moves while it looks. */
+export async function serious(page: Page, part?: string): Promise<string[]> {
+  const goOn = await page.evaluateHandle(() => {
+    const own = globalThis.requestAnimationFrame;
+    const held: FrameRequestCallback[] = [];
+    globalThis.requestAnimationFrame = (draw) => held.push(draw);
+    return () => {
+      globalThis.requestAnimationFrame = own;
+      for (const draw of held) own(draw);
+    };
+  });
+  // The page has no frames: one call in it finds what a page of axe's own would put together.
+  const axe = new AxeBuilder({ page }).setLegacyMode();
+  const { violations } = await (part ? axe.include(part) : axe).analyze();
+  await goOn.evaluate((act) => act());
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).join('; ')}`);
 }
 
 /** Builds a cluster of that form, without a load. */

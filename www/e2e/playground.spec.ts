@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { build, drop, expect, fingerprint, hurry, open, pause, rows, say, steps, test } from './page.ts';
+import { build, drop, expect, fingerprint, hurry, open, pause, picture, poll, rows, say, steps, test } from './page.ts';
 
 const store = (node: string) => ({ role: 'article' as const, name: `Store of ${node}` });
 
@@ -8,9 +7,9 @@ test('the first screen is a running cluster of three, with messages on their way
   await expect(page.getByRole('article')).toHaveCount(3);
   await expect(page.getByText('Every key lives on 2 of them')).toBeVisible();
   const flights = page.locator('canvas.flights');
-  await expect.poll(() => flights.getAttribute('data-flights').then(Number)).toBeGreaterThan(0);
+  await poll(() => flights.getAttribute('data-flights').then(Number)).toBeGreaterThan(0);
   const before = await steps(page);
-  await expect.poll(() => steps(page)).toBeGreaterThan(before);
+  await poll(() => steps(page)).toBeGreaterThan(before);
   await expect(page.getByRole('region', { name: 'Log', exact: true }).locator('tbody tr').first()).toBeVisible();
   // What moves is drawn: two pictures of the canvas differ.
   const first = await flights.screenshot();
@@ -50,24 +49,24 @@ test('it pauses, plays and steps, one visible event at a time, back and forth', 
   for (let i = 0; i < 4; i += 1) {
     const before = await steps(page);
     await page.getByRole('button', { name: 'Step', exact: true }).click();
-    await expect.poll(() => steps(page)).toBeGreaterThan(before);
+    await poll(() => steps(page)).toBeGreaterThan(before);
     prints.push(await fingerprint(page));
   }
   const end = await steps(page);
   for (let i = 0; i < 2; i += 1) {
     const before = await steps(page);
     await page.getByRole('button', { name: 'Step back' }).click();
-    await expect.poll(() => steps(page)).toBeLessThan(before);
+    await poll(() => steps(page)).toBeLessThan(before);
   }
   for (let i = 0; i < 2; i += 1) {
     const before = await steps(page);
     await page.getByRole('button', { name: 'Step', exact: true }).click();
-    await expect.poll(() => steps(page)).toBeGreaterThan(before);
+    await poll(() => steps(page)).toBeGreaterThan(before);
   }
   expect(await steps(page)).toBe(end);
   expect(await fingerprint(page)).toBe(prints.at(-1));
   await page.getByRole('button', { name: 'Play' }).click();
-  await expect.poll(() => steps(page)).toBeGreaterThan(end);
+  await poll(() => steps(page)).toBeGreaterThan(end);
 });
 
 test('a person writes and reads, and sees where the key lives', async ({ page, site }) => {
@@ -103,7 +102,7 @@ test('what is wrong with a line is said in words, and the cluster goes on', asyn
     await expect(page.getByRole('alert')).toContainText(words);
   }
   const before = await steps(page);
-  await expect.poll(() => steps(page)).toBeGreaterThan(before);
+  await poll(() => steps(page)).toBeGreaterThan(before);
   await say(page, 'heal');
   await expect(page.getByRole('alert')).toBeHidden();
 });
@@ -189,11 +188,10 @@ test('in a TTL storm all that is stored expires at the same moments', async ({ p
   await every.press('Enter');
   await hurry(page);
   const stores = page.locator('.store .ttl');
-  await expect
-    .poll(async () => {
-      const left = (await stores.allTextContents()).filter((text) => text.endsWith('ms')).map(Number.parseFloat);
-      return left.length > 10 ? Math.max(...left) - Math.min(...left) : Number.POSITIVE_INFINITY;
-    })
+  await poll(async () => {
+    const left = (await stores.allTextContents()).filter((text) => text.endsWith('ms')).map(Number.parseFloat);
+    return left.length > 10 ? Math.max(...left) - Math.min(...left) : Number.POSITIVE_INFINITY;
+  })
     // Clocks of nodes are a few milliseconds apart.
     .toBeLessThan(12);
 });
@@ -206,7 +204,7 @@ test('a node joins and another is taken out, while the others answer', async ({ 
   await expect(status).toHaveText('Map 4: nothing moves');
   await expect(page.getByRole('article')).toHaveCount(4);
   await expect(page.getByRole('button', { name: /Node n4, up/ })).toBeVisible();
-  await page.screenshot({ path: join(import.meta.dirname, '..', 'test-results', 'joined.png') });
+  await picture(page, 'joined');
   await page.getByRole('button', { name: /Node n2, up/ }).click();
   await page.getByRole('button', { name: 'Take out n2', exact: true }).click();
   await expect(status).toHaveText('Map 7: nothing moves');
@@ -223,10 +221,11 @@ test('the same seed gives the same run, and another seed another', async ({ page
     await page.getByRole('textbox', { name: 'Seed' }).fill(seed);
     await page.getByRole('textbox', { name: 'Seed' }).press('Enter');
     await page.getByRole('button', { name: 'Restart run' }).click();
+    await poll(() => steps(page)).toBe(0);
     for (let i = 1; i <= 12; i += 1) {
       const before = await steps(page);
       await page.getByRole('button', { name: 'Step', exact: true }).click();
-      await expect.poll(() => steps(page)).not.toBe(before);
+      await poll(() => steps(page)).toBeGreaterThan(before);
     }
     return [await steps(page), await fingerprint(page)];
   };
@@ -241,7 +240,7 @@ test('the keyboard alone plays, steps, crashes, and lists its keys', async ({ pa
   await expect(page.getByRole('button', { name: 'Play' })).toBeVisible();
   const paused = await steps(page);
   await page.keyboard.press('.');
-  await expect.poll(() => steps(page)).toBeGreaterThan(paused);
+  await poll(() => steps(page)).toBeGreaterThan(paused);
   await page.keyboard.press(',');
   await page.keyboard.press('?');
   await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible();
@@ -265,5 +264,5 @@ test('a file that is no trace is refused in words', async ({ page, site }) => {
   await drop(page, 'half.csv.gz', Buffer.from([0x1f, 0x8b, 8, 0, 0, 0]));
   await expect(page.getByRole('alert')).toContainText('half.csv.gz is not whole gzip');
   const before = await steps(page);
-  await expect.poll(() => steps(page)).toBeGreaterThan(before);
+  await poll(() => steps(page)).toBeGreaterThan(before);
 });

@@ -4,9 +4,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { expect, hurry, open, say, steps, test } from './page.ts';
+import { expect, hurry, open, poll, say, steps, test } from './page.ts';
 
 const program = process.env.VITRINE_BIN ?? join(import.meta.dirname, '..', '..', 'target', 'debug', 'vitrine');
+
+test.use({ serviceWorkers: 'allow' });
 
 let node: ChildProcess;
 let origin: string;
@@ -45,7 +47,7 @@ test('a node serves the page, each file as what it is, and the page runs', async
   await open(page, `${origin}/ui`);
   expect(page.url()).toBe(`${origin}/ui/`);
   const before = await steps(page);
-  await expect.poll(() => steps(page)).toBeGreaterThan(before);
+  await poll(() => steps(page)).toBeGreaterThan(before);
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await say(page, 'c1 set greeting hello');
   await hurry(page);

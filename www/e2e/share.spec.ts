@@ -1,11 +1,8 @@
 // A run goes to somebody else: as a link, as a file, from another engine.
 
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
-import { drop, expect, fingerprint, hurry, open, pause, say, steps, test } from './page.ts';
-
-const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
+import { drop, expect, fingerprint, hurry, open, pause, picture, poll, say, steps, test } from './page.ts';
 
 test('a link opened by somebody else gives the same run, to the same fingerprint', async ({ page, site, browser }) => {
   await open(page, site);
@@ -24,7 +21,7 @@ test('a link opened by somebody else gives the same run, to the same fingerprint
   expect(link.length).toBeLessThan(2_000);
   await dialog.getByText('The script', { exact: true }).click();
   await expect(dialog.getByRole('region', { name: 'The script of this run' })).toContainText('n2 restart');
-  await page.screenshot({ path: picture('share.png') });
+  await picture(page, 'share');
   await page.keyboard.press('Escape');
   await expect(dialog).toBeHidden();
   const mine = await fingerprint(page);
@@ -35,10 +32,10 @@ test('a link opened by somebody else gives the same run, to the same fingerprint
   await theirs.goto(link);
   await expect(theirs.getByText('A shared run, the same here as where it was shared')).toBeVisible();
   await expect(theirs.getByRole('region', { name: 'The run that was opened' })).toContainText(mine ?? 'none');
-  await theirs.screenshot({ path: picture('opened.png') });
+  await picture(theirs, 'opened');
   // It is played from its beginning, and goes on behind its end.
   await hurry(theirs);
-  await expect.poll(() => steps(theirs)).toBeGreaterThan(end);
+  await poll(() => steps(theirs)).toBeGreaterThan(end);
   await somebody.close();
 });
 
@@ -85,7 +82,7 @@ test('a run with a mistake in it says so in its link, and is that run for whoeve
   await expect(theirs.getByText('On: No repair.')).toBeVisible();
   await hurry(theirs);
   await expect(theirs.getByRole('region', { name: /^Promises/ }).getByRole('alert')).toContainText('P3 no ghosts');
-  await theirs.screenshot({ path: picture('opened-mistake.png') });
+  await picture(theirs, 'opened-mistake');
   // A run without one is opened without one.
   await drop(theirs, 'plain.script', Buffer.from('cluster nodes=2 seed=4\nc1 set k v\nrun 1s\n'));
   await expect(theirs.getByText('Put a known design error back')).toBeVisible();

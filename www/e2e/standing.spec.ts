@@ -1,9 +1,6 @@
 // Others stand in for a node that is down: set, shared, shown, and over when it is back.
 
-import { join } from 'node:path';
-import { build, expect, hurry, open, pause, say, test } from './page.ts';
-
-const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
+import { build, expect, hurry, open, pause, picture, say, test } from './page.ts';
 
 test('after the span others hold the keys of a node that is down, and let go when it is back', async ({
   page,
@@ -36,7 +33,7 @@ test('after the span others hold the keys of a node that is down, and let go whe
   await expect(n2).toContainText('down');
   await expect(others).toHaveCount(2);
   await expect(others.getByText(/^n\d’s #\d+ of/)).toHaveCount(2);
-  await page.screenshot({ path: picture('standing-in.png') });
+  await picture(page, 'standing-in');
   await say(page, 'n2 restart');
   await expect(card).not.toContainText('in for n2');
   await expect(rows).toHaveCount(2);

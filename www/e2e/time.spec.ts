@@ -1,23 +1,21 @@
 // Going back anywhere, and two branches of one run.
 
-import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { expect, fingerprint, hurry, open, pause, say, steps, test } from './page.ts';
+import { elapse, expect, fingerprint, hurry, open, pause, picture, say, steps, test } from './page.ts';
 
 const line = (page: Page) => page.getByRole('slider', { name: 'Moment of the run' });
-const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
 
 /** A run with a crash and a return in it, paused at its end. */
 async function eventful(page: Page, site: string): Promise<void> {
   await open(page, site);
   await hurry(page);
-  await page.waitForTimeout(600);
+  await elapse(page, 1_000);
   await say(page, 'n2 crash');
   await expect(page.getByRole('button', { name: 'Node n2, down' })).toBeVisible();
-  await page.waitForTimeout(600);
+  await elapse(page, 1_000);
   await say(page, 'n2 restart');
   await expect(page.getByRole('button', { name: /Node n2, up/ })).toBeVisible();
-  await page.waitForTimeout(400);
+  await elapse(page, 500);
   await pause(page);
 }
 
@@ -73,7 +71,7 @@ test('the brackets jump between faults, and each is marked with its words', asyn
   expect(await settled(page)).toBe(crash);
   await expect(page.locator('.scrubber .mark.fault').first()).toHaveAttribute('title', /n2 crashed/);
   await expect(page.locator('.scrubber .mark.member').first()).toHaveAttribute('title', /suspects n2|map/);
-  await page.screenshot({ path: picture('time-line.png') });
+  await picture(page, 'time-line');
 });
 
 test('a fork is two runs from one moment: they are compared, and each is itself when it comes to the front', async ({
@@ -89,11 +87,11 @@ test('a fork is two runs from one moment: they are compared, and each is itself 
   await expect(page.getByRole('button', { name: 'Node n3, down' })).toBeVisible();
   await hurry(page);
   await page.getByRole('button', { name: 'Play', exact: true }).click();
-  await page.waitForTimeout(700);
+  await elapse(page, 1_000);
   await pause(page);
   await expect(panel.getByText(/n3 crashed, at/)).toBeVisible();
   await expect(panel.getByRole('row', { name: /n3 itself down up/ })).toBeVisible();
-  await page.screenshot({ path: picture('fork.png') });
+  await picture(page, 'fork');
   const ours = await settled(page);
   await page.getByRole('button', { name: 'Switch to A' }).click();
   await expect(page.getByRole('button', { name: /Node n3, up/ })).toBeVisible();

@@ -2,9 +2,8 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, hurry, open, pause, steps, test } from './page.ts';
+import { expect, hurry, open, pause, picture, poll, steps, test } from './page.ts';
 
-const picture = (name: string) => join(import.meta.dirname, '..', 'test-results', name);
 const demos = readdirSync(join(import.meta.dirname, '..', 'src', 'demos')).map((file) => file.replace('.script', ''));
 
 /** The titles of the mistakes that have a demonstration, and the promise that each breaks. */
@@ -30,7 +29,7 @@ test('every promise is looked at and held, and says what it means', async ({ pag
   await page.keyboard.press('End');
   // Going back and forth is the same run again: that is P9.
   await expect(panel.getByRole('listitem').last()).toContainText(/✓ \d/);
-  await page.screenshot({ path: picture('promises.png') });
+  await picture(page, 'promises');
 });
 
 test('a demonstration is there for each of the six', () => {
@@ -53,14 +52,14 @@ for (const name of demos) {
     const stopped = await steps(page);
     await page.waitForTimeout(400);
     expect(await steps(page)).toBe(stopped);
-    await page.screenshot({ path: picture(`mistake-${name}.png`) });
+    await picture(page, `mistake-${name}`);
     const at = Number(await page.getByRole('slider', { name: 'Moment of the run' }).getAttribute('aria-valuemax'));
     await page.getByRole('button', { name: 'Mend it' }).click();
     const moment = page.getByRole('slider', { name: 'Moment of the run' });
-    await expect.poll(async () => Number(await moment.getAttribute('aria-valuemax'))).toBeLessThan(at + 1);
-    await expect
-      .poll(async () => Number(await moment.getAttribute('aria-valuemax')), { timeout: 40_000 })
-      .toBeGreaterThan(at + 100);
+    await poll(async () => Number(await moment.getAttribute('aria-valuemax'))).toBeLessThan(at + 1);
+    await poll(async () => Number(await moment.getAttribute('aria-valuemax')), { timeout: 40_000 }).toBeGreaterThan(
+      at + 100,
+    );
     await expect(panel).toContainText('✓ held');
     await expect(panel.getByRole('alert')).toBeHidden();
   });
@@ -85,5 +84,5 @@ test('a failure is found, made small, and stands just before it happens; the pag
   await expect(page.getByRole('button', { name: 'Play', exact: true })).toBeVisible();
   await expect(panel.getByRole('alert')).toBeHidden();
   await page.getByRole('button', { name: 'Step', exact: true }).click();
-  await page.screenshot({ path: picture('found.png') });
+  await picture(page, 'found');
 });

@@ -74,6 +74,8 @@ it('goes on when the turn is the person’s, also where an older picture says th
 it('says that the steps are over for who does something else', () => {
   const { scripts, frame } = begin('ttl');
   scripts.to('run');
+  expect(scripts.isLeft, 'no picture of it has come').toBe(false);
+  expect(scripts.isBusy).toBe(true);
   frame(null);
   expect(scripts.isLeft).toBe(true);
   scripts.again();

@@ -30,6 +30,9 @@ export class Scripts {
   readonly turnDone: Signal<boolean> = signal(false);
 
   readonly played: ReadonlySignal<Played | null>;
+  /** A picture of the script that was loaded has come: before that, nobody can have left it. */
+  private readonly shown: Signal<boolean> = signal(false);
+  private answered = false;
   /** What was expected so far and is not so, in words. */
   readonly unmet: ReadonlySignal<readonly string[]>;
   /** The part of the page to look at. */
@@ -55,6 +58,8 @@ export class Scripts {
   private load(text: string): void {
     batch(() => {
       this.mistaken.value = false;
+      this.shown.value = false;
+      this.answered = false;
       this.session.truth.mend();
       this.session.select(null);
       this.steps.value = steps(text);
@@ -106,12 +111,12 @@ export class Scripts {
   /** Is a step being done? */
   get isBusy(): boolean {
     const played = this.played.value;
-    return this.allowed.value > 0 && played !== null && !played.held;
+    return this.allowed.value > 0 && (played === null ? !this.shown.value : !played.held);
   }
 
   /** Has the person done something of their own in the middle of it? */
   get isLeft(): boolean {
-    return this.allowed.value > 0 && this.played.value === null;
+    return this.allowed.value > 0 && this.shown.value && this.played.value === null;
   }
 
   get isOver(): boolean {
@@ -195,8 +200,14 @@ export class Scripts {
     return true;
   }
 
+  /** The run of the script that was asked for is there: what is shown next is of it. */
+  opened(): void {
+    this.answered = true;
+  }
+
   follow(snapshot: Snapshot): void {
     const { played } = snapshot;
+    if (this.answered) this.shown.value = true;
     // One that was taken before the script was left says that it is held, and it is no longer.
     const yours = this.stage.value === 'break' && !this.mistaken.value;
     if (played?.held && !yours && this.session.playing.value && this.isCaughtUp(played)) {

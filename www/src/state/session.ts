@@ -326,6 +326,7 @@ export class Session {
       case 'opened':
         batch(() => {
           this.opened.value = message.opened;
+          this.scripts.opened();
           this.settings.value = message.opened.settings;
           this.log.value = [];
           this.selectedNode.value = null;

@@ -42,7 +42,13 @@ function cluster(): void {
 
 function race(): void {
   const post = (message: FromRacer) => scope.postMessage(message);
-  const rest = () => new Promise<void>((rested) => setTimeout(rested));
+  // Lets what was said meanwhile be heard. A timer would stand still for four milliseconds, a third of a slice.
+  const { port1, port2 } = new MessageChannel();
+  const rest = () =>
+    new Promise<void>((rested) => {
+      port1.onmessage = () => rested();
+      port2.postMessage(null);
+    });
   serve<ToRacer>(async () => {
     const racer = new Racer(await loadTrack(), { post, clock, unpack, rest });
     return (message) => racer.receive(message);
