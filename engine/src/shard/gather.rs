@@ -176,8 +176,8 @@ impl Shard {
             Purpose::Read if !last => Err(Failure::Unavailable { needed, alive: view.alive_replicas(key.slot()) }),
             Purpose::Doubt if heard => self.resolved(time, &key, &found, out),
             Purpose::Decide(request) if heard => {
-                self.judge(time, &key, &found, Use::Client, out);
-                return self.decided(time, view, asker, deadline, request, out);
+                let is_there = self.judge(time, &key, &found, Use::Client, out).is_some();
+                return self.decided(time, view, asker, deadline, (request, is_there), out);
             }
             Purpose::Settle { pull, wanted, only } => {
                 return self.settle_one(time, view, pull, (wanted, only), key, &found, out);

@@ -4,8 +4,8 @@
 //! *orphan* for it from then on until it has heard out a *witness*, a replica for which the slot is no orphan itself,
 //! or all replicas, who then keep the newest of what they have together. While another replica is heard, the slot is in
 //! doubt, and that one is asked. Where none is, what this node wrote before may have been replaced or deleted by
-//! somebody who is gone: it is a miss, and is dropped when it is asked for. What is written from then on is above what
-//! was before, and is served.
+//! somebody who is gone: it is a miss, and is kept for as long as somebody may come back who knows. What is written
+//! from then on is above what was before, and is served.
 
 use alloc::boxed::Box;
 use core::hash::{Hash, Hasher};
@@ -188,6 +188,12 @@ impl Shard {
     /// Does somebody vouch for that version of that key, if it is what this node holds?
     pub(crate) fn is_vouched(&self, slot: Slot, version: Version) -> bool {
         !self.sources.is_unvouched(slot, version)
+    }
+
+    /// May this node answer that it has nothing where it holds that version? It had it before it was away, and who
+    /// could say whether it is current has not.
+    pub(crate) fn may_hide(&self, slot: Slot, version: Version) -> bool {
+        version <= self.sources.orphans.floor(slot)
     }
 
     /// Slots of which nobody is left who knows whether what this node had before it was away is current.

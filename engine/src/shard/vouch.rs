@@ -49,7 +49,10 @@ impl Shard {
         if vouched || entry.version > self.sources.orphans.floor(at.slot) {
             return Some(entry);
         }
-        self.drop_unvouched(time.unix, key, at, entry.version, out);
+        // Whoever is missing may come back and vouch for it.
+        if self.sources.orphans.is_bereft(at.slot) {
+            self.drop_unvouched(time.unix, key, at, entry.version, out);
+        }
         None
     }
 
@@ -140,12 +143,17 @@ impl Shard {
         self.store.has_room(bytes) || next().is_some_and(|(_, next)| next.version < entry.version)
     }
 
-    /// Drops what is here where nobody is left who knows whether it is current.
-    pub(super) fn drop_orphan(&mut self, now: UnixMs, key: &Key, at: Place, out: &mut Outbox) {
+    /// Is what is here as good as nothing, since nobody is there who knows whether it is current? It is dropped where
+    /// nobody can come back who does.
+    pub(super) fn is_orphan(&mut self, now: UnixMs, key: &Key, at: Place, out: &mut Outbox) -> bool {
         let version = self.peek(now, key, at).map(|entry| entry.version);
-        if let Some(version) = version.filter(|version| self.sources.is_unvouched(at.slot, *version)) {
+        let Some(version) = version.filter(|version| self.sources.is_unvouched(at.slot, *version)) else {
+            return false;
+        };
+        if self.sources.orphans.is_bereft(at.slot) {
             self.drop_unvouched(now, key, at, version, out);
         }
+        true
     }
 
     fn drop_unvouched(&mut self, now: UnixMs, key: &Key, at: Place, version: Version, out: &mut Outbox) {

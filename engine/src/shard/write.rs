@@ -63,22 +63,22 @@ impl Shard {
             let key = request.key.clone();
             return self.gather(time, view, Some(asker), deadline, key, Purpose::Decide(request), out);
         }
-        self.carry_out(time, view, asker, deadline, request, out);
+        self.carry_out(time, view, asker, deadline, (request, None), out);
     }
 
-    /// Carries a write out, now that what was in doubt is known.
+    /// Carries a write out, now that what was in doubt is known: whether there is something that somebody vouches for.
     pub(super) fn decided(
         &mut self,
         time: Time,
         view: &View,
         asker: Option<Asker>,
         deadline: Instant,
-        request: Request,
+        (request, is_there): (Request, bool),
         out: &mut Outbox,
     ) {
         let Some(asker) = asker else { return };
         if view.is_primary(request.key.slot()) {
-            return self.carry_out(time, view, asker, deadline, request, out);
+            return self.carry_out(time, view, asker, deadline, (request, Some(is_there)), out);
         }
         // Another has taken over meanwhile. Nothing was done here, and whoever passed it on may ask again.
         let timeout = deadline.since(time.instant);
@@ -91,13 +91,14 @@ impl Shard {
         }
     }
 
+    /// Whether there is something may have been found out before.
     fn carry_out(
         &mut self,
         time: Time,
         view: &View,
         asker: Asker,
         deadline: Instant,
-        request: Request,
+        (request, is_there): (Request, Option<bool>),
         out: &mut Outbox,
     ) {
         let slot = request.key.slot();
@@ -108,9 +109,11 @@ impl Shard {
             return self.reply(asker, slot, Err(failure), out);
         }
         let at = self.place(&key);
-        self.drop_orphan(time.unix, &key, at, out);
+        let is_there = is_there.unwrap_or_else(|| !self.is_orphan(time.unix, &key, at, out));
         let Known { present, held } = self.known(time.unix, &key, at, out);
-        let (put, did) = match decide(request.operation, present, || self.peek(time.unix, &key, at)) {
+        let present = present.filter(|_| is_there);
+        let there = || self.peek(time.unix, &key, at).filter(|_| is_there);
+        let (put, did) = match decide(request.operation, present, there) {
             Ok(decided) => decided,
             Err(outcome) => return self.reply(asker, slot, outcome, out),
         };

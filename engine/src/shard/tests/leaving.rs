@@ -1,4 +1,4 @@
-//! What leaves a store when somebody may not know of it, or nobody vouches for it.
+//! What leaves a store when somebody may not know of it, and what nobody vouches for.
 
 use super::coming_back::{moment, part};
 use super::*;
@@ -73,4 +73,51 @@ fn of_a_slot_that_moves_away_as_an_orphan_what_nobody_vouched_for_is_lost_and_th
         _ => None,
     });
     assert_eq!(gone.collect::<BTreeMap<_, _>>(), BTreeMap::from([(&before, "unvouched"), (&after, "moved")]));
+}
+
+#[test]
+fn what_nobody_vouches_for_is_not_there_for_a_client_and_is_kept_for_who_may_come_back() {
+    let (mut trio, key) = Trio::with_key();
+    let slot = key.slot();
+    let other = (0..).map(|number| Key::new(format!("other{number}")).unwrap()).find(|key| key.slot() == slot).unwrap();
+    for key in [&key, &other] {
+        trio.done(N1, key, set("7", WriteLevel::All)).unwrap();
+    }
+    trio.wait(1);
+    // n1 and n2 start again, and n3 is down: it may have decided something alone meanwhile.
+    for node in [N1, N2] {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        let pull = |other| Pull { round: 2, ..view.pull(other).unwrap() };
+        let away = view.clone().after(Absence { count: 1, long: true, over: true });
+        *view = away.with(|other| other != N3, pull);
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    }
+    // They have not heard each other out yet, and answer all that is asked about a key.
+    let passes = |_, to, message: &Message| to != N3 && !matches!(message, Message::Sync { .. });
+    let level = WriteLevel::Live;
+    for (operation, expected) in [
+        (get(ReadLevel::Primary), Answer::Missing),
+        (Operation::Touch { deadline: None, level }, Answer::Missing),
+        (set_if("8", Condition::Present, level), Answer::Unmet { present: None }),
+    ] {
+        let client = trio.ask(N1, &other, operation);
+        trio.carry(passes);
+        assert_eq!(trio.reply(client), Some(Ok(expected)));
+        assert_eq!([N1, N2].map(|node| trio.held(node, &other)), [Some(&b"7"[..]); 2]);
+    }
+    let client = trio.ask(N1, &key, Operation::Increment { by: 1, level });
+    trio.carry(passes);
+    assert!(matches!(trio.reply(client), Some(Ok(Answer::Added { value: 1, created: true, copies: 2, .. }))));
+    // n3 is back, and has what they have: it is current.
+    for node in [N1, N2] {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        *view = view.with_alive(|_| true);
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    }
+    for _ in 0..10 {
+        trio.wait(200);
+        trio.carry_all();
+    }
+    assert_eq!(value(trio.done(N1, &other, get(ReadLevel::Primary))).as_deref(), Some(&b"7"[..]));
+    assert_eq!(value(trio.done(N1, &key, get(ReadLevel::Primary))).as_deref(), Some(&b"1"[..]));
 }

@@ -35,7 +35,7 @@ impl World {
         self.report();
     }
 
-    /// Who answers alone that there is nothing holds nothing, by its own clock.
+    /// Who answers alone that there is nothing holds nothing, by its own clock, but for what nobody vouches for.
     pub(super) fn judge_misses(&mut self, index: usize, now: UnixMs, events: &[Event]) {
         let Some(node) = &self.machines[index].node else { return };
         let me = self.machines[index].id;
@@ -44,7 +44,8 @@ impl World {
             let is_put = |event: &Event| matches!(event, Event::Applied { key: other, .. } if other == key);
             let holds = |shard: &Shard| {
                 let store = shard.store();
-                store.peek(now, store.hash(key.as_bytes()), key.as_bytes()).is_some()
+                let held = store.peek(now, store.hash(key.as_bytes()), key.as_bytes());
+                held.is_some_and(|entry| !shard.may_hide(key.slot(), entry.version))
             };
             if node.shards().iter().any(holds) && !events.iter().any(is_put) {
                 self.checks.hidden(me, key, self.now);
