@@ -13,7 +13,7 @@ const FINGERPRINT: (u64, u64) = (0x970f_1e48_8d72_9469, 129_677);
 /// starts from snapshots; and nodes that are unusually bad.
 const SEEDS: [(u64, u64, u64); 5] = [
     (83, 0x81db_166f_cdce_e9ad, 192_941),
-    (85, 0x1050_b8a4_3f17_4e56, 80_257),
+    (85, 0xac42_cf91_82d7_96a7, 80_257),
     (88, 0x6a6c_3f7b_5784_305b, 15_583),
     (140, 0x852f_b79d_38fc_0d7c, 117_592),
     (184, 0x0652_e3fe_4126_d506, 56_287),

@@ -50,6 +50,8 @@ struct Known {
     dead: Option<Instant>,
     /// It has been for too long: the map goes on without it.
     given_up: bool,
+    /// Another one says that it reaches it: what it decides there this node is not told.
+    reached: bool,
 }
 
 impl Known {
@@ -194,7 +196,7 @@ impl Editions {
         out: &mut Outbox,
     ) -> Option<Map> {
         self.wishes.retain(|(wish, asked)| !view.map.grants(wish) && *asked + patience(wish) > now);
-        self.watch(now, view);
+        self.watch(now, view, is_reached);
         let leader = leader(view)?;
         if leader != view.me {
             self.wishes().for_each(|wish| out.send(leader, Message::Wish { wish: wish.clone() }));
@@ -269,9 +271,12 @@ impl Editions {
     }
 
     /// Does the change under way not wait for that member, which is down? Nobody needs what it has: it is given up; or
-    /// others stand in for it, and it keeps all that it has.
+    /// others stand in for it, and it keeps all that it has. Not so where somebody else hears it: who does may free
+    /// what it is told, and this node would not know of it.
     fn goes_on_without(&self, view: &View, member: &Member) -> bool {
-        member.leaving || self.is_given_up(member.id) || member.away && !view.loses(member.id)
+        let is_reached = self.find(member.id).is_some_and(|known| known.reached);
+        let may_go = member.leaving || self.is_given_up(member.id) || member.away && !view.loses(member.id);
+        may_go && !is_reached
     }
 
     /// Whom the phase waits for, as far as this node knows; nobody while nothing moves.
@@ -324,14 +329,16 @@ impl Editions {
     }
 
     /// Notes who is away, and forgets who is no member.
-    fn watch(&mut self, now: Instant, view: &View) {
+    fn watch(&mut self, now: Instant, view: &View, is_reached: impl Fn(NodeId) -> bool) {
         self.members.retain(|known| view.map.member(known.id).is_some());
         for member in view.map.members.iter().filter(|member| member.id != view.me) {
             let alive = view.is_alive(member.id);
             let grace = self.remove_after;
             let known = self.known(member.id);
             known.dead = if alive { None } else { known.dead.or(Some(now)) };
-            known.given_up = known.dead.is_some_and(|since| grace.is_some_and(|grace| since + grace <= now));
+            known.reached = !alive && !view.is_aside(member.id) && is_reached(member.id);
+            known.given_up =
+                !known.reached && known.dead.is_some_and(|since| grace.is_some_and(|grace| since + grace <= now));
         }
     }
 
@@ -349,6 +356,7 @@ impl Editions {
                 was_filled: false,
                 dead: None,
                 given_up: false,
+                reached: false,
             };
             self.members.insert(place, known);
             place

@@ -172,6 +172,28 @@ fn a_member_alone_waits_for_no_majority_of_who_never_came() {
 }
 
 #[test]
+fn who_is_heard_by_somebody_else_is_neither_given_up_nor_gone_without() {
+    let grace = Duration::from_secs(10);
+    let steady = without_n3(&view(2, false));
+    let leaving = view(2, false).map.with(&Wish::Leave { name: "n3".into(), force: true }, NodeId(1));
+    let all = View::first(NodeId(1), Arc::new(leaving.expect("granted").expect("a change")));
+    let moving = without_n3(&all);
+    let check = |view: &View, reached: bool, expected: &str| {
+        let mut editions = Editions::new(&Heartbeat { remove_after: Some(grace), ..Heartbeat::default() });
+        editions.note_filled(view.generation, true);
+        editions.heard(NodeId(2), view.map.edition(), true);
+        let out = &mut Outbox::new();
+        let mut made = |now| editions.act(now, view, |_| true, |node| reached && node == N3, out);
+        made(NOW);
+        assert_eq!(made(NOW + grace).map_or_else(|| "none".into(), |map| print(&map)), expected, "reached {reached}");
+    };
+    check(&steady, false, "2 filling: n1 n2 n3-!");
+    check(&steady, true, "none");
+    check(&moving, false, "3 handing over: n1 n2 n3-!");
+    check(&moving, true, "none");
+}
+
+#[test]
 fn a_wish_that_nobody_repeats_is_forgotten() {
     let seen = view(2, true);
     let check = |wish: Wish, seconds: u64| {

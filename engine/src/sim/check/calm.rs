@@ -129,6 +129,8 @@ impl Calm {
         self.started.insert(node, at);
         if self.down.remove(&node) {
             self.trouble(at);
+            // By its map others may be no members, who went down while nobody was up.
+            self.tidy(at);
         }
     }
 
@@ -272,5 +274,11 @@ mod tests {
         calm.crashed(n2, at(10));
         calm.crashed(n1, at(10));
         assert!(calm.unsettled().is_some() && !calm.look(at(100), true), "nobody is up who could say so");
+        // One that is out goes down while nobody is up, and the first who is up again goes by a map without it.
+        calm.crashed(n3, at(110));
+        calm.started(n1, at(120));
+        assert_eq!(calm.unsettled().as_deref(), Some("n2 is down"));
+        calm.started(n2, at(120));
+        assert_eq!(calm.unsettled(), None);
     }
 }

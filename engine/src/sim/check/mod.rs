@@ -414,14 +414,16 @@ impl Checks {
             let different = truth::disagree(key, &replicas, |id, version| ledger.copies.may_lack(id, version));
             broken.extend(different.map(|what| (key.clone(), Promise::OneTruth, what)));
             let (round, calm) = (self.calm.round(), self.calm.is_calm());
-            let contents = replicas.iter().filter_map(|(_, node)| Some(Content::of(stored(node, key)?.value)));
+            // What nobody vouches for is not served.
+            let served = replicas.iter().filter_map(|(_, node)| stored(node, key).filter(|e| is_served(node, key, e)));
+            let contents = served.clone().map(|entry| Content::of(entry.value));
             for content in contents.filter(|content| calm && !ledger.register.may_be(*content, round)) {
                 let what = format!("{key:?} holds {content:?}, and no order of what was told ends so");
                 broken.push((key.clone(), Promise::Order, what));
             }
             // Whom nobody reaches, or who is no member any more and has not heard of it, tells nobody.
             let asked = |id| core.contains(&id) && newest.is_some_and(|view| view.map.member(id).is_some());
-            for version in replicas.iter().filter_map(|(_, node)| held(node, key)) {
+            for version in served.map(|entry| entry.version) {
                 let ghost = ledger.past.older(key, version, at, asked);
                 broken.extend(ghost.map(|what| (key.clone(), Promise::NoGhosts, what)));
             }
@@ -487,6 +489,11 @@ fn stored<'a>(node: &'a Node, key: &Key) -> Option<EntryRef<'a>> {
         // At the beginning of time nothing has expired: what is still in the store is seen, deadline or not.
         store.peek(UnixMs(0), store.hash(key.as_bytes()), key.as_bytes())
     })
+}
+
+/// Would a client be told of it, and not that there is nothing?
+fn is_served(node: &Node, key: &Key, entry: &EntryRef<'_>) -> bool {
+    node.shards().iter().all(|shard| !shard.may_hide(key.slot(), entry.version))
 }
 
 fn held(node: &Node, key: &Key) -> Option<Version> {
