@@ -418,13 +418,15 @@ impl Sources {
         let moving = view.map.phase != Phase::Steady;
         let slots = self.lanes;
         for slot in Slot::all().filter(|slot| slots.contains(*slot)).filter(new) {
+            // What is under way may be another change than the one that it came by: nobody fills it.
+            let gains = view.gains(view.me, slot);
             // The time in which it would have been filled has passed it by: it knows nothing yet.
-            if before.is_some() && view.map.phase != Phase::Filling {
+            if before.is_some() && !(gains && view.map.phase == Phase::Filling) {
                 self.orphans.inherit(slot);
             }
             let keepers = self.list.iter_mut().filter(|source| view.replicas(slot).contains(&source.id));
             for source in keepers.filter(|source| !moving || !view.gains(source.id, slot)) {
-                match moving {
+                match gains {
                     true => source.gained = source.gained.or(Lanes::of(slot)),
                     // The whole change has passed this node by.
                     false => source.ask_again(Lanes::of(slot), Version::ZERO),

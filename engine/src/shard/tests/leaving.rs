@@ -1,4 +1,5 @@
-//! What leaves a store when somebody may not know of it, and what nobody vouches for.
+//! What leaves a store when somebody may not know of it, what nobody vouches for, and slots that came while nobody
+//! was heard.
 
 use super::coming_back::{moment, part};
 use super::*;
@@ -120,4 +121,36 @@ fn what_nobody_vouches_for_is_not_there_for_a_client_and_is_kept_for_who_may_com
     }
     assert_eq!(value(trio.done(N1, &other, get(ReadLevel::Primary))).as_deref(), Some(&b"7"[..]));
     assert_eq!(value(trio.done(N1, &key, get(ReadLevel::Primary))).as_deref(), Some(&b"1"[..]));
+}
+
+#[test]
+fn who_came_to_keep_a_slot_while_it_heard_nobody_asks_for_it_also_while_something_else_moves() {
+    let mut trio = Trio::with(Limits::default(), 2);
+    // It shares other slots of the same lane with both.
+    let keys = (0..).map(|number| Key::new(format!("k{number}")).unwrap());
+    let key = keys.filter(|key| trio.views[2].replicas(key.slot()) == [N1, N2]).next().unwrap();
+    trio.done(N1, &key, set("v", WriteLevel::Live)).unwrap();
+    assert_eq!(trio.held(N3, &key), None);
+    trio.wait(1_000);
+    let since = moment(&mut trio);
+    // It came to stand in for n2 by editions of which it has not heard, and hears of the next change.
+    let mut map = (*trio.views[0].map).clone();
+    map.epoch.0 += 5;
+    map.phase = Phase::Filling;
+    (map.members[1].away, map.members[1].was_away) = (true, true);
+    let map = Arc::new(map);
+    for node in [N1, N2, N3] {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        // Of what they shared before it has missed nothing up to now.
+        *view = view.on(Arc::clone(&map), |_| true, |other| Pull { since, ..view.pull(other).unwrap() });
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    }
+    let view = &trio.views[2];
+    assert!(view.is_replica(key.slot()) && !view.gains(N3, key.slot()));
+    for _ in 0..10 {
+        trio.wait(200);
+        trio.carry_all();
+    }
+    assert_eq!(trio.held(N3, &key), Some(&b"v"[..]));
+    assert_eq!(trio.shards[2].orphans(), 0);
 }

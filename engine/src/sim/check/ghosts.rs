@@ -166,6 +166,11 @@ impl Past {
         self.forget(node, Version { stamp: u64::MAX, node: NodeId(u16::MAX) });
     }
 
+    /// Others have decided without that node who keeps the key, and it is not among them: nobody asks it.
+    pub(super) fn passed_by(&mut self, node: NodeId) {
+        self.crashed(node);
+    }
+
     /// A node has freed its copy of that version, which others keep now: it is asked no more, and knows no more.
     pub(super) fn freed(&mut self, node: NodeId, version: Version) {
         self.forget(node, version);

@@ -31,6 +31,8 @@ pub(super) struct Copies {
     gone_for: [Version; Gone::ALL.len()],
     /// For each node, the highest version that it has freed because others keep the slot.
     moved: SortedMap<NodeId, Version>,
+    /// For each node, the highest version that it has let go in one of these ways and has not crashed since.
+    known_gone: SortedMap<NodeId, Version>,
     /// The highest version that a node did not take in for want of room.
     left_out: Version,
     /// When a node crashed last that had the acknowledged version.
@@ -67,8 +69,8 @@ impl Copies {
     pub(super) fn removed(&mut self, node: NodeId, version: Version, why: Gone) {
         let highest = &mut self.gone_for[why as usize];
         *highest = (*highest).max(version);
-        let gone = self.gone.get_or_default(node);
-        *gone = (*gone).max(version);
+        raise(&mut self.gone, node, version);
+        raise(&mut self.known_gone, node, version);
     }
 
     /// A node has a copy of that version now.
@@ -81,8 +83,8 @@ impl Copies {
     /// A node has freed the key, which others keep now: the change of the map was over at that moment. The last one
     /// that had it is still asked for it, unless one that keeps it had crashed so shortly before that nobody knew.
     pub(super) fn moved(&mut self, node: NodeId, version: Version, over: Instant, unnoticed: Duration) {
-        let moved = self.moved.get_or_default(node);
-        *moved = (*moved).max(version);
+        raise(&mut self.moved, node, version);
+        raise(&mut self.known_gone, node, version);
         if self.holders.len() > 1 || self.fell.is_some_and(|fell| fell + unnoticed >= over) {
             self.holders.retain(|holder| *holder != node);
         }
@@ -98,10 +100,9 @@ impl Copies {
         self.left_out = self.left_out.max(version);
     }
 
-    /// The highest version that node has had and let go.
+    /// The highest version that node has had and let go, and may remember.
     pub(super) fn had(&self, node: NodeId) -> Version {
-        let of = |versions: &SortedMap<NodeId, Version>| versions.get(&node).copied().unwrap_or(Version::ZERO);
-        of(&self.gone).max(of(&self.moved))
+        self.known_gone.get(&node).copied().unwrap_or(Version::ZERO)
     }
 
     /// May that node have nothing where another one has that version? Some node has let it go, of its own accord, and a
@@ -120,6 +121,7 @@ impl Copies {
         }
         self.holders.retain(|holder| *holder != node);
         self.on_disk.retain(|other| *other != node);
+        self.known_gone.remove(&node);
         if durable >= self.acknowledged && durable > Version::ZERO {
             self.on_disk.push(node);
         }
@@ -150,6 +152,11 @@ impl Copies {
             false => Err(format!("{key:?} at {version} is nowhere, {:?} had it, and nothing says why", self.holders)),
         }
     }
+}
+
+fn raise(versions: &mut SortedMap<NodeId, Version>, node: NodeId, version: Version) {
+    let highest = versions.get_or_default(node);
+    *highest = (*highest).max(version);
 }
 
 impl Checks {

@@ -85,6 +85,8 @@ pub struct Checks {
     remembered: u64,
     /// What nobody can vouch for is served: [`OnDoubt::Serve`].
     pub(super) serves_doubtful: bool,
+    /// Who is away for long is given up: `remove_after` is set.
+    pub(super) gives_up: bool,
     /// What happens inside nodes is told.
     sees_nodes: bool,
 }
@@ -134,6 +136,7 @@ impl Checks {
             patience: Duration::ZERO,
             remembered: 0,
             serves_doubtful: false,
+            gives_up: false,
             sees_nodes: true,
         }
     }
@@ -374,6 +377,15 @@ impl Checks {
         self.checked.note(Promise::Placement);
         if let Some(what) = placement::moved(first, view).or_else(|| placement::crowded(view)) {
             self.broken(Promise::Placement, None, at, what);
+        }
+        // Who was given up, and is back before it has left, goes by what the others decided without it: what it alone
+        // had of slots that are not its own any more is lost.
+        let me = view.me;
+        let leaves = self.gives_up || view.member(me).is_none_or(|member| member.leaving);
+        if leaves && self.calm.was_passed_by(me, &view.map) {
+            for (_, ledger) in self.keys.iter_mut().filter(|(key, _)| !view.is_replica(key.slot())) {
+                ledger.past.passed_by(me);
+            }
         }
     }
 

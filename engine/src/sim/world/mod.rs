@@ -183,6 +183,7 @@ impl World {
         let watching = config.checks || config.trace > 0;
         let mut checks = Checks::new(config.clock_skew).with_timers(config.heartbeat.suspect_after, config.late);
         checks.serves_doubtful = config.on_doubt == OnDoubt::Serve;
+        checks.gives_up = config.heartbeat.remove_after.is_some();
         let mut world = World {
             placements: [(map.edition(), Arc::new(View::first(NodeId(1), Arc::clone(&map))))].into(),
 
