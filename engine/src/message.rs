@@ -18,15 +18,24 @@ use crate::request::{Entry, Holding, Key, Outcome, Request};
 pub use reach::{Contact, Reach};
 pub use slots::Slots;
 
-/// A message with its addresses and the map's epoch that its sender knew.
+/// From where a message speaks: nodes start again, and go by one map after another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The start of the sender, as it says it in its heartbeats.
+    pub boot: u64,
+    /// The epoch of the map that the sender went by.
+    pub epoch: Epoch,
+}
+
+/// A message with its addresses and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// The sender.
     pub from: NodeId,
     /// The receiver.
     pub to: NodeId,
-    /// The sender's epoch.
-    pub epoch: Epoch,
+    /// By what its sender went.
+    pub origin: Origin,
     /// What it says.
     pub message: Message,
 }

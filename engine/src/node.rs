@@ -9,9 +9,9 @@ use alloc::vec::Vec;
 use crate::cluster::{Cluster, ClusterCounters, Heartbeat, Routes};
 use crate::effect::{Effect, Outbox};
 use crate::error::Failure;
-use crate::id::{ClientToken, Epoch, Lanes, NodeId, Version};
+use crate::id::{ClientToken, Lanes, NodeId, Version};
 use crate::map::{Refusal, Wish};
-use crate::message::Message;
+use crate::message::{Message, Origin};
 use crate::record::Record;
 use crate::request::{Key, Request};
 use crate::shard::{Counters, OnDoubt, Progress, Shard, ShardConfig, Tuning, lanes_of, stripe_of};
@@ -53,8 +53,8 @@ pub enum Input {
     Peer {
         /// The peer.
         from: NodeId,
-        /// The epoch of the map that it held when it said so.
-        epoch: Epoch,
+        /// By what it went when it said so.
+        origin: Origin,
         /// What it says.
         message: Message,
     },
@@ -151,11 +151,11 @@ impl Node {
                 shard.submit(time, &view, client, request, out);
             }
             Input::Peer { from, .. } if from == view.me => {}
-            Input::Peer { from, epoch, message } if view.member(from).is_some() => match message.slot() {
-                Some(slot) if view.admits(epoch, &message) => {
+            Input::Peer { from, origin, message } if view.member(from).is_some() => match message.slot() {
+                Some(slot) if view.admits(from, origin, &message) => {
                     self.shard(slot).receive(time, &view, from, message, out);
                 }
-                // It will be repeated, once the two have the same map or nearly so.
+                // It will be repeated, once each goes by what the other does, or nearly so.
                 Some(_) => {}
                 None => self.cluster.receive(time, from, &message, out),
             },

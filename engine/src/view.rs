@@ -7,10 +7,10 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::id::{Epoch, NodeId, Slot, Version};
+use crate::id::{NodeId, Slot, Version};
 pub use crate::map::{Map, Member};
 use crate::map::{NOBODY, Phase};
-use crate::message::Message;
+use crate::message::{Message, Origin};
 use crate::mutant::{self, Mutant};
 use crate::ring::{Ring, Seat};
 
@@ -51,6 +51,8 @@ pub struct Pull {
     pub since: Version,
     /// The start of the member that was heard last: another number is another start. 0 before it was heard.
     pub boot: u64,
+    /// As last heard, it suspects this node, and tells it nothing.
+    pub suspected: bool,
 }
 
 /// What is known of the times in which a node was away itself: it started, or stood still.
@@ -251,12 +253,33 @@ impl View {
         self.alive_replicas(slot) < self.majority(slot)
     }
 
-    /// Is that message of a peer to be listened to, which held the map of that epoch? Neighbouring editions agree about
-    /// all that matters; of others, one of the two has something to learn first. What a node has is told only to those
-    /// whose map is not later: by a later one it may have to be told of more. And nobody keeps for a primary that is
-    /// behind what is not for it to keep: it has freed the slot, and would not be asked for it again.
-    pub fn admits(&self, epoch: Epoch, message: &Message) -> bool {
-        let mine = self.map.epoch;
+    /// Does that member answer this node what it missed? It has been heard since this node started, and so knows this
+    /// start or will in a moment; and it believes in this node. A view that no start has published tells none apart.
+    pub fn tells(&self, node: NodeId) -> bool {
+        let is_heard = self.boot(node) != 0 || self.boot(self.me) == 0;
+        is_heard && !self.pull(node).is_some_and(|pull| pull.suspected)
+    }
+
+    /// From where this node speaks.
+    pub fn origin(&self) -> Origin {
+        Origin { boot: self.boot(self.me), epoch: self.map.epoch }
+    }
+
+    /// Is that message about a slot to be listened to, which a peer sent from there?
+    ///
+    /// A peer that has started again does not know what it said before, and would not be told of it: so nothing counts
+    /// that an earlier start of it has sent, however late it comes, and nothing of a start that is not known yet, lest
+    /// it is told what there is before something of the earlier one comes.
+    ///
+    /// Neighbouring editions of the map agree about all that matters; of others, one of the two has something to learn
+    /// first. What a node has is told only to those whose map is not later: by a later one it may have to be told of
+    /// more. And nobody keeps for a primary that is behind what is not for it to keep: it has freed the slot, and would
+    /// not be asked for it again.
+    pub fn admits(&self, from: NodeId, origin: Origin, message: &Message) -> bool {
+        let (mine, epoch) = (self.map.epoch, origin.epoch);
+        if self.boot(from) != origin.boot {
+            return false;
+        }
         let is_for_me = match message {
             Message::Sync { .. } | Message::Compare { .. } => epoch <= mine,
             Message::Replicate { key, .. } => epoch >= mine || self.is_replica(key.slot()),

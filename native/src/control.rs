@@ -174,9 +174,10 @@ impl Control {
             self.peers.follow(map);
             self.map.send_replace(Some(Arc::clone(map)));
         }
+        let origin = self.cluster.view().origin();
         for effect in outbox.effects.drain(..) {
             match effect {
-                Effect::Send { to, message, .. } => self.peers.send(to, map.epoch, message),
+                Effect::Send { to, message, .. } => self.peers.send(to, origin, message),
                 Effect::Publish(view) => self.shards.publish(&view),
                 // It has no clients.
                 Effect::Reply { .. } => {}

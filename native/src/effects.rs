@@ -10,15 +10,16 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use vitrine_engine::cluster::Routes;
 use vitrine_engine::effect::{Effect, Outbox, Served};
-use vitrine_engine::id::{ClientToken, Epoch, Lsn, NodeId};
-use vitrine_engine::message::Message;
+use vitrine_engine::id::{ClientToken, Lsn, NodeId};
+use vitrine_engine::message::{Message, Origin};
 use vitrine_engine::request::Outcome;
 use vitrine_engine::view::View;
 
 /// Whoever carries messages to peers. It may drop them: whoever sent one repeats it.
 pub trait Wire: Send + Sync {
-    /// Takes a message for a peer, which was made under the map of that epoch, without waiting.
-    fn send(&self, to: NodeId, epoch: Epoch, message: Message);
+    /// Takes a message for a peer, which was made by that start of this node and under the map of that epoch, without
+    /// waiting.
+    fn send(&self, to: NodeId, origin: Origin, message: Message);
 
     /// Sends by these ways from now on.
     fn reroute(&self, routes: &Arc<Routes>);
@@ -98,20 +99,20 @@ impl Effects {
         }
     }
 
-    /// Performs what was gathered under the map of that epoch, in order, and leaves the outbox empty. Gives back the
-    /// last view to publish.
-    pub fn perform(&self, epoch: Epoch, outbox: &mut Outbox) -> Option<Arc<View>> {
+    /// Performs what was gathered by that start and under that map, in order, and leaves the outbox empty. Gives back
+    /// the last view to publish.
+    pub fn perform(&self, origin: Origin, outbox: &mut Outbox) -> Option<Arc<View>> {
         let mut publish = None;
         for effect in outbox.effects.drain(..) {
-            publish = self.perform_one(epoch, effect).or(publish);
+            publish = self.perform_one(origin, effect).or(publish);
         }
         publish
     }
 
     /// Performs one effect. Gives back the view to publish, when that is what it asks for.
-    pub fn perform_one(&self, epoch: Epoch, effect: Effect) -> Option<Arc<View>> {
+    pub fn perform_one(&self, origin: Origin, effect: Effect) -> Option<Arc<View>> {
         match effect {
-            Effect::Send { to, message, .. } => self.wire.send(to, epoch, message),
+            Effect::Send { to, message, .. } => self.wire.send(to, origin, message),
             Effect::Reply { client, outcome, served, .. } => {
                 let waiting = self.part(client).lock().remove(&client);
                 // A client that went away has nobody who listens: that is its right.

@@ -433,8 +433,8 @@ async fn accept(
 
 /// A message about a slot goes to its shard, any other to the control plane.
 fn deliver(shards: Arc<Shards>, control: mpsc::Sender<(NodeId, Message)>) -> peer::Deliver {
-    Arc::new(move |Envelope { from, epoch, message, .. }| match message.slot() {
-        Some(slot) => shards.receive(from, epoch, slot, message),
+    Arc::new(move |Envelope { from, origin, message, .. }| match message.slot() {
+        Some(slot) => shards.receive(from, origin, slot, message),
         // A full inbox drops: whoever sent it repeats it.
         None => drop(control.try_send((from, message))),
     })

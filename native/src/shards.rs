@@ -17,9 +17,9 @@ use tokio::sync::{Notify, oneshot};
 use vitrine_engine::effect::Outbox;
 use vitrine_engine::error::Failure;
 use vitrine_engine::hash::{self, KeyHasher};
-use vitrine_engine::id::{Epoch, Lsn, NodeId, Slot, Version};
+use vitrine_engine::id::{Lsn, NodeId, Slot, Version};
 use vitrine_engine::limits::MAX_PENDING_BYTES;
-use vitrine_engine::message::Message;
+use vitrine_engine::message::{Message, Origin};
 use vitrine_engine::record::Record;
 use vitrine_engine::request::{Condition, Entry, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::shard::{self, Local, OnDoubt, Place, Progress, Retry, Shard, ShardConfig};
@@ -286,7 +286,7 @@ impl Shards {
 
     /// Takes a message of a peer that is about a slot. What arrives when the view cannot be trusted is dropped: whoever
     /// sent it repeats it; so is what comes from somebody whose map is another, by more than a step.
-    pub fn receive(&self, from: NodeId, epoch: Epoch, slot: Slot, message: Message) {
+    pub fn receive(&self, from: NodeId, origin: Origin, slot: Slot, message: Message) {
         let time = self.clock.now();
         let changes =
             || matches!(message, Message::Replicate { .. } | Message::Fetched { .. } | Message::Listed { .. });
@@ -297,7 +297,7 @@ impl Shards {
             return;
         }
         self.enter(slot, |shard, view, out| {
-            if view.member(from).is_some() && view.admits(epoch, &message) {
+            if view.member(from).is_some() && view.admits(from, origin, &message) {
                 shard.receive(time, view, from, message, out);
             }
         });
@@ -537,7 +537,7 @@ impl Shards {
     /// Acts under the stripe's lock, then performs what was gathered after it.
     fn locked<T>(&self, stripe: &Stripe, act: impl FnOnce(&mut Locked, &mut Outbox) -> T) -> T {
         let mut outbox = OUTBOX.take();
-        let (answer, epoch) = {
+        let (answer, origin) = {
             let mut guard = stripe.locked.lock();
             outbox.log_from(self.log.is_some().then_some(guard.next));
             if let Some(log) = &self.log {
@@ -556,7 +556,7 @@ impl Shards {
             }
             self.ceiling.reached(guard.shard.latest());
             if let (Some(log), Some(next)) = (&self.log, outbox.next_lsn()) {
-                log.take(stripe.index, guard.next, guard.view.map.epoch, &mut outbox);
+                log.take(stripe.index, guard.next, guard.view.origin(), &mut outbox);
                 guard.next = next;
             }
             let wake = guard.shard.next_wake().map_or(u64::MAX, |instant| instant.0);
@@ -567,9 +567,9 @@ impl Shards {
             if stripe.doubt.swap(doubt, Ordering::AcqRel) != doubt && doubt == 0 {
                 self.resolved.notify_one();
             }
-            (answer, guard.view.map.epoch)
+            (answer, guard.view.origin())
         };
-        self.effects.perform(epoch, &mut outbox);
+        self.effects.perform(origin, &mut outbox);
         OUTBOX.set(outbox);
         answer
     }

@@ -16,8 +16,8 @@ use vitrine::shards::{Shards, ShardsConfig};
 use vitrine::snapshot::{self, Log, Of};
 use vitrine_engine::cluster::Routes;
 use vitrine_engine::codec::peer::ClusterTag;
-use vitrine_engine::id::{Epoch, Lsn, NodeId};
-use vitrine_engine::message::Message;
+use vitrine_engine::id::{Lsn, NodeId};
+use vitrine_engine::message::{Message, Origin};
 use vitrine_engine::request::{Condition, Key, Operation, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::rng::Rng;
 use vitrine_engine::view::{Map, Member, View};
@@ -32,7 +32,7 @@ const VALUE: usize = 100;
 struct Nobody;
 
 impl Wire for Nobody {
-    fn send(&self, _: NodeId, _: Epoch, _: Message) {}
+    fn send(&self, _: NodeId, _: Origin, _: Message) {}
 
     fn reroute(&self, _: &Arc<Routes>) {}
 }

@@ -11,8 +11,8 @@ use vitrine::effects::Wire;
 use vitrine::shards::{CLOCK_SKEW, Read, Shards, ShardsConfig, Submitted};
 use vitrine_engine::cluster::{Heartbeat, Routes};
 use vitrine_engine::effect::{Effect, Outbox, Served};
-use vitrine_engine::id::{ClientToken, Epoch, NodeId};
-use vitrine_engine::message::Message;
+use vitrine_engine::id::{ClientToken, NodeId};
+use vitrine_engine::message::{Message, Origin};
 use vitrine_engine::node::{Input, Node, NodeConfig};
 use vitrine_engine::request::{Answer, Condition, Key, Operation, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::rng::Rng;
@@ -65,7 +65,7 @@ struct Recorder {
 }
 
 impl Wire for Recorder {
-    fn send(&self, to: NodeId, _: Epoch, message: Message) {
+    fn send(&self, to: NodeId, _: Origin, message: Message) {
         self.sent.lock().expect("one thread").push_back((self.from, to, message));
     }
 
@@ -213,8 +213,9 @@ impl Run {
                 }
                 let index = usize::from(to.0 - 1);
                 let slot = message.slot().expect("the data plane's");
-                self.native[index].receive(from, Epoch(1), slot, message.clone());
-                self.simulate(index, Input::Peer { from, epoch: Epoch(1), message });
+                let origin = self.simulated[usize::from(from.0 - 1)].view().origin();
+                self.native[index].receive(from, origin, slot, message.clone());
+                self.simulate(index, Input::Peer { from, origin, message });
             }
         }
         self.compare_answers();
@@ -234,7 +235,8 @@ impl Run {
             match effect {
                 // The control plane's messages arrive at once, so that nobody is ever suspected.
                 Effect::Send { to, message, .. } if message.slot().is_none() => {
-                    self.simulate(usize::from(to.0 - 1), Input::Peer { from: me, epoch: Epoch(1), message });
+                    let origin = self.simulated[index].view().origin();
+                    self.simulate(usize::from(to.0 - 1), Input::Peer { from: me, origin, message });
                 }
                 Effect::Send { to, message, .. } => self.simulated_sent.push_back((me, to, message)),
                 Effect::Reply { client, outcome, served, .. } => {

@@ -12,8 +12,8 @@ use vitrine::effects::Wire;
 use vitrine::shards::{CLOCK_SKEW, Shards, ShardsConfig, Submitted};
 use vitrine_engine::cluster::{Cluster, Heartbeat, Routes};
 use vitrine_engine::effect::{Effect, Outbox};
-use vitrine_engine::id::{ClientToken, Epoch, NodeId};
-use vitrine_engine::message::Message;
+use vitrine_engine::id::{ClientToken, NodeId};
+use vitrine_engine::message::{Message, Origin};
 use vitrine_engine::node::{Input, Node, NodeConfig};
 use vitrine_engine::request::{Condition, Key, Operation, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::rng::Rng;
@@ -39,7 +39,7 @@ struct Native {
 struct Caught(Mutex<Vec<(NodeId, Message)>>);
 
 impl Wire for Caught {
-    fn send(&self, to: NodeId, _: Epoch, message: Message) {
+    fn send(&self, to: NodeId, _: Origin, message: Message) {
         self.0.lock().unwrap().push((to, message));
     }
 
@@ -80,7 +80,8 @@ fn both_bodies_do_the_same() {
                     continue;
                 }
                 delivered += 1;
-                (usize::from(to.0) - 1, Input::Peer { from, epoch: Epoch(1), message })
+                let origin = nodes[usize::from(from.0) - 1].view().origin();
+                (usize::from(to.0) - 1, Input::Peer { from, origin, message })
             }
         };
         let simulated = led(&mut nodes[at], clock.now(), input.clone());
@@ -116,8 +117,8 @@ fn serve(native: &mut Native, time: Time, input: Input) -> Led {
             Submitted::Now(reply) => led.answers.push((client.0, reply)),
             Submitted::Later(receiver) => native.waiting.push((client.0, receiver)),
         },
-        Input::Peer { from, epoch, message } => match message.slot() {
-            Some(slot) => native.shards.receive(from, epoch, slot, message),
+        Input::Peer { from, origin, message } => match message.slot() {
+            Some(slot) => native.shards.receive(from, origin, slot, message),
             None => native.cluster.receive(time, from, &message, &mut out),
         },
         Input::Tick => {
@@ -145,7 +146,7 @@ fn serve(native: &mut Native, time: Time, input: Input) -> Led {
 fn perform(native: &Native, out: &mut Outbox) {
     for effect in out.effects.drain(..) {
         match effect {
-            Effect::Send { to, message, .. } => native.wire.send(to, Epoch(1), message),
+            Effect::Send { to, message, .. } => native.wire.send(to, Origin::default(), message),
             Effect::Publish(view) => native.shards.publish(&view),
             Effect::Reply { .. } => panic!("the control plane answers nobody"),
         }

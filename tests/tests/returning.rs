@@ -75,7 +75,7 @@ fn reconcile(world: &mut World, mut seen: BTreeSet<u64>) -> BTreeMap<&'static st
         world.step();
         for flight in world.flights().filter(|flight| !seen.contains(&flight.id)).collect::<Vec<_>>() {
             seen.insert(flight.id);
-            let (Place::Node(from), Place::Node(to), Cargo::Peer(epoch, message)) =
+            let (Place::Node(from), Place::Node(to), Cargo::Peer(origin, message)) =
                 (flight.from, flight.to, &flight.cargo)
             else {
                 continue;
@@ -83,7 +83,7 @@ fn reconcile(world: &mut World, mut seen: BTreeSet<u64>) -> BTreeMap<&'static st
             let is_pull = matches!(message.kind(), "sync" | "listed" | "fetch" | "fetched" | "compare" | "compared");
             if is_pull && (from == NodeId(1) || to == NodeId(1)) {
                 let mut length = Length::default();
-                let envelope = Envelope { from, to, epoch: *epoch, message: message.clone() };
+                let envelope = Envelope { from, to, origin: *origin, message: message.clone() };
                 encode(&envelope, ClusterTag(0), &mut length);
                 let (count, bytes) = told.entry(message.kind()).or_default();
                 (*count, *bytes) = (*count + 1, *bytes + length.0);

@@ -431,6 +431,9 @@ impl Cluster {
             peer.pull.boot = *boot;
             peer.broken = true;
         }
+        let suspected = lapses % 2 == 1;
+        peer.broken |= peer.pull.suspected != suspected;
+        peer.pull.suspected = suspected;
         // While it suspects this node, its writes are confirmed without it.
         if lapses % 2 == 0 {
             peer.settled = if same { peer.settled.max(*settled) } else { *settled };

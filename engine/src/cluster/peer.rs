@@ -81,8 +81,8 @@ impl Peer {
     /// itself.
     pub(super) fn make_up(&mut self, lost: bool, since: Version) {
         let since = if self.broken { self.pull.since.min(since) } else { since };
-        let Pull { round, losses, boot, .. } = self.pull;
-        self.pull = Pull { round: round + 1, losses: losses + u64::from(lost), since, boot };
+        let Pull { round, losses, .. } = self.pull;
+        self.pull = Pull { round: round + 1, losses: losses + u64::from(lost), since, ..self.pull };
         self.broken = true;
     }
 

@@ -10,7 +10,7 @@ use super::bytes::{DecodeError, Reader, Sink, Wire};
 use crate::id::Epoch;
 use crate::id::{Slot, Version};
 use crate::limits;
-use crate::message::{Change, Envelope, Message, Verdict};
+use crate::message::{Change, Envelope, Message, Origin, Verdict};
 use crate::request::Key;
 
 /// Tells clusters apart, so that a node that was given another cluster's address is not listened to.
@@ -34,7 +34,8 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
     cluster.0.put(out);
     envelope.from.put(out);
     envelope.to.put(out);
-    envelope.epoch.0.put(out);
+    envelope.origin.boot.put(out);
+    envelope.origin.epoch.0.put(out);
     match &envelope.message {
         Message::Forward { id, boot, hops, request } => {
             id.put(out);
@@ -132,17 +133,18 @@ pub fn decode(frame: Bytes, cluster: ClusterTag) -> Result<Envelope, DecodeError
     if tag != cluster.0 {
         return Err(DecodeError::Cluster { tag });
     }
-    let (sender, to, epoch) = (from.take("sender")?, from.take("receiver")?, Epoch(from.take("epoch")?));
+    let (sender, to) = (from.take("sender")?, from.take("receiver")?);
+    let origin = Origin { boot: from.take("boot of the sender")?, epoch: Epoch(from.take("epoch")?) };
     let message = message(kind, &mut from)?;
     from.finish()?;
-    Ok(Envelope { from: sender, to, epoch, message })
+    Ok(Envelope { from: sender, to, origin, message })
 }
 
 /// The version of the format. Another one is refused: nodes of both are then told apart at once.
-pub const FORMAT: u8 = 10;
+pub const FORMAT: u8 = 11;
 
-/// Bytes that stand before a message: format, kind, cluster tag, sender, receiver, epoch.
-pub const HEADER: usize = 1 + 1 + 8 + 2 + 2 + 8;
+/// Bytes that stand before a message: format, kind, cluster tag, sender, receiver, boot of the sender, epoch.
+pub const HEADER: usize = 1 + 1 + 8 + 2 + 2 + 8 + 8;
 
 fn kind(message: &Message) -> u8 {
     match message {

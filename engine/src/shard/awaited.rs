@@ -130,10 +130,12 @@ impl Peer {
 }
 
 impl Shard {
-    /// As [`Shard::in_flight`], of those that wait for none of these members.
-    pub fn in_flight_without(&self, members: &[NodeId]) -> u32 {
+    /// As [`Shard::in_flight`], of those that wait for none of these members; with pulls and the keys that are settled
+    /// for them, or without.
+    pub fn in_flight_without(&self, members: &[NodeId], pulls: bool) -> u32 {
         let waits = |pending: &&Pending| pending.waiting.iter().any(|member| members.contains(member));
-        (self.pending.len() - self.pending.values().filter(waits).count()) as u32
+        let counts = |pending: &&Pending| !waits(pending) && (pulls || !pending.is_of_pull());
+        self.pending.values().filter(counts).count() as u32
     }
 
     /// From now on a pending request, which is about to be sent to them, waits for those peers and for no others.

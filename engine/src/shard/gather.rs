@@ -258,7 +258,9 @@ impl Shard {
         }
         let purpose = only.filter(|_| !unsure).map_or(Use::CatchUp, |only| Use::Fill { floor: only.floor });
         self.judge(time, &key, found, purpose, out);
-        self.settled_one(time, view, pull, out);
+        let lacking = found.iter().filter(|(node, found)| *node != self.me && found.holding.version.is_none());
+        let gone = lacking.map(|(_, found)| (key.slot(), found.holding.floor)).max();
+        self.settled_one(time, view, pull, gone, out);
     }
 
     /// The highest version wins, and whoever had an older one is told. A replica that has nothing and has seen
@@ -311,6 +313,11 @@ impl Shard {
 }
 
 impl Gathering {
+    /// Is it about a key that a pull has found to be in question?
+    pub(super) fn settles(&self) -> bool {
+        matches!(self.purpose, Purpose::Settle { .. })
+    }
+
     /// Adds it to a hash; `name` gives the name of a pull.
     pub(super) fn digest(&self, name: impl Fn(u64) -> RequestId, state: &mut impl Hasher) {
         (self.asker, &self.key).hash(state);

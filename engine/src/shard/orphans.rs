@@ -119,6 +119,11 @@ impl Orphans {
         self.slots.as_ref().is_some_and(|set| set.bereft[word] & bit != 0)
     }
 
+    /// The slots of which another replica has left unheard.
+    pub(super) fn iter_bereft(&self) -> impl Iterator<Item = Slot> {
+        self.slots.iter().flat_map(|set| (0..WORDS).flat_map(|word| slots_of(word, set.bereft[word])))
+    }
+
     /// What is written to that slot has to be above this version, so that it is told from what was there before.
     pub(super) fn floor(&self, slot: Slot) -> Version {
         let (word, bit) = place(slot);

@@ -42,6 +42,15 @@ impl Pending {
             _ => self.deadline,
         }
     }
+
+    /// Does this node make up by it for what it missed, and nobody waits for it?
+    pub(super) fn is_of_pull(&self) -> bool {
+        match &self.work {
+            Work::Pull(_) => true,
+            Work::Gather(gathering) => gathering.settles(),
+            Work::Forward(_) | Work::Write(_) => false,
+        }
+    }
 }
 
 impl Shard {

@@ -22,10 +22,11 @@ use super::{Pending, Shard, Work, others};
 use crate::effect::{Event, Outbox};
 use crate::id::{Lanes, NodeId, RequestId, Slot, Version};
 use crate::limits::{MAX_CLOCK_AHEAD, MAX_SETTLING};
+use crate::map::Phase;
 use crate::message::{Message, Slots, Wanted};
 use crate::mutant::{self, Mutant};
 use crate::request::Key;
-use crate::sorted::sort_by_key;
+use crate::sorted::{SortedMap, sort_by_key};
 use crate::time::{Instant, Time};
 use crate::view::View;
 
@@ -53,6 +54,9 @@ pub(super) struct Pulling {
     vouches: Lanes,
     /// What the other has seen go since, by ascending slot.
     floors: Vec<(Slot, Version)>,
+    /// What has gone from slots of the keys that were asked about, where somebody had nothing. The other may have
+    /// listed the key, and then what it had seen go, before that went as well.
+    gone: SortedMap<Slot, Version>,
     /// Where the comparison of that with this store goes on.
     comparing: Comparing,
     todo: VecDeque<Todo>,
@@ -133,6 +137,7 @@ impl Pulling {
         (self.digests, &self.slots, self.told).hash(state);
         (self.from, self.lanes, self.since, self.gained, self.cursor, self.waiting, self.next).hash(state);
         (&self.floors, self.comparing, &self.todo, self.settling).hash(state);
+        self.gone.iter().for_each(|gone| gone.hash(state));
     }
 }
 
@@ -165,6 +170,7 @@ impl Shard {
             next: Some(0),
             vouches: Lanes::NONE,
             floors: Vec::new(),
+            gone: SortedMap::new(),
             comparing: Comparing::Later,
             todo: VecDeque::new(),
             settling: 0,
@@ -225,7 +231,8 @@ impl Shard {
         }
         pulling.floors.extend(page.floors);
         if page.next.is_none() {
-            pulling.comparing = if pulling.floors.is_empty() { Comparing::Done } else { Comparing::At(0) };
+            let hides = self.sources.hides(lanes.and(page.vouches));
+            pulling.comparing = if pulling.floors.is_empty() && !hides { Comparing::Done } else { Comparing::At(0) };
             sort_by_key(&mut pulling.floors, |floor| *floor);
         }
         let keys = page.keys.into_iter().filter(|(key, version)| lanes.contains(key.slot()) && credible(*version));
@@ -250,12 +257,23 @@ impl Shard {
             let todo = elsewhere.map(|version| Todo::Listed(key.clone(), version));
             pulling.todo.push_back(todo.unwrap_or(Todo::Held(key)));
         }
-        self.settled_one(time, view, pull, out);
+        self.settled_one(time, view, pull, None, out);
     }
 
-    /// A key of a pull is settled, or was given up.
-    pub(super) fn settled_one(&mut self, time: Time, view: &View, serial: u64, out: &mut Outbox) {
+    /// A key of a pull is settled, or was given up; that has gone from its slot where somebody had nothing.
+    pub(super) fn settled_one(
+        &mut self,
+        time: Time,
+        view: &View,
+        serial: u64,
+        gone: Option<(Slot, Version)>,
+        out: &mut Outbox,
+    ) {
         let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) else { return };
+        if let Some((slot, version)) = gone.filter(|(_, version)| *version > Version::ZERO) {
+            let known = pulling.gone.get_or_default(slot);
+            *known = (*known).max(version);
+        }
         pulling.settling = pulling.settling.saturating_sub(1);
         self.advance(time, view, serial, out);
     }
@@ -352,14 +370,15 @@ impl Shard {
             return Err(todo);
         }
         // An old owner that is in sync knows all that the others do: the primary is asked alone, and what is written
-        // meanwhile comes by itself.
+        // meanwhile comes by itself. Once slots are handed over, whoever is filled late may decide itself.
+        let asks_one = view.map.phase == Phase::Filling;
         let slot = key.slot();
         let floor = self.gone.floor(slot);
         let primary = view.primary(slot).filter(|node| *node != self.me);
         let mut only = None;
         if let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) {
             pulling.settling += 1;
-            only = pulling.gained.then(|| Only { node: primary.unwrap_or(pulling.from), floor });
+            only = (pulling.gained && asks_one).then(|| Only { node: primary.unwrap_or(pulling.from), floor });
         }
         if only.is_some() {
             self.budget.asked();
@@ -369,14 +388,17 @@ impl Shard {
         Ok(())
     }
 
-    /// Finds entries of this node that are older than what the other has seen go.
+    /// Finds entries of this node that are older than what the other has seen go, and those that this node hides, where
+    /// the other vouches for what there is.
     fn compare(&mut self, view: &View, serial: u64, place: u64) {
         let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get_mut(&serial) else { return };
-        let (floors, from, todo) = (&pulling.floors, pulling.from, &mut pulling.todo);
+        let Pulling { floors, from, todo, lanes, vouches, .. } = pulling;
+        let (from, vouched, sources) = (*from, lanes.and(*vouches), &self.sources);
         let next = self.store.scan(place, COMPARED.min(self.tuning.batch), &mut |key, entry| {
             let slot = crate::hash::slot(key);
             let floor = floors.binary_search_by_key(&slot, |(slot, _)| *slot).map(|index| floors[index].1);
-            if floor.is_ok_and(|floor| floor > entry.version) && view.replicas(slot).contains(&from) {
+            let is_hidden = vouched.contains(slot) && sources.is_hidden(slot, entry.version);
+            if (is_hidden || floor.is_ok_and(|floor| floor > entry.version)) && view.replicas(slot).contains(&from) {
                 let key = Key::new(Bytes::copy_from_slice(key)).expect("a stored key has a key's length");
                 todo.push_back(Todo::Held(key));
             }
@@ -387,7 +409,8 @@ impl Shard {
     /// The other has been heard out.
     fn end_pull(&mut self, serial: u64, out: &mut Outbox) {
         let Some(Pending { work: Work::Pull(pulling), .. }) = self.release(serial) else { return };
-        for (slot, version) in pulling.floors {
+        for (slot, version) in pulling.floors.into_iter().chain(pulling.gone.iter().map(|(slot, gone)| (*slot, *gone)))
+        {
             self.gone.raise(slot, version);
         }
         self.counters.pulled += 1;

@@ -120,9 +120,15 @@ impl Sources {
         version <= self.orphans.floor(slot) && !self.asks(slot) && self.view.as_ref().is_some_and(View::is_sure)
     }
 
-    /// The same where nobody is left who may say more, and nobody else is to take it for more than it is.
+    /// Is that what this node held before a replica of the slot left that may have replaced it? Nobody else is to take
+    /// it for more than it is.
     pub(super) fn is_hidden(&self, slot: Slot, version: Version) -> bool {
-        self.orphans.is_bereft(slot) && self.is_unvouched(slot, version)
+        self.orphans.is_bereft(slot) && version <= self.orphans.floor(slot)
+    }
+
+    /// Has this node something to hide in those lanes?
+    pub(super) fn hides(&self, lanes: Lanes) -> bool {
+        self.orphans.iter_bereft().any(|slot| lanes.contains(slot))
     }
 
     /// Do those answers together say what a slot has: a witness is among them, or all who keep it?
@@ -312,9 +318,10 @@ impl Sources {
         self.orphans.retain(judge, |slot| !view.is_replica(slot) || vouches(slot));
     }
 
-    /// The pulls that are called for and do not run.
+    /// The pulls that are called for, do not run, and would be answered.
     pub(super) fn due(&self) -> impl Iterator<Item = Call> {
-        let alive = self.list.iter().filter(|source| source.alive);
+        let tells = |node| self.view.as_ref().is_some_and(|view| view.tells(node));
+        let alive = self.list.iter().filter(move |source| source.alive && tells(source.id));
         let due = alive.flat_map(|source| {
             let (from, since) = (source.id, source.since);
             let missed = Call { from, lanes: source.open.without(source.pulling), since, gained: false };

@@ -8,7 +8,7 @@ use super::Shard;
 use super::gather::Found;
 use super::local::{self, Known, Place, Put};
 use crate::effect::{Event, Outbox};
-use crate::id::{NodeId, Version};
+use crate::id::{NodeId, Slot, Version};
 use crate::record::Record;
 use crate::request::{Entry, Key};
 use crate::store::Store;
@@ -75,6 +75,7 @@ impl Shard {
             self.clock.observe(found.holding.version.unwrap_or(Version::ZERO).max(found.holding.floor));
         }
         let present = self.known(time.unix, key, at, out).present;
+        let is_disowned = present.is_some_and(|version| self.is_disowned(at.slot, version, others.clone()));
         let gone = others.filter(|(_, found)| found.holding.version.is_none());
         let newer = best.filter(|entry| Some(entry.version) > present);
         let Some(entry) = newer else {
@@ -83,7 +84,7 @@ impl Shard {
                 let since = self.sources.missed_since(*node, at.slot)?;
                 Some(found.holding.floor).filter(|floor| *floor > since)
             });
-            if floor.max() > Some(version) {
+            if is_disowned || floor.max() > Some(version) {
                 self.drop_unvouched(time.unix, key, at, version, out);
                 return None;
             }
@@ -105,6 +106,20 @@ impl Shard {
         }
         self.catch_up(time.unix, key, at, &entry, purpose, out);
         Some(entry).filter(|entry| entry.deadline.is_none_or(|deadline| deadline > time.unix))
+    }
+
+    /// Does this node hide that, and somebody who knows what there is has nothing, and nobody has it who does? It was
+    /// told to nobody, and would be told to nobody once it is hidden no longer.
+    fn is_disowned<'a>(
+        &self,
+        slot: Slot,
+        version: Version,
+        others: impl Iterator<Item = &'a (NodeId, Found)> + Clone,
+    ) -> bool {
+        let mut knowing = others.map(|(_, found)| &found.holding).filter(|holding| holding.before == Version::ZERO);
+        self.sources.is_hidden(slot, version)
+            && knowing.clone().any(|holding| holding.version.is_none())
+            && knowing.all(|holding| holding.version != Some(version))
     }
 
     /// Keeps an entry that was missed, and that others vouch for.

@@ -204,15 +204,17 @@ impl Shard {
     fn move_on(&mut self, time: Time, view: &View, serial: u64, held: Version, out: &mut Outbox) {
         self.clock.observe(held);
         let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get(&serial) else { return };
-        let (key, own) = (writing.key.clone(), writing.version);
+        let (key, own, sent) = (writing.key.clone(), writing.version, writing.sent);
         if !view.is_primary(key.slot()) {
             return self.yield_to(time, view, serial, key, out);
         }
         let at = self.place(&key);
         let current = self.peek(time.unix, &key, at).map(|entry| entry.version);
+        let known = current.unwrap_or(self.floors.floor(at.slot));
         let next = match (current, writing.removes()) {
-            // The value here is newer than what the replica holds: it must have it, under this write's name.
-            (Some(current), _) if current > held => current,
+            // What is here is newer than what the replica holds, or it has that by another write, which many may be
+            // repeated of at a time: it must have it, under this write's name.
+            _ if (current.is_some() || writing.removes()) && (known > held || known == held && sent < held) => known,
             // The value is gone from here, and the replica knows of something newer: there is nothing to tell it.
             (None, false) => return self.settle_write(view, serial, out),
             // It is told later, once there may be a version for it.

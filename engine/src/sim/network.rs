@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::client::{Ask, Reply};
-use crate::id::{Epoch, NodeId};
-use crate::message::Message;
+use crate::id::NodeId;
+use crate::message::{Message, Origin};
 use crate::rng::Rng;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Instant;
@@ -54,16 +54,16 @@ pub struct Flight {
 /// What a message carries.
 #[derive(Clone, Debug)]
 pub enum Cargo {
-    /// From node to node, with the epoch of the sender's map.
-    Peer(Epoch, Message),
+    /// From node to node, with the start of the sender and its map.
+    Peer(Origin, Message),
     /// From node to node by way of a third: to it, or from it.
     Passed {
         /// Who sent it first.
         from: NodeId,
         /// Whom it is for.
         to: NodeId,
-        /// The epoch of the map of who sent it.
-        epoch: Epoch,
+        /// By what its sender went.
+        origin: Origin,
         /// What it says.
         message: Message,
     },

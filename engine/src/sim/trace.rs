@@ -457,6 +457,7 @@ pub(super) fn replied(reply: &Reply) -> String {
 
 /// The bytes that tell this message from every other, for fingerprints.
 pub(super) fn digest(from: NodeId, to: NodeId, message: &crate::message::Message, bytes: &mut alloc::vec::Vec<u8>) {
-    let envelope = crate::message::Envelope { from, to, epoch: crate::id::Epoch(1), message: message.clone() };
+    let envelope =
+        crate::message::Envelope { from, to, origin: crate::message::Origin::default(), message: message.clone() };
     crate::codec::peer::encode(&envelope, crate::codec::peer::ClusterTag(0), bytes);
 }

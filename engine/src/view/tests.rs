@@ -3,8 +3,8 @@
 extern crate std;
 
 use super::*;
-use crate::id::{Lanes, RequestId};
-use crate::message::{Change, Wanted};
+use crate::id::{Epoch, Lanes, RequestId};
+use crate::message::{Change, Origin, Wanted};
 use crate::request::Key;
 use alloc::format;
 use alloc::string::String;
@@ -151,7 +151,8 @@ fn messages_of_other_editions_are_taken_where_they_mean_the_same() {
         (sync, [false, true, true, false, false]),
     ];
     for (message, expected) in rows {
-        let taken = [2, 3, 4, 5, 6].map(|epoch| view.admits(Epoch(epoch), &message));
+        let taken =
+            [2, 3, 4, 5, 6].map(|epoch| view.admits(NodeId(2), Origin { boot: 0, epoch: Epoch(epoch) }, &message));
         assert_eq!(taken, expected, "{message:?}");
     }
 }
@@ -226,4 +227,21 @@ fn who_is_to_stand_in_decides_nothing_before_it_is_filled() {
     assert!(!back.loses(NodeId(2)) && back.loses(NodeId(1)), "who stood in hands back");
     // With one member, all is two all the same.
     assert_eq!(view(1, &[1], 2).all(Slot::all().next().expect("a slot")), 2);
+}
+
+#[test]
+fn a_peer_is_listened_to_from_the_start_that_is_known() {
+    let first = view(1, &[1, 2], 2);
+    let heard = |boot| first.with(|_| true, |node| Pull { boot, ..first.pull(node).unwrap() });
+    let key = Key::new("k").unwrap();
+    let message = Message::Fetch { id: RequestId::default(), key, wanted: Wanted::Version };
+    // What it knows of the other's start, and of which start the message is.
+    for (known, boot, expected) in [(0, 0, true), (7, 7, true), (7, 6, false), (6, 7, false), (0, 7, false)] {
+        let origin = Origin { boot, epoch: Epoch(4) };
+        assert_eq!(heard(known).admits(NodeId(2), origin, &message), expected, "{boot} where {known} is known");
+    }
+    let unheard = first.clone().started(5);
+    assert!(!unheard.tells(NodeId(2)) && first.tells(NodeId(2)) && heard(7).started(5).tells(NodeId(2)));
+    let suspected = first.with(|_| true, |node| Pull { boot: 7, suspected: true, ..first.pull(node).unwrap() });
+    assert!(!suspected.tells(NodeId(2)) && suspected.admits(NodeId(2), Origin { boot: 7, epoch: Epoch(4) }, &message));
 }

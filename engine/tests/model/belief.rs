@@ -69,8 +69,8 @@ impl Beliefs {
 impl Peer {
     fn make_up(&mut self, lost: bool) {
         let since = if self.broken { self.pull.since.min(self.settled) } else { self.settled };
-        let Pull { round, losses, boot, .. } = self.pull;
-        self.pull = Pull { round: round + 1, losses: losses + u64::from(lost), since, boot };
+        let Pull { round, losses, .. } = self.pull;
+        self.pull = Pull { round: round + 1, losses: losses + u64::from(lost), since, ..self.pull };
         self.broken = true;
     }
 

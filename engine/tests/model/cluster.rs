@@ -15,9 +15,9 @@ use bytes::Bytes;
 use stateright::{Model, Property};
 use vitrine_engine::codec::peer::{ClusterTag, encode};
 use vitrine_engine::effect::{Effect, Outbox};
-use vitrine_engine::id::{ClientToken, Epoch, Lanes, NodeId, RequestId, Version};
+use vitrine_engine::id::{ClientToken, Lanes, NodeId, RequestId, Version};
 use vitrine_engine::map::{Map, Member};
-use vitrine_engine::message::{Envelope, Message};
+use vitrine_engine::message::{Envelope, Message, Origin};
 use vitrine_engine::request::{Condition, Key, Operation, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::shard::{Retry, Shard, ShardConfig};
 use vitrine_engine::store::Limits;
@@ -470,7 +470,7 @@ impl Trio {
         belief::outline(&state.beliefs).for_each(|line| line.hash(&mut hasher));
         let bytes = |(from, to, message): &Flight| {
             let mut bytes = Vec::with_capacity(96);
-            let envelope = Envelope { from: *from, to: *to, epoch: Epoch(1), message: named(message, name) };
+            let envelope = Envelope { from: *from, to: *to, origin: Origin::default(), message: named(message, name) };
             encode(&envelope, ClusterTag(0), &mut bytes);
             bytes
         };

@@ -13,8 +13,8 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use vitrine_engine::cluster::Routes;
 use vitrine_engine::effect::Outbox;
-use vitrine_engine::id::{Epoch, NodeId};
-use vitrine_engine::message::Message;
+use vitrine_engine::id::NodeId;
+use vitrine_engine::message::{Message, Origin};
 use vitrine_engine::view::{Map, Member, View};
 
 use super::client::{address, block_on, refused, url};
@@ -154,7 +154,7 @@ fn from_folder(folder: &Path, out: &mut impl Write) -> Result<Exported, Failed> 
 struct Nobody;
 
 impl Wire for Nobody {
-    fn send(&self, _: NodeId, _: Epoch, _: Message) {}
+    fn send(&self, _: NodeId, _: Origin, _: Message) {}
 
     fn reroute(&self, _: &Arc<Routes>) {}
 }

@@ -178,8 +178,8 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use vitrine_engine::id::{Epoch, RequestId, Version};
-    use vitrine_engine::message::{Change, Message};
+    use vitrine_engine::id::{RequestId, Version};
+    use vitrine_engine::message::{Change, Message, Origin};
     use vitrine_engine::request::{Entry, Key, Value};
 
     use super::*;
@@ -193,7 +193,7 @@ mod tests {
             key: Key::new("k").expect("a key"),
             change: Change::Put(entry),
         };
-        let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(1), message };
+        let envelope = Envelope { from: NodeId(1), to: NodeId(2), origin: Origin::default(), message };
         let link = Link::new(Member::new(NodeId(2), "n2".to_owned()));
         assert!(!link.push(&envelope, ClusterTag(1)), "there is no connection yet");
         link.set_connected(true);

@@ -16,8 +16,8 @@ use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use vitrine_engine::cluster::Routes;
 use vitrine_engine::codec::peer::ClusterTag;
-use vitrine_engine::id::{Epoch, NodeId};
-use vitrine_engine::message::{Envelope, Message, Path};
+use vitrine_engine::id::NodeId;
+use vitrine_engine::message::{Envelope, Message, Origin, Path};
 use vitrine_engine::view::Map;
 
 use crate::effects::Wire;
@@ -101,8 +101,8 @@ impl Peers {
     fn shown(&self, by: NodeId, map: Arc<Map>) {
         let deliver = self.deliver.lock().clone();
         if let Some(deliver) = deliver {
-            let (to, epoch) = (self.identity.me, map.epoch);
-            deliver(Envelope { from: by, to, epoch, message: Message::Map { map } });
+            let (to, origin) = (self.identity.me, Origin { boot: 0, epoch: map.epoch });
+            deliver(Envelope { from: by, to, origin, message: Message::Map { map } });
         }
     }
 
@@ -129,10 +129,10 @@ impl Links {
 }
 
 impl Wire for Peers {
-    fn send(&self, to: NodeId, epoch: Epoch, message: Message) {
+    fn send(&self, to: NodeId, origin: Origin, message: Message) {
         let (counts, links) = (&self.metrics.peers, self.links.load());
         let sent = links.place(to).is_some_and(|index| {
-            let envelope = Envelope { from: self.identity.me, to, epoch, message };
+            let envelope = Envelope { from: self.identity.me, to, origin, message };
             match links.detours[index].load(Ordering::Relaxed) {
                 detour if detour != STRAIGHT && envelope.message.path() == Path::Routed => {
                     self.push(&links, detour, &envelope)

@@ -8,7 +8,7 @@ use crate::clock::HandClock;
 struct Nobody;
 
 impl Wire for Nobody {
-    fn send(&self, _: NodeId, _: Epoch, _: Message) {}
+    fn send(&self, _: NodeId, _: Origin, _: Message) {}
 
     fn reroute(&self, _: &Arc<vitrine_engine::cluster::Routes>) {}
 }

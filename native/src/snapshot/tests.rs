@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use vitrine_engine::codec::peer::ClusterTag;
-use vitrine_engine::id::{Epoch, NodeId};
-use vitrine_engine::message::Message;
+use vitrine_engine::id::NodeId;
+use vitrine_engine::message::{Message, Origin};
 use vitrine_engine::record::Record;
 use vitrine_engine::request::{Condition, Key, Operation, Request, Value, WriteLevel};
 use vitrine_engine::view::{Map, Member, View};
@@ -18,7 +18,7 @@ use crate::shards::{Shards, ShardsConfig, Submitted};
 struct Nobody;
 
 impl Wire for Nobody {
-    fn send(&self, _: NodeId, _: Epoch, _: Message) {}
+    fn send(&self, _: NodeId, _: Origin, _: Message) {}
 
     fn reroute(&self, _: &Arc<vitrine_engine::cluster::Routes>) {}
 }

@@ -28,8 +28,9 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use vitrine_engine::codec::wal::put_open_record;
 use vitrine_engine::effect::{Effect, Outbox};
 use vitrine_engine::error::Failure;
-use vitrine_engine::id::{Epoch, Lsn};
+use vitrine_engine::id::Lsn;
 use vitrine_engine::limits::MAX_LOG_BYTES;
+use vitrine_engine::message::Origin;
 use vitrine_engine::record::Fsync;
 
 use crate::effects::Effects;
@@ -134,7 +135,7 @@ impl Log {
 
     /// Takes what a stripe has handed to its outbox, numbered from `from` on, and keeps back the effects that have to
     /// wait for the disk. To be called under the stripe's lock, so that its records keep their order.
-    pub fn take(&self, stripe: usize, from: Lsn, epoch: Epoch, out: &mut Outbox) {
+    pub fn take(&self, stripe: usize, from: Lsn, origin: Origin, out: &mut Outbox) {
         if out.records.is_empty() && !self.any_waits(stripe, out) {
             return;
         }
@@ -152,7 +153,7 @@ impl Log {
                 }
             }
             if self.fsync == Fsync::Always {
-                self.keep_back(stripe, epoch, out, &mut queue);
+                self.keep_back(stripe, origin, out, &mut queue);
             }
             if queue.wants_waking() {
                 self.filled.notify_one();
@@ -247,7 +248,7 @@ impl Log {
     }
 
     /// Moves what waits for the disk out of the outbox. While the disk fails nothing waits, and what is said says so.
-    fn keep_back(&self, stripe: usize, epoch: Epoch, out: &mut Outbox, queue: &mut Queue) {
+    fn keep_back(&self, stripe: usize, origin: Origin, out: &mut Outbox, queue: &mut Queue) {
         let failing = self.standing.load(Ordering::Acquire) == FAILING;
         let all = std::mem::take(&mut out.effects);
         for effect in all {
@@ -258,7 +259,7 @@ impl Log {
             if failing {
                 out.effects.extend(effect.unlogged());
             } else if matches!(effect, Effect::Reply { .. }) || queue.held() < MAX_HELD {
-                queue.hold(stripe, after, Held { epoch, effect });
+                queue.hold(stripe, after, Held { origin, effect });
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use vitrine_engine::codec::wal::put_open_record;
 use vitrine_engine::effect::Effect;
-use vitrine_engine::id::{Epoch, Lsn};
+use vitrine_engine::id::Lsn;
+use vitrine_engine::message::Origin;
 use vitrine_engine::record::Record;
 
 use super::{FIRST, LONG};
@@ -34,11 +35,11 @@ pub struct Queue {
     idle: bool,
 }
 
-/// An effect, and the edition of the map that it was made under.
+/// An effect, and what the node went by when it was made.
 #[derive(Debug)]
 pub struct Held {
-    /// Of the map.
-    pub epoch: Epoch,
+    /// The start, and the epoch of the map.
+    pub origin: Origin,
     /// What is to be done.
     pub effect: Effect,
 }

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use vitrine_engine::codec::peer::ClusterTag;
 use vitrine_engine::codec::wal::Scan;
 use vitrine_engine::id::NodeId;
-use vitrine_engine::message::Message;
+use vitrine_engine::message::{Message, Origin};
 use vitrine_engine::record::Record;
 use vitrine_engine::request::{Answer, Condition, Key, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::view::{Map, Member, View};
@@ -21,7 +21,7 @@ use crate::snapshot::{Schedule, ScheduleConfig};
 struct Nobody;
 
 impl Wire for Nobody {
-    fn send(&self, _: NodeId, _: Epoch, _: Message) {}
+    fn send(&self, _: NodeId, _: Origin, _: Message) {}
 
     fn reroute(&self, _: &Arc<vitrine_engine::cluster::Routes>) {}
 }

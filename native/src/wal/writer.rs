@@ -236,9 +236,9 @@ impl Writer {
     }
 
     fn perform(&self, effects: Vec<Held>) {
-        for Held { epoch, effect } in effects {
+        for Held { origin, effect } in effects {
             // A view is published by whoever made it, and waits for no disk.
-            let _ = self.effects.perform_one(epoch, effect);
+            let _ = self.effects.perform_one(origin, effect);
         }
     }
 }

@@ -2,8 +2,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 use vitrine_engine::error::Failure;
-use vitrine_engine::id::{Epoch, NodeId};
-use vitrine_engine::message::Message;
+use vitrine_engine::id::NodeId;
+use vitrine_engine::message::{Message, Origin};
 use vitrine_engine::request::{Answer, Condition, Key, Operation, Outcome, ReadLevel, Request, Value, WriteLevel};
 use vitrine_engine::time::{Time, UnixMs};
 use vitrine_engine::view::{Map, Member, View};
@@ -16,7 +16,7 @@ use crate::shards::{Read, ShardsConfig, Submitted};
 struct Nobody;
 
 impl Wire for Nobody {
-    fn send(&self, _: NodeId, _: Epoch, _: Message) {}
+    fn send(&self, _: NodeId, _: Origin, _: Message) {}
 
     fn reroute(&self, _: &Arc<vitrine_engine::cluster::Routes>) {}
 }

@@ -38,8 +38,13 @@ fn a_slot_without_a_majority_says_so_in_every_answer() {
     let (apart, whole) = (cluster.key_of(&[0, 2]), cluster.key_of(&[0, 1]));
     let entry = |key: &str| format!("/v1/entries/{key}?timeout=30s");
     let header = "x-vitrine-isolated";
+    // On a machine that is short of processors the two that are up may miss each other for a moment, and say so.
+    let says_nothing = |cluster: &Cluster, n: usize, key: &str| {
+        let written = cluster.node(n).send("PUT", &entry(key), "", b"v");
+        written.header(header).is_none()
+    };
     for key in [&apart, &whole] {
-        assert_eq!(cluster.node(1).send("PUT", &entry(key), "", b"v").header(header), None);
+        eventually("all is well", || says_nothing(&cluster, 1, key));
     }
     cluster.kill(2);
     eventually("it is noticed", || (0..2).all(|n| cluster.node(n).ask("GET", &entry(&apart)).header(header).is_some()));
@@ -62,8 +67,11 @@ fn a_slot_without_a_majority_says_so_in_every_answer() {
         assert_eq!(node.ask("POST", &format!("/set?key={apart}&value=w")).json()["isolated"], true);
         assert_eq!(node.ask("GET", &format!("/v1/explain/{apart}")).json()["isolated"], true);
         // Its majority is in touch: nothing is said.
-        assert_eq!(node.ask("GET", &entry(&whole)).header(header), None);
-        assert_eq!(node.ask("GET", &format!("/get?key={whole}")).json()["isolated"], serde_json::Value::Null);
+        eventually("its majority is in touch", || {
+            says_nothing(&cluster, n, &whole)
+                && node.ask("GET", &entry(&whole)).header(header).is_none()
+                && node.ask("GET", &format!("/get?key={whole}")).json()["isolated"] == serde_json::Value::Null
+        });
         assert!(node.metric("vitrine_slots_isolated") > 0);
     }
     cluster.restart(2);

@@ -13,7 +13,7 @@ use super::*;
 use crate::error::Failure;
 use crate::id::{Lanes, NodeId, RequestId, Slot, Version};
 use crate::map::{Edition, Map, Member, Phase, Wish};
-use crate::message::{Contact, Path, Reach, Standing, Wanted};
+use crate::message::{Contact, Origin, Path, Reach, Standing, Wanted};
 use crate::request::{
     Answer, Condition, Entry, Holding, Inspection, Key, Operation, ReadLevel, Request, Value, WriteLevel,
 };
@@ -24,6 +24,7 @@ pub(in crate::codec) mod strategies;
 use strategies::envelope;
 
 const CLUSTER: ClusterTag = ClusterTag(0x1122_3344_5566_7788);
+const ORIGIN: Origin = Origin { boot: 0x0506, epoch: Epoch(7) };
 
 fn bytes_of(envelope: &Envelope) -> Vec<u8> {
     let mut out = Vec::new();
@@ -79,7 +80,8 @@ proptest! {
     fn any_bytes_behind_a_header_are_refused_or_say_what_they_say(kind in 0_u8..17, body in many(any::<u8>(), 0..120)) {
         let mut frame = vec![FORMAT, kind];
         frame.extend(CLUSTER.0.to_le_bytes());
-        frame.extend([1, 0, 2, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+        frame.extend([1, 0, 2, 0]);
+        frame.extend([4, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
         frame.extend(body);
         assert_canonical(&frame)?;
     }
@@ -103,10 +105,10 @@ fn assert_canonical(frame: &[u8]) -> Result<(), TestCaseError> {
 #[test]
 fn golden_frames() {
     let check = |message: Message, expected: &str| {
-        let envelope = Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message };
+        let envelope = Envelope { from: NodeId(1), to: NodeId(2), origin: ORIGIN, message };
         let frame = bytes_of(&envelope);
         let kind = format!("{:02x}", frame[1]);
-        let header = format!("0a{kind}8877665544332211010002000700000000000000");
+        let header = format!("0b{kind}88776655443322110100020006050000000000000700000000000000");
         let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected: String = expected.split_whitespace().collect();
         assert_eq!(text, header + &expected, "{}", envelope.message.kind());
@@ -279,7 +281,7 @@ fn golden_frames() {
 #[test]
 fn hostile_frames_are_refused_by_name() {
     let message = Message::Ping { serial: 5, path: Path::Direct, standing: Standing::default() };
-    let ping = bytes_of(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message });
+    let ping = bytes_of(&Envelope { from: NodeId(1), to: NodeId(2), origin: ORIGIN, message });
     // A frame of that kind with the header of `ping` and that body.
     let framed = |kind: u8, body: &[&[u8]]| {
         let mut frame = ping[..HEADER].to_vec();
@@ -295,10 +297,10 @@ fn hostile_frames_are_refused_by_name() {
     let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
 
     check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
-    let newer = [&[11], &ping[1..]].concat();
-    check(&newer, DecodeError::Format { version: 11, known: 10 }, "format version 11; version 10 is known");
-    let text = "format version 71; version 10 is known";
-    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 10 }, text);
+    let newer = [&[12], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 12, known: 11 }, "format version 12; version 11 is known");
+    let text = "format version 71; version 11 is known";
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 11 }, text);
     let mut stranger = ping.clone();
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;
@@ -315,7 +317,7 @@ fn hostile_frames_are_refused_by_name() {
     check(&framed(11, &[&[1, 0x10]]), limit, "gossip is 4097; it is at most 4096");
     let long = [&ping[..], &[0, 0]].concat();
     check(&long, DecodeError::Trailing { bytes: 2 }, "2 bytes after the end of the message");
-    check(&ping[..25], short("serial", 8, 3), "serial takes 8 bytes and the frame has 3 left");
+    check(&ping[..HEADER + 3], short("serial", 8, 3), "serial takes 8 bytes and the frame has 3 left");
 
     // Fetch: a key without bytes, one that is longer than the frame, a wish that nobody has.
     check(&framed(5, &[&id, &[0, 0, 1]]), DecodeError::EmptyKey, "the key is empty");
@@ -387,7 +389,7 @@ fn an_unknown_bound_keeps_its_meaning() {
     let answer = |limit| Envelope {
         from: NodeId(1),
         to: NodeId(2),
-        epoch: Epoch(7),
+        origin: ORIGIN,
         message: Message::Answer {
             id: RequestId::default(),
             slot: Slot::default(),
@@ -418,7 +420,7 @@ fn the_largest_message_fits_into_a_frame() {
         Message::Replicate { id: RequestId::default(), key, change },
     ] {
         let mut length = Length(limits::MAX_VALUE);
-        encode(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message }, CLUSTER, &mut length);
+        encode(&Envelope { from: NodeId(1), to: NodeId(2), origin: ORIGIN, message }, CLUSTER, &mut length);
         assert!(length.0 <= limits::MAX_FRAME, "{length:?}");
     }
     let holding = Holding { version: Some(version), deadline: Some(UnixMs(1)), rank: Some(1), ..Holding::default() };
@@ -426,7 +428,7 @@ fn the_largest_message_fits_into_a_frame() {
     let outcome = Ok(Answer::Inspected(inspections));
     let message = Message::Answer { id: RequestId::default(), slot: Slot::default(), isolated: true, outcome };
     let mut length = Length::default();
-    encode(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message }, CLUSTER, &mut length);
+    encode(&Envelope { from: NodeId(1), to: NodeId(2), origin: ORIGIN, message }, CLUSTER, &mut length);
     assert!(length.0 <= limits::MAX_FRAME, "{length:?}");
 }
 
@@ -436,7 +438,7 @@ fn a_decoded_value_shares_the_frame() {
     let entry = Entry { value, version: Version::ZERO, deadline: None };
     let change = Change::Put(entry);
     let message = Message::Replicate { id: RequestId::default(), key: Key::new("k").unwrap(), change };
-    let frame = Bytes::from(bytes_of(&Envelope { from: NodeId(1), to: NodeId(2), epoch: Epoch(7), message }));
+    let frame = Bytes::from(bytes_of(&Envelope { from: NodeId(1), to: NodeId(2), origin: ORIGIN, message }));
     let inside = frame.as_ptr_range();
     let Ok(Envelope { message: Message::Replicate { change: Change::Put(entry), .. }, .. }) =
         decode(frame.clone(), CLUSTER)

@@ -20,8 +20,8 @@ pub(super) fn meet(trio: &mut Trio, since: Version) {
     for node in [N1, N2, N3] {
         let view = &mut trio.views[usize::from(node.0) - 1];
         let pull = |other| {
-            let Pull { round, losses, boot, .. } = view.pull(other).unwrap();
-            Pull { round: round + 1, losses: losses + 1, since, boot }
+            let Pull { round, losses, .. } = view.pull(other).unwrap();
+            Pull { round: round + 1, losses: losses + 1, since, ..view.pull(other).unwrap() }
         };
         *view = view.with(|_| true, pull);
         trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
@@ -525,8 +525,8 @@ fn what_is_evicted_after_it_was_listed_is_not_served_in_its_older_form() {
 fn sees(trio: &mut Trio, node: NodeId, alive: &[NodeId], since: Version) {
     let view = &mut trio.views[usize::from(node.0) - 1];
     let pull = |other| {
-        let Pull { round, losses, boot, .. } = view.pull(other).unwrap();
-        Pull { round: round + 1, losses: losses + 1, since, boot }
+        let Pull { round, losses, .. } = view.pull(other).unwrap();
+        Pull { round: round + 1, losses: losses + 1, since, ..view.pull(other).unwrap() }
     };
     *view = view.with(|other| alive.contains(&other), pull);
     trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));

@@ -127,8 +127,8 @@ fn what_nobody_vouches_for_is_not_there_for_a_client_and_is_kept_for_who_may_com
 fn who_came_to_keep_a_slot_while_it_heard_nobody_asks_for_it_also_while_something_else_moves() {
     let mut trio = Trio::with(Limits::default(), 2);
     // It shares other slots of the same lane with both.
-    let keys = (0..).map(|number| Key::new(format!("k{number}")).unwrap());
-    let key = keys.filter(|key| trio.views[2].replicas(key.slot()) == [N1, N2]).next().unwrap();
+    let mut keys = (0..).map(|number| Key::new(format!("k{number}")).unwrap());
+    let key = keys.find(|key| trio.views[2].replicas(key.slot()) == [N1, N2]).unwrap();
     trio.done(N1, &key, set("v", WriteLevel::Live)).unwrap();
     assert_eq!(trio.held(N3, &key), None);
     trio.wait(1_000);
@@ -153,4 +153,106 @@ fn who_came_to_keep_a_slot_while_it_heard_nobody_asks_for_it_also_while_somethin
     }
     assert_eq!(trio.held(N3, &key), Some(&b"v"[..]));
     assert_eq!(trio.shards[2].orphans(), 0);
+}
+
+#[test]
+fn what_a_new_owner_has_deleted_does_not_come_back_with_what_it_is_given_late() {
+    let mut trio = Trio::new(Limits::default());
+    let later = |trio: &Trio, phase| {
+        let mut map = (*trio.views[0].map).clone();
+        (map.epoch.0, map.phase) = (map.epoch.0 + 1, phase);
+        (map.members[2].weight, map.members[2].was) = (u32::from(phase == Phase::Handing), 0);
+        Arc::new(map)
+    };
+    let go_by = |trio: &mut Trio, map: &Arc<Map>| {
+        for node in [N1, N2, N3] {
+            let view = &mut trio.views[usize::from(node.0) - 1];
+            let on = view.on(Arc::clone(map), |_| true, |other| view.pull(other).unwrap());
+            *view = on.with_switched(|_| true, |_| true);
+            trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+        }
+    };
+    let alone = later(&trio, Phase::Steady);
+    go_by(&mut trio, &alone);
+    trio.carry_all();
+    let handing = later(&trio, Phase::Handing);
+    let leads =
+        |key: &Key| View::first(N3, Arc::clone(&handing)).with_switched(|_| true, |_| true).is_primary(key.slot());
+    let key = (0..).map(|number| Key::new(format!("k{number}")).unwrap()).find(leads).unwrap();
+    trio.done(N1, &key, set("v", WriteLevel::Live)).unwrap();
+    go_by(&mut trio, &handing);
+    for _ in 0..10 {
+        trio.wait(200);
+        trio.carry_all();
+    }
+    // The slot is handed over to n3, which starts once more before that is done. It is asked to delete the key, and
+    // those who hand the slot over do not hear of that yet.
+    trio.shards[2] = trio.shard(N3);
+    trio.at(N3, |shard, time, view, out| shard.view_changed(time, view, out));
+    assert!(trio.views[2].is_primary(key.slot()) && trio.views[2].gains(N3, key.slot()));
+    let told = |_, _, message: &Message| !matches!(message, Message::Replicate { .. });
+    let client = trio.ask(N3, &key, Operation::Delete { level: WriteLevel::One, condition: Condition::Always });
+    trio.carry(|from, to, message| told(from, to, message) && !matches!(message, Message::Listed { .. }));
+    assert!(matches!(trio.reply(client), Some(Ok(Answer::Deleted { existed: true, .. }))));
+    for _ in 0..10 {
+        trio.wait(200);
+        trio.carry(told);
+    }
+    assert_eq!([N1, N3].map(|node| trio.held(node, &key)), [Some(&b"v"[..]), None]);
+}
+
+#[test]
+fn what_expires_elsewhere_once_it_was_listed_is_known_to_whoever_asked_for_it() {
+    let (mut trio, key) = Trio::with_key();
+    let value = Value { bytes: Bytes::from_static(b"v"), media: Bytes::new() };
+    let (deadline, condition, level) = (Some(UnixMs(trio.now.unix.0 + 50)), Condition::Always, WriteLevel::All);
+    let stored = trio.done(N1, &key, Operation::Set { value, deadline, condition, level });
+    let Ok(Answer::Stored { version, .. }) = stored else { panic!("{stored:?}") };
+    // n3 starts again, and is told of the key while it is there. It asks for it when it has gone.
+    trio.shards[2] = trio.shard(N3);
+    trio.at(N3, |shard, time, view, out| shard.view_changed(time, view, out));
+    trio.carry(|_, _, message| !matches!(message, Message::Fetch { .. }));
+    assert_eq!(trio.held(N1, &key).map(<[u8]>::len), Some(1));
+    for _ in 0..10 {
+        trio.wait(100);
+        trio.carry_all();
+    }
+    assert!(trio.shards[2].in_doubt().is_empty());
+    assert_eq!([N1, N3].map(|node| trio.held(node, &key)), [None; 2]);
+    assert!(trio.shards[2].gone.floor(key.slot()) >= version, "who comes back with something older hears of it here");
+}
+
+#[test]
+fn what_is_hidden_is_dropped_where_somebody_vouches_that_there_is_nothing() {
+    let (mut trio, key) = Trio::with_key();
+    trio.done(N1, &key, set("v", WriteLevel::All)).unwrap();
+    trio.wait(1);
+    // n1 was away, and n3 is given up before it is heard.
+    let missed = |view: &View, node| Pull { round: 2, ..view.pull(node).unwrap() };
+    let view = trio.views[0].clone().after(Absence { count: 1, long: true, over: true });
+    trio.views[0] = view.with(|node| node == N1, |node| missed(&view, node));
+    trio.at(N1, |shard, time, view, out| shard.view_changed(time, view, out));
+    let mut map = (*trio.views[0].map).clone();
+    map.epoch.0 += 1;
+    map.members.pop();
+    let map = Arc::new(map);
+    // n2 has lost its memory, and what n1 has is all that it could be told.
+    trio.shards[1] = trio.shard(N2);
+    for node in [N1, N2] {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        *view = view.on(Arc::clone(&map), |_| true, |other| missed(view, other));
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    }
+    for round in 2..5 {
+        for _ in 0..10 {
+            trio.wait(200);
+            trio.carry(|_, to, _| to != N3);
+        }
+        // n2 knows all that there is by now. When n1 hears it again, it is told so.
+        let view = &mut trio.views[0];
+        *view = view.with(|_| true, |other| Pull { round, ..view.pull(other).unwrap() });
+        trio.at(N1, |shard, time, view, out| shard.view_changed(time, view, out));
+    }
+    assert_eq!([0, 1].map(|node| trio.shards[node].orphans()), [0, 0]);
+    assert_eq!([N1, N2].map(|node| trio.held(node, &key)), [None; 2]);
 }

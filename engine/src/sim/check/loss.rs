@@ -58,8 +58,9 @@ impl Copies {
             (self.acknowledged, self.fell) = (version, fell);
             self.on_disk.clear();
             let (freed, kept): (Vec<_>, Vec<_>) = holders.into_iter().partition(|id| self.has_freed(*id, version));
-            // The last one that had it is still asked for it, as when it frees it later.
-            self.holders = if kept.is_empty() { freed } else { kept };
+            // The last one that had it is still asked for it, as when it frees it later, unless one has crashed since
+            // that may have it.
+            self.holders = if kept.is_empty() && crashed.is_empty() { freed } else { kept };
         }
         (count + crashed.len() < usize::from(copies))
             .then(|| format!("{key:?} at {version} was acknowledged with {copies} copies, {count} have it"))

@@ -210,7 +210,8 @@ impl Checks {
             Verb::Increment { by, .. } => ledger.counted.reached(*by),
             _ => {}
         }
-        ledger.written.reached(&mut self.known, ask, at, self.skew);
+        let since = ledger.register.oldest().unwrap_or(at);
+        ledger.written.reached(&mut self.known, ask, (since, at), self.skew);
     }
 
     /// A node answers what was asked at that moment.

@@ -148,6 +148,11 @@ impl Register {
         (self.let_go, self.there) = (Some(at), None);
     }
 
+    /// When the oldest operation was asked that is under way.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.ops.iter().find(|op| op.answer.is_none()).map(|op| op.asked)
+    }
+
     /// It is answered: it did nothing that counts when `did` is `None`.
     pub(super) fn answered(&mut self, id: u64, at: Instant, did: Option<Did>, time: Time) -> Found {
         let Time { round, calm, steady } = time;

@@ -85,7 +85,13 @@ fn node(id: u16, filled: bool) -> (Node, Version) {
         change: crate::message::Change::Put(entry),
     };
     let mut out = crate::effect::Outbox::new();
-    node.handle(time, Input::Peer { from: NodeId(3 - id), epoch: Epoch(1), message }, &mut out);
+    // Nobody is listened to before it is known of which start it is.
+    let standing = crate::message::Standing { boot: 7, ..Default::default() };
+    let ping = crate::message::Message::Ping { serial: 1, path: crate::message::Path::Direct, standing };
+    let origin = crate::message::Origin { boot: 7, epoch: Epoch(1) };
+    for message in [ping, message] {
+        node.handle(time, Input::Peer { from: NodeId(3 - id), origin, message }, &mut out);
+    }
     let version = held(&node, &key()).expect("it was put there");
     (node, version)
 }
@@ -157,9 +163,22 @@ fn p2_what_was_acknowledged_is_there_or_its_going_is_explained() {
     check(|checks| (free(checks, n2), gone(checks)).1, &[]);
     check(gone, &[Promise::NoLoss]);
     check(|checks| (free(checks, n1), free(checks, n2), both(checks), end(checks, &[])).3, &[Promise::NoLoss]);
+    let keeper = |checks: &mut Checks| checks.crashed(NodeId(3), at(0));
+    check(|checks| (free(checks, n1), free(checks, n2), keeper(checks), both(checks), end(checks, &[])).4, &[]);
     let evicted = Event::Dropped { key: key(), version, cause: Cause::Entries };
     let evict = |checks: &mut Checks| checks.happened(n2, &evicted, at(1), |_| true);
     check(|checks| (write(checks, version, 1), evict(checks), end(checks, &[(n2, &empty)])).2, &[]);
+    // Who has had it and let it go counts, unless it has crashed since, before it was asked for.
+    let had = |checks: &mut Checks, crashes: bool| {
+        checks.asked(&get(9), at(0));
+        checks.happened(n2, &evicted, at(0), |_| true);
+        if crashes {
+            checks.crashed(n2, at(0));
+        }
+        operation(checks, &set(1, "v", None), 1, &stored(version, 2), 2, &[(n1, &one), (n2, &empty)]);
+    };
+    check(|checks| had(checks, false), &[]);
+    check(|checks| had(checks, true), &[Promise::NoLoss]);
 }
 
 #[test]

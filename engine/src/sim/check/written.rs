@@ -25,15 +25,17 @@ pub(super) struct Written {
 const DEADLINES: usize = 256;
 
 impl Written {
-    /// A write reaches a node: from now on its value may be read.
-    pub(super) fn reached(&mut self, known: &mut Known, ask: &Ask, at: Instant, skew: Duration) {
+    /// A write reaches a node: from now on its value may be read. `since` is when the oldest operation was asked that
+    /// is under way on the key.
+    pub(super) fn reached(&mut self, known: &mut Known, ask: &Ask, (since, at): (Instant, Instant), skew: Duration) {
         let (Verb::Set { ttl, .. } | Verb::Touch { ttl, .. }) = &ask.verb else { return };
         let until = ttl.and_then(|ttl| truth(at).checked_add(ttl)).and_then(|until| until.checked_add(skew));
         // The same value may be written twice: the later of two deadlines counts, and none is later than any.
         if let Some(until) = until {
             self.deadlines.insert(until);
-            // Nobody asks for those that have passed.
-            while self.deadlines.len() > DEADLINES || self.deadlines.first().is_some_and(|first| *first < truth(at)) {
+            // Nobody asks for those that had passed by then.
+            while self.deadlines.len() > DEADLINES || self.deadlines.first().is_some_and(|first| *first < truth(since))
+            {
                 self.deadlines.pop_first();
             }
         }
@@ -92,4 +94,39 @@ impl Written {
 /// The later of two moments, of which `None` is none at all.
 fn later(one: Option<UnixMs>, other: Option<UnixMs>) -> Option<UnixMs> {
     one.zip(other).map(|(one, other)| one.max(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::id::NodeId;
+    use crate::request::{Condition, WriteLevel};
+
+    #[test]
+    fn a_deadline_is_remembered_for_as_long_as_something_is_under_way_that_was_asked_before_it() {
+        let ask = |ms| Ask {
+            id: 1,
+            client: 1,
+            node: NodeId(1),
+            key: Key::new("k").expect("a key"),
+            verb: Verb::Set {
+                value: Bytes::from_static(b"v"),
+                ttl: Some(Duration::from_millis(ms)),
+                condition: Condition::Always,
+                level: WriteLevel::Live,
+            },
+            timeout: Duration::from_secs(2),
+        };
+        let at = |ms: u64| Instant(ms * 1_000);
+        // The second write comes when the first one's deadline has passed; what was asked at that moment waits still.
+        let expires = |oldest: u64| {
+            let (mut written, mut known) = (Written::default(), Known::default());
+            written.reached(&mut known, &ask(10), (at(0), at(0)), Duration::ZERO);
+            written.reached(&mut known, &ask(1_000), (at(oldest), at(100)), Duration::ZERO);
+            written.expires_between(truth(at(5)), truth(at(101)), Duration::ZERO)
+        };
+        assert!(expires(5) && !expires(50));
+    }
 }

@@ -6,8 +6,8 @@ use core::time::Duration;
 use super::machine::Arrived;
 use super::{Due, World, index};
 use crate::error::Failure;
-use crate::id::{ClientToken, Epoch, NodeId};
-use crate::message::{Message, Verdict};
+use crate::id::{ClientToken, NodeId};
+use crate::message::{Message, Origin, Verdict};
 use crate::node::{Input, Node};
 use crate::request::Key;
 use crate::sim::client::{Ask, Reply};
@@ -50,23 +50,23 @@ impl World {
         self.note(&flight);
         self.trace.arrived(flight.sent);
         match (flight.from, flight.to, flight.cargo) {
-            (Place::Node(from), Place::Node(to), Cargo::Peer(epoch, message)) => {
+            (Place::Node(from), Place::Node(to), Cargo::Peer(origin, message)) => {
                 if let Some(message) =
-                    self.gets_in(from, to, message, |from, message| Arrived::Message(from, epoch, message))
+                    self.gets_in(from, to, message, |from, message| Arrived::Message(from, origin, message))
                 {
-                    self.hand_over(from, to, epoch, message);
+                    self.hand_over(from, to, origin, message);
                 }
             }
-            (Place::Node(by), Place::Node(at), Cargo::Passed { from, to, epoch, message }) if at == to => {
-                let arrived = |_, message| Arrived::Message(from, epoch, message);
+            (Place::Node(by), Place::Node(at), Cargo::Passed { from, to, origin, message }) if at == to => {
+                let arrived = |_, message| Arrived::Message(from, origin, message);
                 if let Some(message) = self.gets_in(by, at, message, arrived) {
-                    self.hand_over(from, to, epoch, message);
+                    self.hand_over(from, to, origin, message);
                 }
             }
-            (Place::Node(_), Place::Node(by), Cargo::Passed { from, to, epoch, message }) => {
-                let arrived = |from, message| Arrived::Passed { from, to, epoch, message };
+            (Place::Node(_), Place::Node(by), Cargo::Passed { from, to, origin, message }) => {
+                let arrived = |from, message| Arrived::Passed { from, to, origin, message };
                 if let Some(message) = self.gets_in(from, by, message, arrived) {
-                    self.pass_on(from, by, to, epoch, message);
+                    self.pass_on(from, by, to, origin, message);
                 }
             }
             (Place::Client(_), Place::Node(to), Cargo::Ask(ask)) => self.arrive_at_server(to, ask),
@@ -108,7 +108,7 @@ impl World {
     }
 
     /// A node passes on what another one has sent to a third, where it may.
-    pub(super) fn pass_on(&mut self, from: NodeId, by: NodeId, to: NodeId, epoch: Epoch, message: Message) {
+    pub(super) fn pass_on(&mut self, from: NodeId, by: NodeId, to: NodeId, origin: Origin, message: Message) {
         let node = self.machines[index(by)].node.as_ref();
         if !node.is_some_and(|node| node.routes().passes_on(to, &message)) {
             return;
@@ -120,7 +120,7 @@ impl World {
                 self.trace.push(self.now, What::Relayed { from, by, to, kind, key });
             }
         }
-        self.send(Place::Node(by), Place::Node(to), Cargo::Passed { from, to, epoch, message });
+        self.send(Place::Node(by), Place::Node(to), Cargo::Passed { from, to, origin, message });
     }
 
     /// A client's request arrives.
@@ -140,7 +140,7 @@ impl World {
     }
 
     /// A node takes a message.
-    pub(super) fn hand_over(&mut self, from: NodeId, to: NodeId, epoch: Epoch, message: Message) {
+    pub(super) fn hand_over(&mut self, from: NodeId, to: NodeId, origin: Origin, message: Message) {
         match &message {
             Message::Replicated { verdict: Verdict::Refused { .. }, .. } => self.marks.note(Mark::MovedOn),
             Message::Listed { next: Some(_), .. } => self.marks.note(Mark::Paged),
@@ -153,11 +153,11 @@ impl World {
         }
         let node = self.machines[index(to)].node.as_ref();
         if let Some(view) = node.map(Node::view).filter(|_| message.slot().is_some()) {
-            let taken = view.admits(epoch, &message);
+            let taken = view.admits(from, origin, &message);
             if taken && self.config.checks {
-                self.checks.taken((from, epoch), (to, view.map.epoch), self.now);
+                self.checks.taken((from, origin.epoch), (to, view.map.epoch), self.now);
             }
-            match (taken, epoch.cmp(&view.map.epoch)) {
+            match (taken, origin.epoch.cmp(&view.map.epoch)) {
                 (false, _) => self.marks.note(Mark::MapsApart),
                 (true, Ordering::Less) => self.marks.note(Mark::EarlierMap),
                 (true, Ordering::Greater) => self.marks.note(Mark::LaterMap),
@@ -167,7 +167,7 @@ impl World {
         if self.is_overfull(index(to), &message) {
             return self.marks.note(Mark::Overfull);
         }
-        self.handle(index(to), Input::Peer { from, epoch, message });
+        self.handle(index(to), Input::Peer { from, origin, message });
     }
 
     /// A node takes a client's request.

@@ -252,8 +252,8 @@ impl World {
         self.trace.arrived(self.now);
         for arrived in inbox {
             match arrived {
-                Arrived::Message(from, epoch, message) => self.hand_over(from, me, epoch, message),
-                Arrived::Passed { from, to, epoch, message } => self.pass_on(from, me, to, epoch, message),
+                Arrived::Message(from, origin, message) => self.hand_over(from, me, origin, message),
+                Arrived::Passed { from, to, origin, message } => self.pass_on(from, me, to, origin, message),
                 Arrived::Ask(ask) => self.serve(me, &ask),
             }
         }

@@ -9,8 +9,8 @@ use core::time::Duration;
 use super::{Due, World};
 use crate::effect::{Effect, Event, Outbox};
 use crate::error::Failure;
-use crate::id::{Epoch, Lsn, NodeId, Version};
-use crate::message::Message;
+use crate::id::{Lsn, NodeId, Version};
+use crate::message::{Message, Origin};
 use crate::record::Fsync;
 use crate::request::Answer;
 use crate::sim::client::Reply;
@@ -171,20 +171,20 @@ impl World {
     pub(super) fn release_synced(&mut self, index: usize) {
         let held = core::mem::take(&mut self.machines[index].held);
         let (wait, go): (Vec<_>, Vec<_>) = held.into_iter().partition(|(_, effect)| self.waits(index, effect));
-        for (epoch, effect) in go {
-            self.perform(index, epoch, effect);
+        for (origin, effect) in go {
+            self.perform(index, origin, effect);
         }
-        wait.into_iter().for_each(|(epoch, effect)| self.hold(index, epoch, effect));
+        wait.into_iter().for_each(|(origin, effect)| self.hold(index, origin, effect));
     }
 
     /// Keeps an effect until the disk is as far.
-    pub(super) fn hold(&mut self, index: usize, epoch: Epoch, effect: Effect) {
+    pub(super) fn hold(&mut self, index: usize, origin: Origin, effect: Effect) {
         let machine = &mut self.machines[index];
         let disk = machine.disk.as_ref();
         let (given_up, slow) = disk.map_or((false, false), |disk| (disk.is_given_up(), disk.is_slow()));
         if !given_up {
             let client = if let Effect::Reply { client, .. } = &effect { Some(client.0) } else { None };
-            machine.held.push((epoch, effect));
+            machine.held.push((origin, effect));
             // It does not wait for a disk for ever.
             return client.filter(|_| slow).into_iter().for_each(|id| self.will_give_up(id));
         }
@@ -192,7 +192,7 @@ impl World {
             self.marks.note(Mark::Unconfirmed);
         }
         if let Some(effect) = effect.unlogged() {
-            self.perform(index, epoch, effect);
+            self.perform(index, origin, effect);
         }
     }
 
@@ -258,7 +258,7 @@ impl World {
         if fault == DiskFault::Slow {
             // What waits for it already does not do so for ever, either.
             let held = self.machines[super::index(node)].held.iter();
-            let asked = |(_, effect): &(Epoch, Effect)| match effect {
+            let asked = |(_, effect): &(Origin, Effect)| match effect {
                 Effect::Reply { client, .. } => Some(client.0),
                 _ => None,
             };

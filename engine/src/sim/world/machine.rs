@@ -7,9 +7,9 @@ use core::time::Duration;
 use super::{Due, World};
 use crate::clock::next_floor;
 use crate::effect::{Effect, Event, Outbox};
-use crate::id::{Epoch, NodeId, Version};
+use crate::id::{NodeId, Version};
 use crate::map::Map;
-use crate::message::Message;
+use crate::message::{Message, Origin};
 use crate::node::{Input, Node};
 use crate::sim::client::{Ask, Reply};
 use crate::sim::clock::WallClock;
@@ -51,8 +51,8 @@ pub struct Machine {
     pub(super) inbox: Vec<Arrived>,
     /// Where its log is, where nodes write one.
     pub(super) disk: Option<Disk>,
-    /// What waits for its log, each with the epoch of the map that it was made under.
-    pub(super) held: Vec<(Epoch, Effect)>,
+    /// What waits for its log, each with the start and the map that it was made under.
+    pub(super) held: Vec<(Origin, Effect)>,
     /// Its node turns writes away, for its disk's sake.
     pub(super) refusing: bool,
     /// It takes no snapshot by itself before that moment, since one has failed.
@@ -62,8 +62,8 @@ pub struct Machine {
 /// What waits in a socket.
 #[derive(Clone, Debug)]
 pub(super) enum Arrived {
-    Message(NodeId, Epoch, Message),
-    Passed { from: NodeId, to: NodeId, epoch: Epoch, message: Message },
+    Message(NodeId, Origin, Message),
+    Passed { from: NodeId, to: NodeId, origin: Origin, message: Message },
     Ask(Ask),
 }
 
@@ -177,13 +177,13 @@ impl World {
         {
             self.checks.node(me, node, self.now);
         }
-        let epoch = self.machines[index].node.as_ref().map_or(Epoch::default(), |node| node.view().map.epoch);
+        let origin = self.machines[index].node.as_ref().map_or(Origin::default(), |node| node.view().origin());
         let writes =
             out.effects.iter().any(|effect| matches!(effect, Effect::Send { message: Message::Replicate { .. }, .. }));
         for effect in out.effects.drain(..) {
             match self.waits(index, &effect) {
-                true => self.hold(index, epoch, effect),
-                false => self.perform(index, epoch, effect),
+                true => self.hold(index, origin, effect),
+                false => self.perform(index, origin, effect),
             }
         }
         self.outbox = out;
@@ -203,15 +203,15 @@ impl World {
     }
 
     /// Does what a node asks for.
-    pub(super) fn perform(&mut self, index: usize, epoch: Epoch, effect: Effect) {
+    pub(super) fn perform(&mut self, index: usize, origin: Origin, effect: Effect) {
         let me = self.machines[index].id;
         match effect {
             Effect::Send { to, message, .. } => {
                 let routes = self.machines[index].node.as_ref().map(Node::routes);
                 let hop = routes.map_or(to, |routes| routes.next_hop(to, &message));
                 let cargo = match hop == to {
-                    true => Cargo::Peer(epoch, message),
-                    false => Cargo::Passed { from: me, to, epoch, message },
+                    true => Cargo::Peer(origin, message),
+                    false => Cargo::Passed { from: me, to, origin, message },
                 };
                 self.send(Place::Node(me), Place::Node(hop), cargo);
             }

@@ -27,12 +27,17 @@ impl World {
             self.checks.stuck(self.now, format!("{} requests have no end: {}", self.open.len(), Asked(&open.ask)));
         }
         // While only a core is healed, slots may move, and be in doubt.
-        if self.machines.iter().all(|machine| machine.left || self.core.contains(&machine.id)) {
+        if self.is_healed() {
             self.judge_maps();
             self.judge_sync();
         }
         self.judge_in_flight();
         self.report();
+    }
+
+    /// Is everybody in the core who has not left?
+    fn is_healed(&self) -> bool {
+        self.machines.iter().all(|machine| machine.left || self.core.contains(&machine.id))
     }
 
     /// Who answers alone that there is nothing holds nothing, by its own clock, but for what nobody vouches for.
@@ -96,17 +101,19 @@ impl World {
         }
     }
 
-    /// Nothing that the core was asked is under way in it. Who is up outside of it and cannot write down what it is
-    /// sent confirms none of that: its peers repeat it for as long as they believe in it, though whoever asked for it
-    /// has been told.
+    /// Nothing that the core was asked is under way in it; what its nodes ask each other as slots move is, where only
+    /// it is healed. Who is up outside of it and cannot write down what it is sent confirms none of that: its peers
+    /// repeat it for as long as they believe in it, though whoever asked for it has been told.
     fn judge_in_flight(&mut self) {
         let is_core = |machine: &Machine| self.core.contains(&machine.id);
         let is_well = |machine: &Machine| machine.disk.as_ref().is_none_or(Disk::is_well);
         let outside = self.machines.iter().filter(|machine| machine.node.is_some() && !is_core(machine));
         let ill: Vec<NodeId> = outside.filter(|machine| !is_well(machine)).map(|machine| machine.id).collect();
         for machine in self.machines.iter().filter(|machine| is_core(machine)) {
-            let shards = machine.node.iter().flat_map(Node::shards);
-            let in_flight: u32 = shards.map(|shard: &Shard| shard.in_flight_without(&ill)).sum();
+            let Some(node) = &machine.node else { continue };
+            let pulls = self.is_healed() || node.view().map.phase == Phase::Steady;
+            let shards = node.shards().iter();
+            let in_flight: u32 = shards.map(|shard| shard.in_flight_without(&ill, pulls)).sum();
             if in_flight > 0 {
                 self.checks.stuck(self.now, format!("{} still has {in_flight} requests in flight", machine.id));
             }

@@ -12,7 +12,7 @@ use super::super::*;
 use crate::error::Failure;
 use crate::id::{Lanes, NodeId, RequestId, SLOTS, Slot, Version};
 use crate::map::{Edition, Map, Member, Phase, Wish};
-use crate::message::{Contact, Path, Reach, Slots, Standing, Wanted};
+use crate::message::{Contact, Origin, Path, Reach, Slots, Standing, Wanted};
 use crate::request::{
     Answer, Condition, Entry, Holding, Inspection, Key, Operation, ReadLevel, Request, Value, WriteLevel,
 };
@@ -310,10 +310,10 @@ pub(in crate::codec) fn message() -> impl Strategy<Value = Message> {
 }
 
 pub(in crate::codec) fn envelope() -> impl Strategy<Value = Envelope> {
-    (any::<(u16, u16, u64)>(), message()).prop_map(|((from, to, epoch), message)| Envelope {
+    (any::<(u16, u16, u64, u64)>(), message()).prop_map(|((from, to, boot, epoch), message)| Envelope {
         from: NodeId(from),
         to: NodeId(to),
-        epoch: Epoch(epoch),
+        origin: Origin { boot, epoch: Epoch(epoch) },
         message,
     })
 }
