@@ -40,8 +40,8 @@ pub(super) struct Sources {
     /// Lanes in which somebody is being told what it missed, until when at least, and since which version it has missed
     /// anything.
     telling: (Lanes, UnixMs, Version),
-    /// For slots that this node gains, what new owners have decided while the old ones were away, who know nothing of
-    /// it when they come back.
+    /// For slots that this node gains, what others than the primary have decided, who may know nothing of it: new
+    /// owners while the old ones were away, and old ones that suspect it.
     decided: Floors,
     /// Slots of which nobody may be left who knows whether what is here is current.
     pub(super) orphans: Orphans,
@@ -182,16 +182,18 @@ impl Sources {
         self.view.as_ref().is_some_and(|view| view.gains(view.me, slot))
     }
 
-    /// That member has decided about a slot.
+    /// That member has decided about a slot: a new owner, or one that others take for the primary and this node does
+    /// not, while they suspect whom it asks.
     pub(super) fn decided(&mut self, by: NodeId, slot: Slot, version: Version) {
         let filling = self.view.as_ref().filter(|view| view.map.phase == Phase::Filling);
-        if filling.is_some_and(|view| view.gains(by, slot) && view.gains(view.me, slot)) {
+        let is_strange = |view: &View| view.gains(by, slot) || view.primary(slot) != Some(by);
+        if filling.is_some_and(|view| view.gains(view.me, slot) && is_strange(view)) {
             self.decided.raise(slot, version);
         }
     }
 
-    /// The highest version of that slot, which this node gains, that a new owner has decided before it was filled.
-    pub(super) fn decided_by_new_owners(&self, slot: Slot) -> Version {
+    /// The highest version of that slot, which this node gains, that another than the primary has decided.
+    pub(super) fn decided_by_others(&self, slot: Slot) -> Version {
         self.decided.floor(slot)
     }
 

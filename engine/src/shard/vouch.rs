@@ -93,8 +93,8 @@ impl Shard {
         let floor = gone.map(|(_, found)| found.holding.floor).max().unwrap_or_default();
         let own = self.gone.floor(at.slot);
         let known = matches!(purpose, Use::Fill { floor } if floor == own);
-        // An old owner that comes back does not know what the new ones decided in the meantime.
-        let own = if known { self.sources.decided_by_new_owners(at.slot) } else { own };
+        // An old owner that comes back, or is suspected by others, does not know what these have decided meanwhile.
+        let own = if known { self.sources.decided_by_others(at.slot) } else { own };
         let floor = if present.is_none() { floor.max(own) } else { floor };
         if floor > entry.version {
             match (present, purpose) {

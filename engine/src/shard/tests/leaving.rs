@@ -256,3 +256,38 @@ fn what_is_hidden_is_dropped_where_somebody_vouches_that_there_is_nothing() {
     assert_eq!([0, 1].map(|node| trio.shards[node].orphans()), [0, 0]);
     assert_eq!([N1, N2].map(|node| trio.held(node, &key)), [None; 2]);
 }
+
+#[test]
+fn what_an_owner_has_deleted_that_suspects_the_primary_does_not_come_back_from_the_primary() {
+    let (mut trio, key) = Trio::with_key();
+    let stored = trio.done(N1, &key, set("v", WriteLevel::All));
+    let Ok(Answer::Stored { version, .. }) = stored else { panic!("{stored:?}") };
+    // n3 comes to keep the key, and has nothing yet.
+    let mut map = (*trio.views[0].map).clone();
+    (map.epoch.0, map.phase) = (map.epoch.0 + 1, Phase::Filling);
+    map.members[2].was = 0;
+    let map = Arc::new(map);
+    trio.shards[2] = trio.shard(N3);
+    let mut away = (*map).clone();
+    (away.epoch.0, away.phase, away.members[2].weight) = (map.epoch.0 - 1, Phase::Steady, 0);
+    trio.views[2] = trio.views[2].on(Arc::new(away), |_| true, |other| trio.views[2].pull(other).unwrap());
+    trio.at(N3, |shard, time, view, out| shard.view_changed(time, view, out));
+    trio.bus.clear();
+    for node in [N1, N2, N3] {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        *view = view.on(Arc::clone(&map), |_| true, |other| view.pull(other).unwrap());
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    }
+    assert_eq!(trio.views[2].primary(key.slot()), Some(N1));
+    assert!(trio.views[2].gains(N3, key.slot()) && trio.shards[2].sources.is_filling(key.slot()));
+    // n2 suspects n1, and tells n3 of what it has deleted. n3 asks n1, which has heard nothing of that.
+    let change = Change::Remove { version: Version { stamp: version.stamp + 1, node: N2 } };
+    let id = RequestId { node: N2, serial: 1 };
+    trio.bus.push_front((N2, N3, Message::Replicate { id, key: key.clone(), change }));
+    for _ in 0..10 {
+        trio.carry(|from, to, message| from == N3 || to == N3 && !matches!(message, Message::Sync { .. }));
+        trio.wait(200);
+    }
+    assert!(!trio.shards[2].sources.is_filling(key.slot()));
+    assert_eq!([N1, N3].map(|node| trio.held(node, &key)), [Some(&b"v"[..]), None]);
+}
