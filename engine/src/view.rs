@@ -51,8 +51,9 @@ pub struct Pull {
     pub since: Version,
     /// The start of the member that was heard last: another number is another start. 0 before it was heard.
     pub boot: u64,
-    /// As last heard, it suspects this node, and tells it nothing.
-    pub suspected: bool,
+    /// That start has answered this one, and so knows it, and does not suspect this node as last heard: it answers what
+    /// it is asked.
+    pub tells: bool,
 }
 
 /// What is known of the times in which a node was away itself: it started, or stood still.
@@ -253,11 +254,9 @@ impl View {
         self.alive_replicas(slot) < self.majority(slot)
     }
 
-    /// Does that member answer this node what it missed? It has been heard since this node started, and so knows this
-    /// start or will in a moment; and it believes in this node. A view that no start has published tells none apart.
+    /// Does that member answer what this node asks about slots? A view that no start has published tells none apart.
     pub fn tells(&self, node: NodeId) -> bool {
-        let is_heard = self.boot(node) != 0 || self.boot(self.me) == 0;
-        is_heard && !self.pull(node).is_some_and(|pull| pull.suspected)
+        self.boot(self.me) == 0 || self.pull(node).is_some_and(|pull| pull.tells)
     }
 
     /// From where this node speaks.

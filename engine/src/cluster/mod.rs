@@ -429,11 +429,9 @@ impl Cluster {
         if peer.pull.boot != *boot {
             // What is passed on to it from now on is meant for this start of it.
             peer.pull.boot = *boot;
-            peer.broken = true;
+            (peer.broken, peer.answered) = (true, false);
         }
-        let suspected = lapses % 2 == 1;
-        peer.broken |= peer.pull.suspected != suspected;
-        peer.pull.suspected = suspected;
+        peer.judge_tells();
         // While it suspects this node, its writes are confirmed without it.
         if lapses % 2 == 0 {
             peer.settled = if same { peer.settled.max(*settled) } else { *settled };
@@ -480,7 +478,8 @@ impl Cluster {
         let Some((_, sent)) = self.asked.iter().find(|(asked, _)| *asked == serial).copied() else { return };
         let peer = &mut self.peers[index];
         peer.heard = peer.heard.max(sent);
-        peer.met = true;
+        (peer.met, peer.answered) = (true, true);
+        peer.judge_tells();
         peer.confirmed |= sent >= self.returned;
         if path == Path::Direct {
             peer.heard_directly = peer.heard_directly.max(sent);

@@ -21,6 +21,8 @@ pub(super) struct Peer {
     pub(super) through: Option<NodeId>,
     /// It has answered at least once since this node started.
     pub(super) met: bool,
+    /// Its present start has answered this one.
+    pub(super) answered: bool,
     /// It has answered a question that was asked since this node started, or since it last stood still: what it said
     /// of the map is not older than that.
     pub(super) confirmed: bool,
@@ -61,6 +63,7 @@ impl Peer {
             direct: true,
             through: None,
             met,
+            answered: false,
             confirmed: met,
             lapses: 0,
             known: None,
@@ -84,6 +87,13 @@ impl Peer {
         let Pull { round, losses, .. } = self.pull;
         self.pull = Pull { round: round + 1, losses: losses + u64::from(lost), since, ..self.pull };
         self.broken = true;
+    }
+
+    /// Does it know this start of the node, and believe in it?
+    pub(super) fn judge_tells(&mut self) {
+        let tells = self.answered && self.known.is_some_and(|(_, lapses)| lapses % 2 == 0);
+        self.broken |= self.pull.tells != tells;
+        self.pull.tells = tells;
     }
 
     pub(super) fn contact(&self) -> Contact {

@@ -138,6 +138,22 @@ impl Shard {
         self.pending.values().filter(counts).count() as u32
     }
 
+    /// Members that answer by that view, and did not by the one before.
+    pub(super) fn begin_to_tell(&self, view: &View) -> Vec<NodeId> {
+        let Some(known) = self.sources.view() else { return Vec::new() };
+        let members = view.map.members.iter().map(|member| member.id);
+        members.filter(|id| view.tells(*id) && !known.tells(*id)).collect()
+    }
+
+    /// What such a member was sent before did not count there: it is repeated now, and not when an answer is late. A
+    /// replica that is asked what it holds is asked anew in any case.
+    pub(super) fn repeat_to(&mut self, members: &[NodeId], now: Instant, serial: u64) {
+        let Some(Pending { work, waiting, .. }) = self.pending.get(&serial) else { return };
+        if matches!(work, Work::Forward(_) | Work::Write(_)) && waiting.iter().any(|node| members.contains(node)) {
+            self.look_again(serial, now);
+        }
+    }
+
     /// From now on a pending request, which is about to be sent to them, waits for those peers and for no others.
     pub(super) fn wait_for(&mut self, now: Instant, serial: u64, peers: Vec<NodeId>) {
         let Some(pending) = self.pending.get_mut(&serial) else { return };

@@ -260,6 +260,7 @@ impl Shard {
 
     /// The control plane has published another view: what waits for a member that is gone waits no longer.
     pub fn view_changed(&mut self, time: Time, view: &View, out: &mut Outbox) {
+        let telling = self.begin_to_tell(view);
         self.see(time, view, out);
         let serials: Vec<u64> = self.pending.keys().copied().collect();
         for serial in serials {
@@ -269,6 +270,7 @@ impl Shard {
                 Some(Work::Gather(_)) => self.gather_anew(time, view, serial, out),
                 Some(Work::Pull(_)) | None => {}
             }
+            self.repeat_to(&telling, time.instant, serial);
         }
         self.go_on(time, view, out);
         self.start_pulls(time, out);

@@ -11,7 +11,7 @@ pub(super) fn start(trio: &mut Trio, boots: [u64; 3]) {
         let pull = |other: NodeId| {
             let (boot, pull) = (boots[usize::from(other.0) - 1], view.pull(other).unwrap());
             let lost = u64::from(pull.boot != boot);
-            Pull { round: pull.round + lost, losses: pull.losses + lost, boot, ..pull }
+            Pull { round: pull.round + lost, losses: pull.losses + lost, boot, tells: true, ..pull }
         };
         let (next, before) = (view.with(|_| true, pull), view.boot(node));
         trio.views[index] = next;
@@ -110,4 +110,26 @@ fn a_copy_of_what_was_turned_away_is_turned_away() {
     trio.bus.push_back((N2, N1, forward));
     trio.carry_all();
     assert_eq!([N1, N2, N3].map(|node| trio.held(node, &key)), [None; 3]);
+}
+
+#[test]
+fn what_was_sent_before_the_receiver_was_heard_is_repeated_once_it_is() {
+    let (mut trio, key) = Trio::with_key();
+    let heard = |view: &View, tells| view.with(|_| true, |other| Pull { boot: 7, tells, ..view.pull(other).unwrap() });
+    for view in &mut trio.views {
+        *view = heard(view, true);
+    }
+    // n2 has started. It passes one request on, decides another, and nobody listens to it yet.
+    trio.views[1] = heard(&trio.views[1], false);
+    trio.at(N2, |shard, time, view, out| shard.view_changed(time, view, out));
+    let own = (0..).map(|number| Key::new(format!("own{number}")).unwrap());
+    let own = own.into_iter().find(|key| trio.views[1].primary(key.slot()) == Some(N2)).unwrap();
+    let clients = [&key, &own].map(|key| trio.ask(N2, key, set("v", WriteLevel::All)));
+    trio.carry(|from, _, _| from != N2);
+    assert_eq!(clients.map(|client| trio.reply(client)), [None, None]);
+    trio.views[1] = heard(&trio.views[1], true);
+    trio.at(N2, |shard, time, view, out| shard.view_changed(time, view, out));
+    trio.wait(0);
+    trio.carry_all();
+    assert!(clients.iter().all(|client| matches!(trio.reply(*client), Some(Ok(Answer::Stored { copies: 3, .. })))));
 }
