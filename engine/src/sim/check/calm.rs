@@ -156,11 +156,6 @@ impl Calm {
         (alone && !heard && down < back).then_some((down, back))
     }
 
-    /// Has an edition between the map that a node has gone by and that one passed it by?
-    pub(super) fn was_passed_by(&self, node: NodeId, map: &Map) -> bool {
-        self.maps.get(&node).is_some_and(|before| before.epoch.0 + 1 < map.epoch.0)
-    }
-
     /// A node goes by that map from now on.
     pub(super) fn mapped(&mut self, node: NodeId, map: Arc<Map>, at: Instant) {
         self.maps.insert(node, map);

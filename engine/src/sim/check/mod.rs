@@ -50,6 +50,7 @@ use super::shared::Shared;
 use crate::cluster::Heartbeat;
 use crate::error::Failure;
 use crate::id::{Epoch, NodeId, Version};
+use crate::map::Phase;
 use crate::node::Node;
 use crate::request::{Answer, Condition, Key, ReadLevel};
 use crate::sorted::SortedMap;
@@ -383,7 +384,7 @@ impl Checks {
         // had of slots that are not its own any more is lost.
         let me = view.me;
         let leaves = self.gives_up || view.member(me).is_none_or(|member| member.leaving);
-        if leaves && self.calm.was_passed_by(me, &view.map) {
+        if leaves {
             for (_, ledger) in self.keys.iter_mut().filter(|(key, _)| !view.is_replica(key.slot())) {
                 ledger.past.passed_by(me);
             }
@@ -423,9 +424,14 @@ impl Checks {
             if replicas.iter().any(|(id, _)| !core.contains(id)) {
                 continue;
             }
-            self.checked.note(Promise::OneTruth);
-            let different = truth::disagree(key, &replicas, |id, version| ledger.copies.may_lack(id, version));
-            broken.extend(different.map(|what| (key.clone(), Promise::OneTruth, what)));
+            // Where only a core is healed, slots may move as the verdict comes: who is being told has yet to agree.
+            let moves = newest.is_some_and(|view| view.map.phase != Phase::Steady);
+            if !(moves && replicas.iter().any(|(_, node)| node.in_doubt().contains(key.slot()))) {
+                self.checked.note(Promise::OneTruth);
+                let may_lack = |id, version| ledger.copies.may_lack(id, version);
+                let different = truth::disagree(key, &replicas, may_lack);
+                broken.extend(different.map(|what| (key.clone(), Promise::OneTruth, what)));
+            }
             let (round, calm) = (self.calm.round(), self.calm.is_calm());
             // What nobody vouches for is not served.
             let served = replicas.iter().filter_map(|(_, node)| stored(node, key).filter(|e| is_served(node, key, e)));
