@@ -57,7 +57,7 @@ pub(super) struct Pulling {
     /// What has gone from slots of the keys that were asked about, where somebody had nothing. The other may have
     /// listed the key, and then what it had seen go, before that went as well.
     gone: SortedMap<Slot, Version>,
-    /// Where the comparison of that with this store goes on.
+    /// Where the comparison of the floors with this store goes on.
     comparing: Comparing,
     todo: VecDeque<Todo>,
     /// Keys of which the other replicas are being asked.
