@@ -183,9 +183,10 @@ impl Cluster {
                 self.note(now, index, standing, out);
                 let standing = self.standing(index);
                 out.send(from, Message::Pong { serial: *serial, path: *path, standing });
-                // It is back, or its answers do not come through: asked at once, it need not wait for its turn.
+                // It is back, or has started again, or its answers do not come through: asked at once, it need not wait
+                // for its turn.
                 let peer = &mut self.peers[index];
-                if !peer.alive && peer.nudged != self.serial {
+                if !(peer.alive && peer.answered) && peer.nudged != self.serial {
                     peer.nudged = self.serial;
                     self.ask(index, out);
                 }

@@ -363,3 +363,21 @@ fn who_steps_aside_is_counted_out_by_the_others_and_comes_back() {
     assert!(alive && !aside && health <= Health::Suspect, "{health:?}");
     assert!(events.contains(&Event::Alive { member: N2 }), "{events:?}");
 }
+
+#[test]
+fn who_has_started_again_is_asked_at_once() {
+    let mut cluster = cluster();
+    answered(&mut cluster, 0..1_000, |_, _| ());
+    let says = |boot| Standing { boot, life: 1, settled: settled(900), ..Standing::default() };
+    // Nobody had time to suspect it, and what it is asked for waits for an answer of its present start.
+    for (boot, asked, tells) in [(7, 0, true), (8, 1, false), (8, 0, false)] {
+        let mut out = Outbox::new();
+        let ping = Message::Ping { serial: 1, path: Path::Direct, standing: says(boot) };
+        cluster.receive(at(910), N2, &ping, &mut out);
+        assert_eq!(pings(&out).len(), asked, "start {boot}");
+        assert_eq!(cluster.view().pull(N2).expect("a member").tells, tells, "start {boot}");
+    }
+    let (serial, path) = (cluster.serial, Path::Direct);
+    cluster.receive(at(920), N2, &Message::Pong { serial, path, standing: says(8) }, &mut Outbox::new());
+    assert!(cluster.view().pull(N2).expect("a member").tells && cluster.view().is_alive(N2));
+}
