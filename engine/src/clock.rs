@@ -21,12 +21,15 @@ pub fn lost_floor(now: UnixMs, skew: Duration) -> Version {
 /// The floor to keep next, below which a later self of the node gives no version, when versions have come as far as
 /// `latest`: `None` while more than half of the one that is kept is left.
 pub fn next_floor(kept: Version, now: UnixMs, latest: Version) -> Option<Version> {
-    let after = |share: u32| {
-        let [time, versions] = FLOOR_AHEAD.map(|ahead| ahead / share);
+    const HALF: [Duration; 2] = [
+        FLOOR_AHEAD[0].checked_div(2).expect("two is not zero"),
+        FLOOR_AHEAD[1].checked_div(2).expect("two is not zero"),
+    ];
+    let after = |[time, versions]: [Duration; 2]| {
         let later = |from: UnixMs, span| from.checked_add(span).unwrap_or(from);
         later(now, time).max(later(latest.unix(), versions))
     };
-    (kept.unix() < after(2)).then(|| Version::new(after(1), u16::MAX, NodeId(u16::MAX)))
+    (kept.unix() < after(HALF)).then(|| Version::new(after(FLOOR_AHEAD), u16::MAX, NodeId(u16::MAX)))
 }
 
 /// Gives versions that grow: above the wall clock, above every version given before, above every version seen.

@@ -29,7 +29,7 @@ impl Rng {
 
     /// A number in `0..bound`, without bias worth naming (multiply and shift). Zero when `bound` is zero.
     pub fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.u64()) * u128::from(bound)) >> 64) as u64
+        scale(self.u64(), bound)
     }
 
     /// A number in `low..=high`.
@@ -52,9 +52,22 @@ impl Rng {
     /// Integers only, so that every platform draws the same: the logarithm is taken by halving (Knuth, TAOCP 3.4.1, S).
     pub fn exponential(&mut self, mean: Duration) -> Duration {
         let mean = crate::time::micros(mean);
-        let span = (u128::from(mean) * u128::from(minus_ln(self.u64() | 1).min(16 << 16))) >> 16;
-        Duration::from_micros(span as u64)
+        let times = minus_ln(self.u64() | 1).min(16 << 16);
+        let span = mean
+            .checked_mul(times)
+            .map_or_else(|| ((u128::from(mean) * u128::from(times)) >> 16) as u64, |span| span >> 16);
+        Duration::from_micros(span)
     }
+}
+
+/// The upper half of the product: `bound` times `drawn / 2^64`. In two products of 64 bits where these are enough: a
+/// wider one takes WebAssembly several times as long.
+fn scale(drawn: u64, bound: u64) -> u64 {
+    let Ok(short) = u32::try_from(bound) else {
+        return ((u128::from(drawn) * u128::from(bound)) >> 64) as u64;
+    };
+    let (high, low) = (drawn >> 32, drawn & u64::from(u32::MAX));
+    (high * u64::from(short) + ((low * u64::from(short)) >> 32)) >> 32
 }
 
 /// -ln(u / 2^64) in 16.16 fixed point; `u` is not 0.
@@ -102,6 +115,19 @@ mod tests {
         assert_eq!(rng.below(0), 0);
         assert!(!rng.chance(0));
         assert!(rng.chance(1_000_000));
+    }
+
+    #[test]
+    fn short_bounds_are_scaled_as_wide_ones() {
+        let mut rng = Rng::new(5, "test");
+        let edges = [0, 1, 2, 3, u64::from(u32::MAX) - 1, u64::from(u32::MAX), 1 << 32, u64::MAX];
+        let drawn: Vec<u64> = (0..200).map(|_| rng.u64()).chain(edges).collect();
+        for bound in drawn.iter().map(|drawn| drawn >> 33).chain(edges) {
+            for drawn in &drawn {
+                let wide = ((u128::from(*drawn) * u128::from(bound)) >> 64) as u64;
+                assert_eq!(scale(*drawn, bound), wide, "{drawn} of {bound}");
+            }
+        }
     }
 
     #[test]

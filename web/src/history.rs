@@ -69,9 +69,9 @@ pub struct Done {
 const MOST_KEYFRAMES: usize = 700;
 const MOST_MEMORY: usize = 640 << 20;
 const FIRST_SPACING: u64 = 300;
-/// A clone of so many entries takes about as long as one event. Between two clones there are eight times as many
-/// events, so that keeping the past takes no more than a ninth of the time.
-const ENTRIES_AN_EVENT: u64 = 16;
+/// A clone of so many entries takes about as long as one event, into memory that nobody has touched before. Between two
+/// clones there are eight times as many events, so that keeping the past takes no more than a ninth of the time.
+const ENTRIES_AN_EVENT: u64 = 8;
 /// Clones that a step back leaves on its way, for the next one.
 const NEAR: u64 = 16;
 /// A step goes over no more events than these in search of one that can be seen: heartbeats alone fill the rest.

@@ -323,14 +323,14 @@ impl Sources {
     /// The pulls that are called for, do not run, and would be answered.
     pub(super) fn due(&self) -> impl Iterator<Item = Call> {
         let tells = |node| self.view.as_ref().is_some_and(|view| view.tells(node));
-        let alive = self.list.iter().filter(move |source| source.alive && tells(source.id));
+        let alive = self.list.iter().filter(|source| source.alive);
         let due = alive.flat_map(|source| {
             let (from, since) = (source.id, source.since);
             let missed = Call { from, lanes: source.open.without(source.pulling), since, gained: false };
             let lanes = source.gained.without(source.gaining);
             [missed, Call { from, lanes, since: Version::ZERO, gained: true }]
         });
-        due.filter(|call| !call.lanes.is_empty())
+        due.filter(move |call| !call.lanes.is_empty() && tells(call.from))
     }
 
     /// May somebody not know of a version of that slot which leaves the store now?
