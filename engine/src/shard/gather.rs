@@ -269,8 +269,8 @@ impl Shard {
         let known = found.iter().filter_map(|(_, found)| found.holding.version).max();
         let gone = found.iter().filter(|(_, found)| found.holding.version.is_none());
         let floor = gone.map(|(_, found)| found.holding.floor).max().unwrap_or(Version::ZERO);
-        let enough = self.sources.are_enough(key.slot(), found);
-        let told = found.iter().filter(|(_, found)| enough || vouches(found));
+        let doubted = self.sources.doubted_up_to(key.slot(), found);
+        let told = found.iter().filter(|(_, found)| found.holding.version > Some(doubted) || vouches(found));
         let best = told.filter_map(|(_, found)| found.entry.as_ref()).max_by_key(|entry| entry.version);
         let vouched = best.filter(|entry| {
             let live = entry.deadline.is_none_or(|deadline| deadline > time.unix);

@@ -12,6 +12,7 @@ use core::hash::{Hash, Hasher};
 
 use super::Shard;
 use crate::id::{NodeId, SLOTS, Slot, Version};
+use crate::sorted::SortedMap;
 
 /// What is done with the entries of a slot of whose replicas none is left that knows whether they are current.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,19 +47,40 @@ pub(super) struct Orphans {
     before: Version,
 }
 
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug)]
 struct Set {
-    orphans: [u64; WORDS],
-    /// Of those, the slots of which another replica has left the map that had not been heard out: to have heard all who
-    /// are left is not enough there.
-    bereft: [u64; WORDS],
+    /// Slots about which neither a witness nor all others have been heard.
+    unheard: [u64; WORDS],
+    /// Slots of which another replica has left the map that had not been heard out, and the version up to which it may
+    /// have replaced what is here.
+    bereft: SortedMap<Slot, Version>,
     /// Slots that came to this node from replicas for which they were orphans, and withheld what they had: all that it
     /// has of them is as good as any, and it vouches for nothing else.
     unsworn: [u64; WORDS],
 }
 
 impl Set {
-    const EMPTY: Set = Set { orphans: [0; WORDS], bereft: [0; WORDS], unsworn: [0; WORDS] };
+    const EMPTY: Set = Set { unheard: [0; WORDS], bereft: SortedMap::new(), unsworn: [0; WORDS] };
+
+    fn is_unheard(&self, slot: Slot) -> bool {
+        let (word, bit) = place(slot);
+        self.unheard[word] & bit != 0
+    }
+
+    fn is_orphan(&self, slot: Slot) -> bool {
+        self.is_unheard(slot) || self.bereft.contains_key(&slot)
+    }
+}
+
+/// How much is known of what an orphan has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// A witness has been heard, or it does not matter any more.
+    All,
+    /// What all replicas know together that there are.
+    Together,
+    /// Somebody is to be heard yet.
+    Little,
 }
 
 const WORDS: usize = SLOTS as usize / 64;
@@ -80,7 +102,7 @@ impl Orphans {
         for slot in slots {
             let set = self.slots.get_or_insert_with(|| Box::new(Set::EMPTY));
             let (word, bit) = place(slot);
-            set.orphans[word] |= bit;
+            set.unheard[word] |= bit;
         }
         if self.slots.is_some() {
             self.before = self.before.max(before);
@@ -99,8 +121,9 @@ impl Orphans {
 
     /// Slots of which this node cannot say that there is nothing else, orphans among them.
     pub(super) fn unsworn(&self) -> impl Iterator<Item = Slot> {
-        let is_so = |set: &Set, (word, bit): (usize, u64)| (set.orphans[word] | set.unsworn[word]) & bit != 0;
-        self.slots.iter().flat_map(move |set| Slot::all().filter(move |slot| is_so(set, place(*slot))))
+        let is_unsworn = |set: &Set, (word, bit): (usize, u64)| set.unsworn[word] & bit != 0;
+        let is_so = move |set: &Set, slot: Slot| set.is_orphan(slot) || is_unsworn(set, place(slot));
+        self.slots.iter().flat_map(move |set| Slot::all().filter(move |slot| is_so(set, *slot)))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -109,63 +132,78 @@ impl Orphans {
 
     #[inline]
     pub(super) fn contains(&self, slot: Slot) -> bool {
-        let (word, bit) = place(slot);
-        self.slots.as_ref().is_some_and(|set| set.orphans[word] & bit != 0)
+        self.slots.as_ref().is_some_and(|set| set.is_orphan(slot))
     }
 
-    /// Has another replica of that slot left unheard?
-    pub(super) fn is_bereft(&self, slot: Slot) -> bool {
-        let (word, bit) = place(slot);
-        self.slots.as_ref().is_some_and(|set| set.bereft[word] & bit != 0)
+    /// Is there somebody left to be heard about that slot, who is expected to say what it has?
+    pub(super) fn is_unheard(&self, slot: Slot) -> bool {
+        self.slots.as_ref().is_some_and(|set| set.is_unheard(slot))
+    }
+
+    /// Up to this version a replica of that slot that has left unheard may have replaced what is here.
+    pub(super) fn bereft_up_to(&self, slot: Slot) -> Version {
+        self.slots.as_ref().and_then(|set| set.bereft.get(&slot)).copied().unwrap_or_default()
     }
 
     /// The slots of which another replica has left unheard.
-    pub(super) fn iter_bereft(&self) -> impl Iterator<Item = Slot> {
-        self.slots.iter().flat_map(|set| (0..WORDS).flat_map(|word| slots_of(word, set.bereft[word])))
+    pub(super) fn bereft(&self) -> impl Iterator<Item = Slot> {
+        self.slots.iter().flat_map(|set| set.bereft.keys().copied())
     }
 
     /// What is written to that slot has to be above this version, so that it is told from what was there before.
     pub(super) fn floor(&self, slot: Slot) -> Version {
-        let (word, bit) = place(slot);
-        match &self.slots {
-            Some(set) if set.orphans[word] & bit != 0 => self.before,
-            // It is above nothing that there is, and says that nobody is vouched for by it.
-            Some(set) if set.unsworn[word] & bit != 0 => Version { stamp: 0, node: NodeId(1) },
-            _ => Version::ZERO,
+        let Some(set) = &self.slots else { return Version::ZERO };
+        if set.is_unheard(slot) {
+            return self.before;
         }
+        let (word, bit) = place(slot);
+        // It is above nothing that there is, and says that nobody is vouched for by it.
+        let least = if set.unsworn[word] & bit != 0 { Version { stamp: 0, node: NodeId(1) } } else { Version::ZERO };
+        set.bereft.get(&slot).map_or(least, |version| least.max(*version))
     }
 
     /// Another replica of that slot has left the map before it was heard out.
     pub(super) fn bereave(&mut self, slot: Slot) {
-        let (word, bit) = place(slot);
-        if let Some(set) = &mut self.slots {
-            set.bereft[word] |= set.orphans[word] & bit;
+        if let Some(set) = self.slots.as_mut().filter(|set| set.is_unheard(slot)) {
+            set.bereft.insert(slot, self.before);
         }
     }
 
-    /// Looks at each orphan again: `judge` says of a slot, and of whether a replica of it has left unheard, whether it
-    /// is one still; `is_sworn` of one of the others whether somebody vouches for it by now.
-    pub(super) fn retain(&mut self, mut judge: impl FnMut(Slot, bool) -> bool, is_sworn: impl Fn(Slot) -> bool) {
+    /// Looks at each orphan again: `judge` says what is known of it by now, `is_sworn` of one of the others whether
+    /// somebody vouches for it.
+    pub(super) fn retain(&mut self, mut judge: impl FnMut(Slot) -> Known, is_sworn: impl Fn(Slot) -> bool) {
         let Some(set) = &mut self.slots else { return };
-        let (mut left, mut unsworn) = (false, false);
+        let Set { unheard, bereft, unsworn } = &mut **set;
+        let mut known = |slot: Slot, unheard: bool| match judge(slot) {
+            Known::All => (false, false),
+            Known::Together => (false, true),
+            Known::Little => (unheard, true),
+        };
+        bereft.retain(|slot, _| {
+            let (word, bit) = place(*slot);
+            let (stays, bereft) = known(*slot, unheard[word] & bit != 0);
+            if !stays {
+                unheard[word] &= !bit;
+            }
+            bereft
+        });
+        let (mut left, mut inherited) = (false, false);
         for word in 0..WORDS {
-            for slot in slots_of(word, set.orphans[word]) {
-                let (_, bit) = place(slot);
-                if !judge(slot, set.bereft[word] & bit != 0) {
-                    set.orphans[word] &= !bit;
-                    set.bereft[word] &= !bit;
+            for slot in slots_of(word, unheard[word]).filter(|slot| !bereft.contains_key(slot)) {
+                if !known(slot, true).0 {
+                    unheard[word] &= !place(slot).1;
                 }
             }
-            for slot in slots_of(word, set.unsworn[word]).filter(|slot| is_sworn(*slot)) {
-                set.unsworn[word] &= !place(slot).1;
+            for slot in slots_of(word, unsworn[word]).filter(|slot| is_sworn(*slot)) {
+                unsworn[word] &= !place(slot).1;
             }
-            left |= set.orphans[word] != 0;
-            unsworn |= set.unsworn[word] != 0;
+            left |= unheard[word] != 0;
+            inherited |= unsworn[word] != 0;
         }
         if !left {
             self.before = Version::ZERO;
         }
-        if !left && !unsworn {
+        if !left && !inherited && bereft.is_empty() {
             self.slots = None;
         }
     }
@@ -176,11 +214,17 @@ impl Orphans {
     }
 
     pub(super) fn count(&self) -> u32 {
-        self.slots.as_ref().map_or(0, |set| set.orphans.iter().map(|word| word.count_ones()).sum())
+        let Some(set) = &self.slots else { return 0 };
+        let unheard: u32 = set.unheard.iter().map(|word| word.count_ones()).sum();
+        unheard + set.bereft.keys().filter(|slot| !set.is_unheard(**slot)).count() as u32
     }
 
     pub(super) fn digest(&self, state: &mut impl Hasher) {
-        (&self.slots, self.before).hash(state);
+        self.before.hash(state);
+        if let Some(set) = &self.slots {
+            (set.unheard, set.unsworn).hash(state);
+            set.bereft.iter().for_each(|bereft| bereft.hash(state));
+        }
     }
 }
 
@@ -242,14 +286,23 @@ mod tests {
         orphans.bereave(slot(64));
         orphans.bereave(slot(65));
         let mut asked = Vec::new();
-        let judge = |slot: Slot, bereft: bool| {
-            asked.push((slot.number(), bereft));
-            bereft || slot.number() == 0
+        let judge = |slot: Slot| {
+            asked.push(slot.number());
+            if slot.number() == 0 { Known::All } else { Known::Little }
         };
         orphans.retain(judge, |_| true);
-        assert_eq!(asked, [(0, false), (1, false), (63, false), (64, true), (16_383, false)]);
-        assert_eq!(orphans.count(), 2);
-        orphans.retain(|_, _| false, |_| true);
+        asked.sort_unstable();
+        assert_eq!(asked, [0, 1, 63, 64, 16_383]);
+        assert_eq!((orphans.count(), orphans.bereft_up_to(slot(64))), (4, version(5)));
+        assert_eq!(orphans.bereft_up_to(slot(63)), Version::ZERO);
+        orphans.begin(version(6), [slot(64)].into_iter());
+        assert_eq!((orphans.floor(slot(64)), orphans.bereft_up_to(slot(64))), (version(6), version(5)));
+        orphans.retain(|_| Known::Together, |_| true);
+        assert_eq!(orphans.iter().collect::<Vec<_>>(), [slot(64)], "those who are left do not know what was before");
+        assert_eq!((orphans.floor(slot(64)), orphans.is_unheard(slot(64))), (version(5), false));
+        orphans.bereave(slot(64));
+        assert_eq!(orphans.bereft_up_to(slot(64)), version(5), "it was there all the time");
+        orphans.retain(|_| Known::All, |_| true);
         assert_eq!((orphans.count(), orphans.floor(slot(0))), (0, Version::ZERO));
         // Of what it has been given it can tell that it is current, and not that there is nothing else.
         orphans.begin(version(7), [slot(2)].into_iter());
@@ -259,9 +312,9 @@ mod tests {
         assert_eq!(orphans.unsworn().collect::<Vec<_>>(), [2, 3].map(slot));
         orphans.begin(version(8), [slot(3)].into_iter());
         assert_eq!(orphans.floor(slot(3)), version(8), "it was away with what it had been given");
-        orphans.retain(|_, _| false, |_| false);
+        orphans.retain(|_| Known::All, |_| false);
         assert_eq!(orphans.unsworn().collect::<Vec<_>>(), [slot(3)], "what was withheld is not known all the same");
-        orphans.retain(|_, _| false, |_| true);
+        orphans.retain(|_| Known::All, |_| true);
         assert!(orphans.is_empty());
         orphans.set_policy(OnDoubt::Serve);
         orphans.begin(version(9), all.into_iter());

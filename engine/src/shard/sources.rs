@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use super::Floors;
 use super::gather::Found;
-use super::orphans::Orphans;
+use super::orphans::{Known, Orphans};
 use crate::clock::{Clock, FLOOR_AHEAD};
 use crate::id::{Lanes, NodeId, Slot, Version};
 use crate::map::Phase;
@@ -123,22 +123,26 @@ impl Sources {
     /// Is that what this node held before a replica of the slot left that may have replaced it? Nobody else is to take
     /// it for more than it is.
     pub(super) fn is_hidden(&self, slot: Slot, version: Version) -> bool {
-        self.orphans.is_bereft(slot) && version <= self.orphans.floor(slot)
+        version <= self.orphans.bereft_up_to(slot)
     }
 
     /// Has this node something to hide in those lanes?
     pub(super) fn hides(&self, lanes: Lanes) -> bool {
-        self.orphans.iter_bereft().any(|slot| lanes.contains(slot))
+        self.orphans.bereft().any(|slot| lanes.contains(slot))
     }
 
-    /// Do those answers together say what a slot has: a witness is among them, or all who keep it?
-    pub(super) fn are_enough(&self, slot: Slot, found: &[(NodeId, Found)]) -> bool {
-        let Some(view) = self.view.as_ref().filter(|_| self.orphans.contains(slot)) else { return true };
+    /// Up to which version those answers together do not say what a slot has: they do where a witness is among them,
+    /// and where all are who keep it, but for what one has taken with it that has left unheard.
+    pub(super) fn doubted_up_to(&self, slot: Slot, found: &[(NodeId, Found)]) -> Version {
+        let Some(view) = self.view.as_ref().filter(|_| self.orphans.contains(slot)) else { return Version::ZERO };
         let answer = |node: NodeId| found.iter().find(|(from, _)| *from == node);
         let vouches = |node: NodeId| answer(node).is_some_and(|(_, found)| found.holding.before == Version::ZERO);
+        if knowing(view, slot).any(vouches) {
+            return Version::ZERO;
+        }
         let others = || deciding(view, slot);
         let all = others().next().is_some() && others().all(|node| answer(node).is_some());
-        knowing(view, slot).any(vouches) || all && !self.orphans.is_bereft(slot)
+        if all { self.orphans.bereft_up_to(slot) } else { self.orphans.floor(slot) }
     }
 
     /// Lanes in which this node vouches for what it has of every slot.
@@ -310,12 +314,15 @@ impl Sources {
             let source = |node| list.iter().find(|source| source.id == node);
             knowing(view, slot).filter_map(source).filter(|source| source.is_heard(slot, gains)).any(|s| vouched(&s))
         };
-        let judge = |slot: Slot, bereft: bool| {
+        let judge = |slot: Slot| {
             let gains = view.gains(me, slot);
             let heard = |node| list.iter().any(|source| source.id == node && source.is_heard(slot, gains));
             let moved = deciding(view, slot).next().is_none() && !view.absence().over;
-            let known = vouches(slot) || !bereft && !moved && deciding(view, slot).all(heard);
-            view.is_replica(slot) && !known
+            match () {
+                () if !view.is_replica(slot) || vouches(slot) => Known::All,
+                () if !moved && deciding(view, slot).all(heard) => Known::Together,
+                () => Known::Little,
+            }
         };
         self.orphans.retain(judge, |slot| !view.is_replica(slot) || vouches(slot));
     }
@@ -420,8 +427,11 @@ impl Sources {
                 (source.gave, source.withheld) = (Lanes::NONE, Lanes::NONE);
             }
         }
+        // What it was handing over when editions passed it by it has not kept in between.
+        let skipped = before.is_some() && follows.is_none();
+        let lost = |before: &View, slot| !before.keeps(view.me, slot) || view.gains(view.me, slot);
         let new = |slot: &Slot| match before {
-            Some(before) => view.is_replica(*slot) && !before.is_replica(*slot),
+            Some(before) => view.is_replica(*slot) && (!before.is_replica(*slot) || skipped && lost(before, *slot)),
             None => view.gains(view.me, *slot),
         };
         let moving = view.map.phase != Phase::Steady;

@@ -41,7 +41,7 @@ impl Shard {
     ) -> Option<Entry> {
         let entry = self.merge(time, key, found, purpose, out)?;
         let at = self.place(key);
-        if purpose != Use::Client || self.sources.are_enough(at.slot, found) {
+        if purpose != Use::Client || entry.version > self.sources.doubted_up_to(at.slot, found) {
             return Some(entry);
         }
         // Nobody is left who knows what happened in the slot while those who hold it were away.
@@ -50,7 +50,7 @@ impl Shard {
             return Some(entry);
         }
         // Whoever is missing may come back and vouch for it.
-        if self.sources.orphans.is_bereft(at.slot) {
+        if self.sources.is_hidden(at.slot, entry.version) {
             self.drop_unvouched(time.unix, key, at, entry.version, out);
         }
         None
@@ -165,7 +165,7 @@ impl Shard {
         let Some(version) = version.filter(|version| self.sources.is_unvouched(at.slot, *version)) else {
             return false;
         };
-        if self.sources.orphans.is_bereft(at.slot) {
+        if self.sources.is_hidden(at.slot, version) {
             self.drop_unvouched(now, key, at, version, out);
         }
         true

@@ -63,7 +63,7 @@ impl Sources {
             let source = |node| self.list.iter().find(|source| source.id == node);
             deciding(view, slot).filter(|node| stays(*node)).filter_map(source).any(|source| source.open.contains(slot))
         };
-        let mut orphans = self.orphans.iter().filter(|slot| is_given(*slot) && !self.orphans.is_bereft(*slot));
+        let mut orphans = self.orphans.iter().filter(|slot| is_given(*slot) && self.orphans.is_unheard(*slot));
         orphans.any(unheard)
     }
 

@@ -291,3 +291,94 @@ fn what_an_owner_has_deleted_that_suspects_the_primary_does_not_come_back_from_t
     assert!(!trio.shards[2].sources.is_filling(key.slot()));
     assert_eq!([N1, N3].map(|node| trio.held(node, &key)), [Some(&b"v"[..]), None]);
 }
+
+#[test]
+fn what_was_written_since_a_replica_left_unheard_is_told_to_those_who_are_left() {
+    let (mut trio, key) = Trio::with_key();
+    trio.done(N1, &key, set("old", WriteLevel::All)).unwrap();
+    trio.wait(1);
+    let missed = |view: &View, node, round| Pull { round, ..view.pull(node).unwrap() };
+    let adopt = |trio: &mut Trio, node: NodeId, change: &dyn Fn(&View) -> View| {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        *view = change(view);
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    };
+    let talk = |trio: &mut Trio| {
+        for _ in 0..10 {
+            trio.wait(200);
+            trio.carry(|from, to, _| from != N3 && to != N3);
+        }
+    };
+    // Both were away, and n3 leaves before it is heard.
+    let away = |view: &View, count| view.clone().after(Absence { count, long: true, over: true });
+    for node in [N1, N2] {
+        adopt(&mut trio, node, &|view| {
+            let view = away(view, 1);
+            view.with(|other| other != N3, |other| missed(&view, other, 2))
+        });
+    }
+    let mut map = (*trio.views[0].map).clone();
+    map.epoch.0 += 1;
+    map.members.pop();
+    let map = Arc::new(map);
+    for node in [N1, N2] {
+        adopt(&mut trio, node, &|view| view.on(Arc::clone(&map), |_| true, |other| view.pull(other).unwrap()));
+    }
+    talk(&mut trio);
+    let orphans = |trio: &Trio| [0, 1].map(|node| trio.shards[node].orphans() > 0);
+    assert_eq!(orphans(&trio), [true; 2], "what n3 may have replaced nobody knows");
+    // n1 decides alone, and stands still before n2 is back.
+    adopt(&mut trio, N1, &|view| view.with(|other| other == N1, |other| view.pull(other).unwrap()));
+    trio.done(N1, &key, set("new", WriteLevel::Live)).unwrap();
+    trio.bus.clear();
+    trio.wait(5_000);
+    for node in [N1, N2] {
+        adopt(&mut trio, node, &|view| {
+            let view = if node == N1 { away(view, 2) } else { view.clone() };
+            view.with(|_| true, |other| missed(&view, other, 3))
+        });
+    }
+    talk(&mut trio);
+    assert_eq!([N1, N2].map(|node| trio.held(node, &key)), [Some(&b"new"[..]); 2]);
+    assert_eq!(orphans(&trio), [true; 2]);
+    // It is served, and what was there before is not.
+    assert!(matches!(trio.done(N1, &key, get(ReadLevel::One)), Ok(Answer::Found(entry)) if entry.value.bytes == "new"));
+}
+
+#[test]
+fn who_hears_too_late_that_it_has_handed_a_slot_over_and_is_given_it_again_asks_for_all_of_it() {
+    let mut trio = Trio::with(Limits::default(), 2);
+    let mut keys = (0..).map(|number| Key::new(format!("k{number}")).unwrap());
+    let key = keys.find(|key| trio.views[2].replicas(key.slot()) == [N1, N3]).unwrap();
+    trio.done(N1, &key, set("old", WriteLevel::All)).unwrap();
+    assert_eq!(trio.held(N3, &key), Some(&b"old"[..]));
+    let first = Arc::clone(&trio.views[0].map);
+    // What n3 has of the ring by the map of that number, and had before.
+    let go_by = |trio: &mut Trio, nodes: &[NodeId], (after, phase): (u64, Phase), (weight, was): (u32, u32)| {
+        let mut map = (*first).clone();
+        (map.epoch.0, map.phase) = (map.epoch.0 + after, phase);
+        (map.members[2].weight, map.members[2].was) = (weight, was);
+        let map = Arc::new(map);
+        for node in nodes {
+            let view = &mut trio.views[usize::from(node.0) - 1];
+            let on = view.on(Arc::clone(&map), |_| true, |other| view.pull(other).unwrap());
+            *view = on.with_switched(|_| true, |_| true);
+            trio.at(*node, |shard, time, view, out| shard.view_changed(time, view, out));
+        }
+        trio.carry_all();
+    };
+    go_by(&mut trio, &[N1, N2, N3], (1, Phase::Filling), (0, 1));
+    go_by(&mut trio, &[N1, N2, N3], (2, Phase::Handing), (0, 1));
+    // n3 has yet to hear that it keeps nothing.
+    go_by(&mut trio, &[N1, N2], (3, Phase::Steady), (0, 0));
+    trio.done(N1, &key, set("new", WriteLevel::All)).unwrap();
+    assert_eq!([N2, N3].map(|node| trio.held(node, &key)), [Some(&b"new"[..]), Some(&b"old"[..])]);
+    go_by(&mut trio, &[N1, N2, N3], (4, Phase::Filling), (1, 0));
+    assert!(trio.views[2].gains(N3, key.slot()));
+    for _ in 0..10 {
+        trio.wait(200);
+        trio.carry_all();
+    }
+    assert_eq!(trio.held(N3, &key), Some(&b"new"[..]));
+    assert!(!trio.shards[2].sources.is_filling(key.slot()));
+}
