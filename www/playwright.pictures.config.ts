@@ -5,6 +5,7 @@ import base from './playwright.config.ts';
 export default defineConfig({
   ...base,
   testDir: 'pictures',
+  outputDir: 'test-results/pictures',
   reporter: [['line']],
   use: { ...base.use, viewport: { width: 1_280, height: 800 }, deviceScaleFactor: 1.5 },
 });
