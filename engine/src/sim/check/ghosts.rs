@@ -42,6 +42,8 @@ struct Decided {
     at: Instant,
     /// Who knows of it and has not crashed since, and from when on.
     holders: Vec<(NodeId, Instant)>,
+    /// Who has ever known of it.
+    told: Vec<NodeId>,
 }
 
 /// Changes remembered by version.
@@ -139,8 +141,8 @@ impl Past {
         if holders.is_empty() || self.decided.iter().any(|decided| decided.version == version) {
             return;
         }
-        let holders = holders.into_iter().map(|holder| (holder, at)).collect();
-        self.decided.push(Decided { version, at, holders });
+        let known = holders.iter().map(|holder| (*holder, at)).collect();
+        self.decided.push(Decided { version, at, holders: known, told: holders });
         sort_by_key(&mut self.decided, |decided| decided.version);
         if self.decided.len() > DECIDED {
             self.decided.remove(0);
@@ -153,6 +155,7 @@ impl Past {
             && decided.holders.iter().all(|(holder, _)| *holder != node)
         {
             decided.holders.push((node, at));
+            decided.told.push(node);
         }
     }
 
@@ -169,6 +172,16 @@ impl Past {
     /// Others have decided without that node who keeps the key, and it is not among them: nobody asks it.
     pub(super) fn passed_by(&mut self, node: NodeId) {
         self.crashed(node);
+    }
+
+    /// A node keeps the key no longer, and these do: what one of them was told is for them to know, and to lose.
+    pub(super) fn handed_over(&mut self, node: NodeId, to: &[NodeId]) {
+        for decided in &mut self.decided {
+            if decided.told.iter().any(|told| to.contains(told)) {
+                decided.holders.retain(|(holder, _)| *holder != node);
+            }
+        }
+        self.decided.retain(|decided| !decided.holders.is_empty());
     }
 
     /// A node has freed its copy of that version, which others keep now: it is asked no more, and knows no more.
@@ -276,5 +289,25 @@ mod tests {
         assert_eq!(serves(&past, version(12, n1), 2, 8), None);
         assert!(serves(&past, version(10, n1), 2, 8).is_some(), "the one before is as old as it was");
         assert!(serves(&past, version(12, n1), 2, 10).is_some(), "it was down once more");
+    }
+
+    #[test]
+    fn what_was_handed_over_is_for_those_to_lose_who_keep_the_key() {
+        let (old, new, key) = (NodeId(2), NodeId(7), Key::new("k").expect("a key"));
+        let version = |stamp| Version { stamp, node: old };
+        let known = |took: bool| {
+            let mut past = Past::default();
+            past.decided(version(5), Instant(1), [old].to_vec());
+            if took {
+                past.took(new, version(5), Instant(2));
+                past.crashed(new);
+            }
+            let older = |past: &Past| past.older(&key, version(4), Instant(9), |_| true).is_some();
+            let before = older(&past);
+            past.handed_over(old, &[new]);
+            (before, older(&past))
+        };
+        assert_eq!(known(true), (true, false), "it was told, and what it had not synced has gone with it");
+        assert_eq!(known(false), (true, true), "it was never told");
     }
 }
