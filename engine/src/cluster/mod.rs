@@ -413,8 +413,9 @@ impl Cluster {
                 peer.outlived = if before > *life { before } else { 0 };
             }
             Some((_, known)) if known != *lapses => peer.make_up(false, told_until),
-            // A start of it before this one may have told others meanwhile what it told nobody here.
-            None if !peer.met => peer.make_up(true, told_until),
+            // A start of it before this one may have told others meanwhile what it told nobody here. Who comes to keep
+            // its first slots is told of all by who gives them.
+            None if !peer.met && self.placed => peer.make_up(true, told_until),
             _ => {}
         }
         let from = peer.id;
