@@ -35,7 +35,10 @@ fn main() {
     let (bare_port, node_port) = (port.to_string(), (port + 1).to_string());
     let me = std::env::current_exe().expect("a running program has a path");
     let bare = Server::start(Some(SERVER_CORE), &me, &["--bare", &bare_port], vec![origin(port)]).ready();
-    let serve = ["serve", "--port", &node_port];
+    // Without a log, as by default, and with a folder that is nobody's: the default one would be that of the tests.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().display().to_string();
+    let serve = ["serve", "--port", &node_port, "--data", &data, "--fsync", "off"];
     let node = Server::start(Some(SERVER_CORE), &vitrine(), &serve, vec![origin(port + 1)]).ready();
     pin_load();
 
