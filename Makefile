@@ -15,7 +15,7 @@ bench: ## measure the store, HTTP, a cluster, the simulator, the page: tables, a
 	@scripts/setup bench
 	@scripts/bench
 
-soak: ## kill nodes 200 times, then simulate 20,000 seeds; SEEDS=1000 for fewer
+soak: ## kill nodes 200 times, then simulate 20,000 brief and 20,000 long runs; SEEDS=1000 for fewer
 	@scripts/setup run
 	@scripts/soak $(SEEDS)
 

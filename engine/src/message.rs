@@ -118,10 +118,15 @@ pub enum Message {
         since: Version,
         /// Where to go on: 0 at first, then what the page before said. Keys come first, then floors.
         cursor: u64,
-        /// Only slots that the sender gains by the change of the map that is under way.
+        /// Only slots that the sender gains by the change of the map that is under way. With a `since` that is not zero
+        /// it asks again for what was withheld, and is answered once it is known whether that is to be told.
         gained: bool,
         /// Only these slots: digests have said that the others are the same here and there. `None`: all of them.
         slots: Option<Slots>,
+        /// Where the cursor is 0, which lives the sender has heard others lead, who are alive to it. What they said in
+        /// earlier lives, and is held up on the way, is to count no longer once this has been answered: it would be
+        /// told to the sender by nobody.
+        lives: Vec<(NodeId, u64)>,
     },
     /// The answer to `Sync`: one page. Nothing is remembered of it by who gives it.
     Listed {
@@ -155,6 +160,8 @@ pub enum Message {
         since: Version,
         /// Where to go on: 0 at first, then what the answer before said.
         cursor: u64,
+        /// As in a `Sync`.
+        lives: Vec<(NodeId, u64)>,
     },
     /// The answer to `Compare`: digests of some slots, or of none while the sender is still working them out.
     Compared {

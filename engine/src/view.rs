@@ -51,6 +51,8 @@ pub struct Pull {
     pub since: Version,
     /// The start of the member that was heard last: another number is another start. 0 before it was heard.
     pub boot: u64,
+    /// The life that it led as last heard: what it says later is said in this one or in a later one.
+    pub life: u64,
     /// That start has answered this one, and so knows it, and does not suspect this node as last heard: it answers what
     /// it is asked.
     pub tells: bool,

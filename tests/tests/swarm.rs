@@ -1,6 +1,7 @@
 //! Many seeds, a simulated minute of faults each, every promise checked.
 //!
 //! `VITRINE_SEEDS=20000 VITRINE_FIRST_SEED=1000` runs others; `VITRINE_SEED=42` runs one and prints its trace's end.
+//! Besides, brief ones, in which everything happens at once: `VITRINE_BRIEF=20000`.
 
 use vitrine::cli::sim::run_seeds;
 use vitrine_engine::sim::swarm::{self, Plan, Report};
@@ -9,10 +10,11 @@ use vitrine_engine::store::Policy;
 
 /// Seeds that failed once. They run every time.
 const REGRESSIONS: &str = include_str!("../data/failing-seeds.txt");
+/// The same of brief ones.
+const BRIEF_REGRESSIONS: &str = include_str!("../data/failing-brief-seeds.txt");
 
 #[test]
 fn every_seed_keeps_every_promise() {
-    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a whole number"));
     let first = number("VITRINE_FIRST_SEED").unwrap_or(0);
     let mut seeds: Vec<u64> = match number("VITRINE_SEED") {
         Some(seed) => vec![seed],
@@ -46,9 +48,23 @@ fn every_seed_keeps_every_promise() {
 }
 
 #[test]
+fn every_brief_run_keeps_every_promise() {
+    let first = number("VITRINE_FIRST_SEED").unwrap_or(0);
+    let mut seeds: Vec<u64> = (first..first + number("VITRINE_BRIEF").unwrap_or(600)).collect();
+    let known = listed(BRIEF_REGRESSIONS).map(|words| words[0].parse().expect("a seed"));
+    seeds.extend(known.filter(|seed| !(first..first + seeds.len() as u64).contains(seed)).collect::<Vec<u64>>());
+    let reports = run_seeds(&seeds, |seed| swarm::report(seed, &Plan::brief(seed).run()), |_| ());
+    let broken = reports.iter().filter(|report| !report.violations.is_empty());
+    let broken: Vec<String> =
+        broken.map(|report| failure(report).replace("vitrine sim", "vitrine sim --brief")).collect();
+    assert!(broken.is_empty(), "{} of {} seeds broke a promise:\n{}", broken.len(), reports.len(), broken.join("\n"));
+}
+
+#[test]
 fn the_same_seed_is_the_same_run() {
     for seed in [3, 11] {
         assert_eq!(swarm::run(seed), swarm::run(seed));
+        assert_eq!(Plan::brief(seed).run().fingerprint(), Plan::brief(seed).run().fingerprint());
     }
 }
 
@@ -68,13 +84,21 @@ fn a_clone_goes_the_same_way() {
 
 /// The seeds that failed once, and the policy of the stores where they are run plainly.
 fn regressions() -> impl Iterator<Item = (u64, Policy)> {
-    let lines = REGRESSIONS.lines().filter_map(|line| line.split('#').next()).filter(|line| !line.trim().is_empty());
-    lines.map(|line| {
-        let mut words = line.split_whitespace();
-        let seed = words.next().and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no seed: {line}"));
-        let policy = words.next().map_or(Policy::Lru, |word| Policy::named(word).expect("a policy's name"));
+    listed(REGRESSIONS).map(|words| {
+        let seed = words[0].parse().unwrap_or_else(|_| panic!("no seed: {words:?}"));
+        let policy = words.get(1).map_or(Policy::Lru, |word| Policy::named(word).expect("a policy's name"));
         (seed, policy)
     })
+}
+
+/// The words of each line, without what is said about it.
+fn listed(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let lines = text.lines().filter_map(|line| line.split('#').next()).map(|line| line.split_whitespace().collect());
+    lines.filter(|words: &Vec<&str>| !words.is_empty())
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a whole number"))
 }
 
 /// Each interesting thing happened in some run, and not in all of them.

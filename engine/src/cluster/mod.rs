@@ -178,7 +178,13 @@ impl Cluster {
     pub fn receive(&mut self, time: Time, from: NodeId, message: &Message, out: &mut Outbox) {
         let now = time.instant;
         let Some(index) = self.peers.iter().position(|peer| peer.id == from) else { return };
+        let outdated = match message {
+            Message::Ping { standing, .. } => self.peers[index].is_outdated(standing, None),
+            Message::Pong { standing, serial, .. } => self.peers[index].is_outdated(standing, self.sent(*serial)),
+            _ => false,
+        };
         match message {
+            _ if outdated => {}
             Message::Ping { serial, path, standing } => {
                 self.note(now, index, standing, out);
                 let standing = self.standing(index);
@@ -408,6 +414,7 @@ impl Cluster {
             // It was overtaken by a later one of the same start.
             Some((known, later)) if known == *boot && later > *lapses => return,
             Some((known, _)) if known != *boot => {
+                peer.before = known;
                 peer.make_up(true, told_until);
                 let before = self.swim.known(peer.id).map_or(0, |known| known.life);
                 peer.outlived = if before > *life { before } else { 0 };
@@ -430,6 +437,10 @@ impl Cluster {
         let peer = &mut self.peers[index];
         let same = peer.known == Some((*boot, *lapses));
         peer.known = Some((*boot, *lapses));
+        peer.word = now;
+        if peer.pull.life != *life {
+            (peer.pull.life, peer.broken) = (*life, true);
+        }
         if peer.pull.boot != *boot {
             // What is passed on to it from now on is meant for this start of it.
             peer.pull.boot = *boot;
@@ -478,8 +489,13 @@ impl Cluster {
         }
     }
 
+    /// When that question was sent, if it is one of the last while.
+    fn sent(&self, serial: u64) -> Option<Instant> {
+        self.asked.iter().find(|(asked, _)| *asked == serial).map(|(_, sent)| *sent)
+    }
+
     fn pong(&mut self, now: Instant, index: usize, serial: u64, path: Path, out: &mut Outbox) {
-        let Some((_, sent)) = self.asked.iter().find(|(asked, _)| *asked == serial).copied() else { return };
+        let Some(sent) = self.sent(serial) else { return };
         let peer = &mut self.peers[index];
         peer.heard = peer.heard.max(sent);
         (peer.met, peer.answered) = (true, true);

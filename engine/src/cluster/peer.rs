@@ -1,7 +1,7 @@
 //! What this node knows of one other member, and how the two stand to each other.
 
 use crate::id::{NodeId, Version};
-use crate::message::{Contact, Reach};
+use crate::message::{Contact, Reach, Standing};
 use crate::time::Instant;
 use crate::view::Pull;
 
@@ -30,6 +30,9 @@ pub(super) struct Peer {
     pub(super) lapses: u32,
     /// Its start and its own count of lapses, as last heard.
     pub(super) known: Option<(u64, u32)>,
+    /// When its present start was heard of last, and which one was known before that.
+    pub(super) word: Instant,
+    pub(super) before: u64,
     /// The life before its present start, where that had a higher number: its clock was set back in between.
     pub(super) outlived: u64,
     /// The start of it that the next two are of.
@@ -67,6 +70,8 @@ impl Peer {
             confirmed: met,
             lapses: 0,
             known: None,
+            word: now,
+            before: 0,
             outlived: 0,
             spoke: 0,
             failing: false,
@@ -78,6 +83,15 @@ impl Peer {
             broken: false,
             nudged: 0,
         }
+    }
+
+    /// Is that from an earlier start of it than the one that is known, held up on the way? What an earlier one said
+    /// counts no longer. Nor does it if it looks like one, since the clock of the peer was set back in between, unless
+    /// it answers a question (`asked` at that time) that was sent once the known one had been heard of last.
+    pub(super) fn is_outdated(&self, standing: &Standing, asked: Option<Instant>) -> bool {
+        let is_other = self.known.is_some_and(|(boot, _)| boot != standing.boot);
+        let is_earlier = standing.boot == self.before || standing.life < self.pull.life;
+        is_other && is_earlier && asked.is_none_or(|asked| asked <= self.word)
     }
 
     /// One of the two was away: what it knows above `since` may have passed this node by. `lost`: it may be gone

@@ -214,7 +214,7 @@ fn check(heard: &[(u64, u32, u64)], expected: (u64, u64, u64)) {
     let boot = heard.last().map_or(0, |(boot, ..)| *boot);
     let first = u64::from(!heard.is_empty());
     let (round, losses) = (1 + first + rounds, first + losses);
-    assert_eq!(pull, Some(Pull { round, losses, since, boot, tells: false }), "{heard:?}");
+    assert_eq!(pull, Some(Pull { round, losses, since, boot, life: 0, tells: false }), "{heard:?}");
     assert_eq!(cluster.view().pull(N3), Some(Pull { round: 1, ..Pull::default() }));
 }
 
@@ -239,7 +239,7 @@ fn what_a_peer_says_of_itself_shows_who_was_away() {
 #[test]
 fn a_node_that_stood_still_suspects_nobody_and_asks_everybody() {
     let mut cluster = cluster();
-    let pull = |round, losses| Pull { round, losses, since: settled(1_000), boot: 7, tells: true };
+    let pull = |round, losses| Pull { round, losses, since: settled(1_000), boot: 7, life: 0, tells: true };
     let answer = |cluster: &mut Cluster, out: &Outbox, ms| {
         let standing = Standing { boot: 7, lapses: 0, settled: settled(ms), ..Standing::default() };
         for (to, serial, _) in pings(out) {
@@ -383,4 +383,34 @@ fn who_has_started_again_is_asked_at_once() {
     let (serial, path) = (cluster.serial, Path::Direct);
     cluster.receive(at(920), N2, &Message::Pong { serial, path, standing: says(8) }, &mut Outbox::new());
     assert!(cluster.view().pull(N2).expect("a member").tells && cluster.view().is_alive(N2));
+}
+
+#[test]
+fn what_an_earlier_start_said_of_itself_counts_no_longer_however_late_it_comes() {
+    let mut cluster = cluster();
+    answered(&mut cluster, 0..1_000, |_, _| ());
+    let says = |boot, life| Standing { boot, life, settled: settled(900), ..Standing::default() };
+    let ping = |cluster: &mut Cluster, ms, standing| {
+        let ping = Message::Ping { serial: 1, path: Path::Direct, standing };
+        cluster.receive(at(ms), N2, &ping, &mut Outbox::new());
+        cluster.view().pull(N2).expect("a member")
+    };
+    let again = ping(&mut cluster, 910, says(8, 2));
+    assert_eq!((again.boot, again.life), (8, 2));
+    // Held up on the way; the first would be an answer to the question that is open.
+    let (serial, path) = (cluster.serial, Path::Direct);
+    let pong = |serial, standing| Message::Pong { serial, path, standing };
+    for late in [says(7, 1), says(7, 9), says(6, 1)] {
+        cluster.receive(at(920), N2, &pong(serial, late.clone()), &mut Outbox::new());
+        assert_eq!(ping(&mut cluster, 930, late.clone()), again, "{late:?}");
+    }
+    // A later start whose clock was set back cannot be told from an earlier one before it has answered a question that
+    // was sent once the one before had been heard of last.
+    assert_eq!(ping(&mut cluster, 940, says(9, 1)), again);
+    tick(&mut cluster, 1_200);
+    assert!(cluster.serial > serial);
+    let serial = cluster.serial;
+    cluster.receive(at(1_210), N2, &pong(serial, says(9, 1)), &mut Outbox::new());
+    let back = cluster.view().pull(N2).expect("a member");
+    assert_eq!((back.boot, back.life, back.losses), (9, 1, again.losses + 1));
 }

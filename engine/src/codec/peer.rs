@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::bytes::{DecodeError, Reader, Sink, Wire};
 use crate::id::Epoch;
-use crate::id::{Slot, Version};
+use crate::id::{NodeId, Slot, Version};
 use crate::limits;
 use crate::message::{Change, Envelope, Message, Origin, Verdict};
 use crate::request::Key;
@@ -83,13 +83,14 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
         }
         Message::Map { map } => map.put(out),
         Message::Wish { wish } => wish.put(out),
-        Message::Sync { id, lanes, since, cursor, gained, slots } => {
+        Message::Sync { id, lanes, since, cursor, gained, slots, lives } => {
             id.put(out);
             lanes.put(out);
             since.put(out);
             cursor.put(out);
             gained.put(out);
             slots.put(out);
+            put_lives(lives, out);
         }
         Message::Listed { id, slot, lanes, cursor, next, vouches, floors, keys } => {
             id.put(out);
@@ -101,11 +102,12 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
             put_floors(floors, out);
             put_keys(keys, out);
         }
-        Message::Compare { id, lanes, since, cursor } => {
+        Message::Compare { id, lanes, since, cursor, lives } => {
             id.put(out);
             lanes.put(out);
             since.put(out);
             cursor.put(out);
+            put_lives(lives, out);
         }
         Message::Compared { id, slot, lanes, cursor, next, digests } => {
             id.put(out);
@@ -141,7 +143,7 @@ pub fn decode(frame: Bytes, cluster: ClusterTag) -> Result<Envelope, DecodeError
 }
 
 /// The version of the format. Another one is refused: nodes of both are then told apart at once.
-pub const FORMAT: u8 = 11;
+pub const FORMAT: u8 = 12;
 
 /// Bytes that stand before a message: format, kind, cluster tag, sender, receiver, boot of the sender, epoch.
 pub const HEADER: usize = 1 + 1 + 8 + 2 + 2 + 8 + 8;
@@ -203,6 +205,7 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
             cursor: from.take("cursor")?,
             gained: from.take("gained")?,
             slots: from.take("slots")?,
+            lives: lives(from)?,
         },
         10 => Message::Listed {
             id: from.take("id")?,
@@ -225,6 +228,7 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
             lanes: from.take("lanes")?,
             since: from.take("since")?,
             cursor: from.take("cursor")?,
+            lives: lives(from)?,
         },
         15 => Message::Compared {
             id: from.take("id")?,
@@ -238,6 +242,16 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
     })
 }
 
+/// The count, 16 bits, then each member and its life.
+fn put_lives(lives: &[(NodeId, u64)], out: &mut impl Sink) {
+    let lives = &lives[..lives.len().min(limits::MAX_MEMBERS)];
+    (lives.len() as u16).put(out);
+    for (node, life) in lives {
+        node.put(out);
+        life.put(out);
+    }
+}
+
 /// The count, 16 bits, then each slot and its version.
 fn put_floors(floors: &[(Slot, Version)], out: &mut impl Sink) {
     let floors = &floors[..floors.len().min(limits::MAX_PAGE_FLOORS)];
@@ -246,6 +260,11 @@ fn put_floors(floors: &[(Slot, Version)], out: &mut impl Sink) {
         slot.put(out);
         version.put(out);
     }
+}
+
+fn lives(from: &mut Reader) -> Result<Vec<(NodeId, u64)>, DecodeError> {
+    let count = count(from, "lives", limits::MAX_MEMBERS)?;
+    (0..count).map(|_| Ok((from.take("member")?, from.take("life")?))).collect()
 }
 
 fn floors(from: &mut Reader) -> Result<Vec<(Slot, Version)>, DecodeError> {

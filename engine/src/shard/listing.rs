@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::Shard;
+use super::sources::AGAIN;
 use crate::effect::Outbox;
 use crate::id::{Lanes, NodeId, RequestId, SLOTS, Slot, Version};
 use crate::limits::{MAX_PAGE_BYTES, MAX_PAGE_FLOORS, MAX_PAGE_KEYS, MAX_PAGE_PLACES};
@@ -45,8 +46,12 @@ impl Shard {
             // Where digests are known to be the same there is nothing to be told.
             both && (!gained || view.gains(from, slot)) && slots.as_ref().is_none_or(|slots| slots.contains(slot))
         };
-        // What is withheld now would not be asked for again.
+        // What is withheld now would be asked for again.
         if gained && self.sources.may_yet_vouch(from, lanes) {
+            return;
+        }
+        // It has been told the rest, and repeats its question until there is something to be told.
+        if gained && since >= AGAIN && self.sources.may_yet_tell(from, lanes) {
             return;
         }
         let vouches = lanes.and(if gained { self.sources.vouched_to(from) } else { self.sources.vouched() });

@@ -20,6 +20,7 @@ mod forward;
 mod gather;
 mod journal;
 mod listing;
+mod lives;
 mod local;
 mod orphans;
 mod pending;
@@ -97,6 +98,10 @@ pub struct Shard {
     purging: Purging,
     /// Slots that have moved away as orphans, and up to which version what is left of them was given to nobody.
     withheld: SortedMap<Slot, Version>,
+    /// Slots that stay, and up to which version nobody is left who could vouch for what is here: it is being dropped.
+    given_up: SortedMap<Slot, Version>,
+    /// Lives that others have heard members lead, where they are later than what this node has heard.
+    lives: SortedMap<NodeId, u64>,
     /// When the store's digests are forgotten, if nobody asks again.
     digests_until: Instant,
     /// Both clocks as they were last seen, to place a wall-clock expiry on the monotonic clock.
@@ -182,6 +187,8 @@ impl Shard {
             answered: Answered::default(),
             purging: Purging::Done,
             withheld: SortedMap::new(),
+            given_up: SortedMap::new(),
+            lives: SortedMap::new(),
             digests_until: now.instant,
             seen: now,
             generation: 0,
@@ -215,6 +222,9 @@ impl Shard {
     /// A peer says something about a slot of this stripe.
     pub fn receive(&mut self, time: Time, view: &View, from: NodeId, message: Message, out: &mut Outbox) {
         self.see(time, view, out);
+        if self.is_outlived(view, from) {
+            return;
+        }
         // One wrong clock must not carry every other along: versions would stop growing at the end of time.
         if message.newest().unix().since(time.unix) > limits::MAX_CLOCK_AHEAD {
             self.counters.incredible += 1;
@@ -239,10 +249,12 @@ impl Shard {
             Message::Fetched { id, holding, entry, .. } => {
                 self.fetched(time, view, from, id, gather::Found { holding, entry }, out);
             }
-            Message::Sync { id, lanes, since, cursor, gained, slots } => {
+            Message::Sync { id, lanes, since, cursor, gained, slots, lives } => {
+                self.outlived(view, &lives);
                 self.list(view, from, id, listing::Asked { lanes, since, cursor, gained, slots }, out);
             }
-            Message::Compare { id, lanes, since, cursor } => {
+            Message::Compare { id, lanes, since, cursor, lives } => {
+                self.outlived(view, &lives);
                 self.tell_digests(view, from, id, compare::Asked { lanes, since, cursor }, out);
             }
             Message::Compared { id, lanes, cursor, next, digests, .. } => {
@@ -301,7 +313,7 @@ impl Shard {
         let expiry = self.store.next_expiry().map(|unix| self.seen.instant + unix.since(self.seen.unix));
         // Before its first view it does not know whom to ask.
         let pulls = (self.generation == 0 || self.sources.due().next().is_some()).then_some(self.seen.instant);
-        let purge = self.purging.is_due().then(|| Instant(self.seen.instant.0 + 1));
+        let purge = (self.purging.is_due() || self.has_to_purge()).then(|| Instant(self.seen.instant.0 + 1));
         let timers = self.timers.first().map(|(wake, _)| *wake);
         [pulls, purge, timers, self.answered.next_wake(), self.digests_until(), expiry].into_iter().flatten().min()
     }

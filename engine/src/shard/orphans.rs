@@ -150,6 +150,22 @@ impl Orphans {
         self.slots.iter().flat_map(|set| set.bereft.keys().copied())
     }
 
+    /// Those of them of which all who are left have been heard, and up to which version there is nobody any more who
+    /// could vouch for what is here.
+    pub(super) fn given_up(&self) -> impl Iterator<Item = (Slot, Version)> {
+        let given_up = |set: &Set, slot: Slot| !set.is_unheard(slot);
+        let bereft = self.slots.iter().flat_map(|set| set.bereft.iter().map(move |slot| (set, slot)));
+        bereft.filter(move |(set, (slot, _))| given_up(set, **slot)).map(|(_, (slot, version))| (*slot, *version))
+    }
+
+    /// What was here of that slot up to that version has been dropped: what is here now is all that there is.
+    pub(super) fn dropped(&mut self, slot: Slot, up_to: Version) {
+        let Some(set) = &mut self.slots else { return };
+        if set.bereft.get(&slot) == Some(&up_to) {
+            set.bereft.remove(&slot);
+        }
+    }
+
     /// What is written to that slot has to be above this version, so that it is told from what was there before.
     pub(super) fn floor(&self, slot: Slot) -> Version {
         let Some(set) = &self.slots else { return Version::ZERO };

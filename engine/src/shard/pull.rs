@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::gather::{Only, Purpose};
 use super::listing::FLOORS;
-use super::sources::Call;
+use super::sources::{AGAIN, Call};
 use super::{Pending, Shard, Work, others};
 use crate::effect::{Event, Outbox};
 use crate::id::{Lanes, NodeId, RequestId, Slot, Version};
@@ -220,7 +220,8 @@ impl Shard {
         pulling.waiting = false;
         pulling.told += page.keys.len();
         pulling.next = page.next;
-        pulling.vouches = page.vouches;
+        // What one page has withheld is in none that comes after it.
+        pulling.vouches = if page.cursor == 0 { page.vouches } else { pulling.vouches.and(page.vouches) };
         // One wrong clock must not carry this one along.
         let credible = |version: Version| version.unix().since(time.unix) <= MAX_CLOCK_AHEAD;
         for (slot, version) in page.floors.iter().filter(|(slot, version)| lanes.contains(*slot) && credible(*version))
@@ -418,7 +419,8 @@ impl Shard {
             return;
         }
         if pulling.gained {
-            self.sources.gave(pulling.from, pulling.lanes, pulling.vouches);
+            let again = pulling.since >= AGAIN;
+            self.sources.gave(pulling.from, pulling.lanes, pulling.vouches, again);
         }
         if let Some(source) = self.sources.find(pulling.from) {
             let above = source.above;
@@ -443,12 +445,13 @@ impl Shard {
         let Some(Pending { work: Work::Pull(pulling), .. }) = self.pending.get(&serial) else { return };
         let id = RequestId { node: self.me, serial };
         let &Pulling { from, lanes, since, cursor, gained, ref slots, .. } = pulling;
+        let lives = if cursor == 0 { self.sources.lives(from) } else { Vec::new() };
         out.send(
             from,
             match pulling.digests {
-                Digests::Own | Digests::Asked => Message::Compare { id, lanes, since, cursor },
+                Digests::Own | Digests::Asked => Message::Compare { id, lanes, since, cursor, lives },
                 Digests::Unasked | Digests::Told => {
-                    Message::Sync { id, lanes, since, cursor, gained, slots: slots.clone() }
+                    Message::Sync { id, lanes, since, cursor, gained, slots: slots.clone(), lives }
                 }
             },
         );

@@ -4,6 +4,9 @@
 //! not gone, they have moved. Those for which nobody was left to vouch were given to nobody, and go with their slots.
 //! Before the node comes to keep one of those slots again, all of them must be free: what has happened to them
 //! meanwhile is not known here.
+//!
+//! What nobody is left to vouch for, in a slot that stays, goes as well. A start would forget that nobody vouches, and
+//! serve it again.
 
 use alloc::vec::Vec;
 
@@ -53,12 +56,25 @@ impl Shard {
             self.withheld.insert(slot, orphans.floor(slot));
         }
         if loses || self.purging == Purging::Unsure && view.is_sure() {
-            self.purging = Purging::At(0);
+            self.begin_to_purge();
         }
+    }
+
+    fn begin_to_purge(&mut self) {
+        self.given_up = self.sources.orphans.given_up().collect();
+        self.purging = Purging::At(0);
+    }
+
+    /// Is there something to be freed that is not looked for yet?
+    pub(super) fn has_to_purge(&self) -> bool {
+        self.purging == Purging::Done && self.sources.orphans.given_up().next().is_some()
     }
 
     /// Frees some of what this node keeps no longer, unless it is still telling others of it.
     pub(super) fn purge_some(&mut self, view: &View, out: &mut Outbox) {
+        if self.has_to_purge() {
+            self.begin_to_purge();
+        }
         let telling = |work: &Work| matches!(work, Work::Write(writing) if !view.is_replica(writing.slot()));
         if self.purging.is_due() && !self.pending.values().any(|pending| telling(&pending.work)) {
             self.free_some(view, out);
@@ -67,12 +83,17 @@ impl Shard {
 
     fn free_some(&mut self, view: &View, out: &mut Outbox) {
         let Purging::At(place) = self.purging else { return };
-        let mut moved: Vec<(Key, Version)> = Vec::new();
+        let [mut moved, mut unvouched] = [const { Vec::<(Key, Version)>::new() }; 2];
+        let given_up = &self.given_up;
         let next = self.store.scan(place, LOOKED_AT, &mut |key, entry| {
-            if !view.is_replica(crate::hash::slot(key)) {
-                let key = Key::new(Bytes::copy_from_slice(key)).expect("a stored key has a key's length");
-                moved.push((key, entry.version));
-            }
+            let slot = crate::hash::slot(key);
+            let list = match given_up.get(&slot) {
+                _ if !view.is_replica(slot) => &mut moved,
+                Some(up_to) if entry.version <= *up_to => &mut unvouched,
+                _ => return,
+            };
+            let key = Key::new(Bytes::copy_from_slice(key)).expect("a stored key has a key's length");
+            list.push((key, entry.version));
         });
         self.purging = next.map_or(Purging::Done, Purging::At);
         self.counters.moved += moved.len() as u64;
@@ -87,8 +108,17 @@ impl Shard {
                 false => out.event(|| Event::Moved { key, version }),
             }
         }
+        for (key, version) in unvouched {
+            let at = self.place(&key);
+            self.drop_unvouched(UnixMs(0), &key, at, version, out);
+        }
         if self.purging == Purging::Done {
             self.withheld.clear();
+            let given_up = core::mem::take(&mut self.given_up);
+            if !given_up.is_empty() {
+                given_up.into_iter().for_each(|(slot, up_to)| self.sources.orphans.dropped(slot, up_to));
+                self.sources.sum_up();
+            }
         }
     }
 }

@@ -47,6 +47,9 @@ pub(super) struct Sources {
     pub(super) orphans: Orphans,
     /// How often this node had been away when it looked last.
     absences: u64,
+    /// When somebody was lost last, and since which version those who were lost may have told others what they told
+    /// nobody here.
+    lost: Option<(UnixMs, Version)>,
 }
 
 /// One member that shares slots with this shard.
@@ -74,6 +77,8 @@ pub(super) struct Source {
     gave: Lanes,
     /// The same, where one was: what nobody vouched for has been withheld.
     withheld: Lanes,
+    /// Lanes about which it is asked again, for what it has withheld: it answers once it knows whether to tell it.
+    again: Lanes,
     /// Lanes about which it has been heard out since, and in which no slot is an orphan to it.
     pub(super) vouches: Lanes,
 }
@@ -94,13 +99,19 @@ pub(super) const RECENT: Duration = Duration::from_secs(10);
 /// The same in versions: those of one member may be ahead of another's by what a floor is ahead of the time.
 const RECENT_VERSIONS: Duration = RECENT.saturating_add(FLOOR_AHEAD[0]);
 
+/// How much later than somebody else a member that is heard may come to hear of a map.
+const LATE: Duration = Duration::from_secs(2);
+/// Since when something is listed that is asked for again: there is nothing before it, as there is nothing before the
+/// beginning of time.
+pub(super) const AGAIN: Version = Version { stamp: 0, node: NodeId(1) };
+
 impl Sources {
     pub(super) fn new(lanes: Lanes) -> Sources {
         let (doubt, unsure, above) = (lanes, lanes, Version::ZERO);
         let (telling, decided) = ((Lanes::NONE, UnixMs(0), Version::ZERO), Floors::new());
-        let (gaps, orphans, absences) = (Lanes::NONE, Orphans::default(), 0);
+        let (gaps, orphans, absences, lost) = (Lanes::NONE, Orphans::default(), 0, None);
         let list = Vec::new();
-        Sources { lanes, list, view: None, doubt, gaps, unsure, above, telling, decided, orphans, absences }
+        Sources { lanes, list, view: None, doubt, gaps, unsure, above, telling, decided, orphans, absences, lost }
     }
 
     /// May this node not answer alone for that slot?
@@ -201,6 +212,13 @@ impl Sources {
         self.decided.floor(slot)
     }
 
+    /// The lives that those lead who share slots with this shard, and are alive, but for that member.
+    pub(super) fn lives(&self, but: NodeId) -> Vec<(NodeId, u64)> {
+        let life = |node| self.view.as_ref().and_then(|view| view.pull(node)).map_or(0, |pull| pull.life);
+        let others = self.list.iter().filter(|source| source.alive && source.id != but);
+        others.map(|source| (source.id, life(source.id))).filter(|(_, life)| *life > 0).collect()
+    }
+
     /// The member, if it shares slots with this shard.
     pub(super) fn find(&mut self, id: NodeId) -> Option<&mut Source> {
         self.list.iter_mut().find(|source| source.id == id)
@@ -213,7 +231,7 @@ impl Sources {
         if before.as_ref().is_none_or(|before| before.map != view.map) {
             self.note_bereft(before.as_ref(), view);
             stale.extend(self.list.iter().map(|source| source.id));
-            self.place(before.as_ref(), view);
+            self.place(before.as_ref(), view, now);
             // Whoever shares no slot with this node any more has nothing to say.
             stale.retain(|id| self.list.iter().all(|source| source.id != *id));
         }
@@ -240,6 +258,8 @@ impl Sources {
         }
         // What a lost member was telling when it went may have reached others, and not this node.
         for (gone, since) in lost {
+            let before = self.lost.filter(|(at, _)| now.since(*at) < LATE).map_or(since, |(_, before)| before);
+            self.lost = Some((now, before.min(since)));
             for slot in self.lanes_slots().filter(|slot| view.is_replica(*slot)) {
                 let replicas = view.replicas(slot);
                 if !replicas.contains(&gone) {
@@ -334,8 +354,10 @@ impl Sources {
         let due = alive.flat_map(|source| {
             let (from, since) = (source.id, source.since);
             let missed = Call { from, lanes: source.open.without(source.pulling), since, gained: false };
-            let lanes = source.gained.without(source.gaining);
-            [missed, Call { from, lanes, since: Version::ZERO, gained: true }]
+            let gained = source.gained.without(source.gaining);
+            let (first, again) = (gained.without(source.again), gained.and(source.again));
+            let gained = |lanes, since| Call { from, lanes, since, gained: true };
+            [missed, gained(first, Version::ZERO), gained(again, AGAIN)]
         });
         due.filter(move |call| !call.lanes.is_empty() && tells(call.from))
     }
@@ -401,9 +423,12 @@ impl Sources {
     }
 
     /// Takes in another map: who shares slots with this node now, and what it gains.
-    fn place(&mut self, before: Option<&View>, view: &View) {
+    fn place(&mut self, before: Option<&View>, view: &View, now: UnixMs) {
         let known = core::mem::replace(&mut self.list, sharing(view, self.lanes));
-        // Whoever has just become a member has nothing: there is nothing to be missed of it.
+        // Whoever has just become a member has nothing: there is nothing to be missed of it, but for what it was told
+        // by somebody who had heard of it before this node did, and was lost then, or is not heard.
+        let lost = self.lost.filter(|(at, _)| now.since(*at) < LATE).map(|(_, since)| since);
+        let told = known.iter().filter(|source| !source.open.is_empty()).map(|source| source.since).chain(lost).min();
         let follows = before.filter(|before| before.map.epoch.0 + 1 == view.map.epoch.0);
         let joins = |node| follows.is_some_and(|b| b.map.member(node).is_none()) && view.map.phase == Phase::Filling;
         for source in &mut self.list {
@@ -413,6 +438,9 @@ impl Sources {
             } else if joins(source.id) {
                 let pull = view.pull(source.id).unwrap_or_default();
                 (source.round, source.losses) = (pull.round, pull.losses);
+                if let Some(since) = told {
+                    source.ask_again(source.shared, since);
+                }
             }
         }
         if let Some(before) = before.filter(|_| follows.is_none()) {
@@ -424,7 +452,7 @@ impl Sources {
         if before.is_some_and(|before| before.map.phase != view.map.phase) {
             // What they were heard out about for one change says nothing about the next.
             for source in &mut self.list {
-                (source.gave, source.withheld) = (Lanes::NONE, Lanes::NONE);
+                (source.gave, source.withheld, source.again) = (Lanes::NONE, Lanes::NONE, Lanes::NONE);
             }
         }
         // What it was handing over when editions passed it by it has not kept in between.
@@ -544,6 +572,7 @@ fn sharing(view: &View, lanes: Lanes) -> Vec<Source> {
         gaining: Lanes::NONE,
         gave: Lanes::NONE,
         withheld: Lanes::NONE,
+        again: Lanes::NONE,
         vouches: Lanes::NONE,
     };
     let mut list: Vec<Source> = others.map(source).collect();

@@ -453,6 +453,7 @@ fn conditions_are_decided_by_what_is_there() {
     assert_eq!(outcome(&mut trio, Condition::Is(version)), Ok(Answer::Unmet { present: Some(next) }));
 }
 
+mod again;
 mod coming_back;
 mod comparing;
 mod counting;

@@ -171,7 +171,7 @@ impl Shard {
         true
     }
 
-    fn drop_unvouched(&mut self, now: UnixMs, key: &Key, at: Place, version: Version, out: &mut Outbox) {
+    pub(super) fn drop_unvouched(&mut self, now: UnixMs, key: &Key, at: Place, version: Version, out: &mut Outbox) {
         self.floors.raise(at.slot, version);
         // Who comes back with something older hears of it here, and may not reach whoever knew better.
         self.gone.raise(at.slot, version);

@@ -8,6 +8,7 @@
 //! A seed says everything about a run: a minute of faults; then, half of the time, a while in which only a random core
 //! is healed; then peace, and a little load in peace; and in the end the verdict.
 
+mod brief;
 mod buggify;
 mod peace;
 
@@ -70,6 +71,12 @@ impl Plan {
         ending.end(&mut plan);
         count(&mut plan);
         plan
+    }
+
+    /// Another one, of a few seconds in which everything happens at once: what takes several faults within the time
+    /// that a message is under way is met far more often.
+    pub fn brief(seed: u64) -> Plan {
+        brief::plan(seed)
     }
 
     /// The same without counters, with exact LRU, and with nodes whose timers, bounds and memories are as usual: what

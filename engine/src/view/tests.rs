@@ -142,7 +142,8 @@ fn messages_of_other_editions_are_taken_where_they_mean_the_same() {
     };
     let fetch = |key: &Key| Message::Fetch { id, key: key.clone(), wanted: Wanted::Version };
     let lanes = Lanes::ALL;
-    let sync = Message::Sync { id, lanes, since: Version::ZERO, cursor: 0, gained: false, slots: None };
+    let sync =
+        Message::Sync { id, lanes, since: Version::ZERO, cursor: 0, gained: false, slots: None, lives: Vec::new() };
     // For each message: is it taken, where the sender's map is of two editions before to two after?
     let rows = [
         (replicate(&kept), [false, true, true, true, false]),

@@ -29,6 +29,9 @@ pub struct SimArgs {
     /// The first of them
     #[arg(long, value_name = "FIRST")]
     pub seed: Option<u64>,
+    /// Runs of a few seconds in which everything happens at once, instead of a minute of faults each
+    #[arg(long, conflicts_with = "scenario")]
+    pub brief: bool,
     /// Run this script instead of what the seeds say; with a seed, under that one instead of its own
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
@@ -48,6 +51,7 @@ const EXAMPLES: &str = "\
 Examples:
   vitrine sim                              200 seeds, on every core
   vitrine sim --seeds 1000 --seed 5000
+  vitrine sim --brief --seeds 5000         short and dense: what three faults within a moment take is met more often
   vitrine sim --seed 42 --trace \"k7 n2\"    what happened to one key at one node
   vitrine sim --scenario FILE              a script of your own; the docs say what it may say";
 
@@ -62,19 +66,20 @@ pub fn run(args: &SimArgs) -> Result<(), Failed> {
     let alone = args.seed.is_some() || script.is_some();
     let count = args.seeds.unwrap_or(if alone { 1 } else { 200 });
     if let Some(words) = &args.trace {
-        return trace(script.as_ref(), first, count, words);
+        return trace(args, script.as_ref(), first, count, words);
     }
+    BRIEF.store(args.brief, Ordering::Relaxed);
     let last = first.checked_add(count - 1).ok_or_else(|| Failed::Usage("--seed and --seeds pass 2^64".into()))?;
     let seeds: Vec<u64> = (first..=last).collect();
     let watch = Watch::over(count);
     let each = |outcome: &Result<Report, String>| outcome.iter().for_each(|report| watch.ended(report));
-    let outcome = run_until(watch.stopped(), &seeds, |seed| one(script.as_ref(), seed), each);
+    let outcome = run_until(watch.stopped(), &seeds, |seed| one(args, script.as_ref(), seed), each);
     let took = watch.end().as_secs_f64();
     let reports = outcome.into_iter().collect::<Result<Vec<_>, String>>().map_err(Failed::Usage)?;
     let stopped = (reports.len() as u64) < count;
     let broken: Vec<&Report> = reports.iter().filter(|report| !report.violations.is_empty()).collect();
     let smaller = |report: &Report| {
-        let plan = (script.is_none() && args.shrink > 0 && !stopped).then(|| Plan::of(report.seed))?;
+        let plan = (script.is_none() && args.shrink > 0 && !stopped).then(|| plan(args, report.seed))?;
         shrink(&plan, &plan.run(), args.shrink).map(|plan| plan.script())
     };
     let scripts: Vec<Option<String>> = broken.iter().take(SHRUNK).map(|report| smaller(report)).collect();
@@ -138,19 +143,28 @@ thread_local! {
     static CURRENT: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
+/// The seeds are of brief runs.
+static BRIEF: AtomicBool = AtomicBool::new(false);
+
 /// An assertion of the engine that fails ends the process or the thread: what it says is followed by the seed.
 fn name_seed_in_panics() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         before(panic);
         if let Ok(Some(seed)) = CURRENT.try_with(Cell::get) {
-            eprintln!("that was seed {seed}; again: vitrine sim --seed {seed}");
+            let brief = if BRIEF.load(Ordering::Relaxed) { " --brief" } else { "" };
+            eprintln!("that was seed {seed}; again: vitrine sim{brief} --seed {seed}");
         }
     }));
 }
 
-fn one(script: Option<&Script>, seed: u64) -> Result<Report, String> {
-    let Some(script) = script else { return Ok(swarm::run(seed)) };
+/// What is done in the run of a seed.
+fn plan(args: &SimArgs, seed: u64) -> Plan {
+    if args.brief { Plan::brief(seed) } else { Plan::of(seed) }
+}
+
+fn one(args: &SimArgs, script: Option<&Script>, seed: u64) -> Result<Report, String> {
+    let Some(script) = script else { return Ok(swarm::report(seed, &plan(args, seed).run())) };
     let mut world = script.with_seed(seed).run().map_err(|error| format!("the script: {error}"))?;
     // Where the script ends: the peace before the verdict is not its own.
     let fingerprint = world.fingerprint();
@@ -159,7 +173,7 @@ fn one(script: Option<&Script>, seed: u64) -> Result<Report, String> {
 }
 
 /// Runs one seed, and prints its events that have all of the words.
-fn trace(script: Option<&Script>, seed: u64, count: u64, words: &str) -> Result<(), Failed> {
+fn trace(args: &SimArgs, script: Option<&Script>, seed: u64, count: u64, words: &str) -> Result<(), Failed> {
     if count != 1 {
         return Err(Failed::Usage(format!("--trace takes one seed, and these are {count}: say which with --seed")));
     }
@@ -170,7 +184,7 @@ fn trace(script: Option<&Script>, seed: u64, count: u64, words: &str) -> Result<
             script.judged().map_err(|error| Failed::Usage(format!("the script: {error}")))?
         }
         None => {
-            let mut plan = Plan::of(seed);
+            let mut plan = plan(args, seed);
             plan.config.trace = u32::MAX;
             plan.run()
         }
@@ -208,7 +222,8 @@ fn print_failure(args: &SimArgs, report: &Report, smaller: Option<&str>) {
     println!("seed {} broke a promise:", report.seed);
     report.violations.iter().for_each(|violation| println!("  {violation}"));
     let scenario = args.scenario.as_ref().map_or_else(String::new, |path| format!(" --scenario {}", path.display()));
-    println!("again:\n  vitrine sim{scenario} --seed {}", report.seed);
+    let brief = if args.brief { " --brief" } else { "" };
+    println!("again:\n  vitrine sim{brief}{scenario} --seed {}", report.seed);
     if let Some(script) = smaller {
         println!("a smaller run that breaks it, for vitrine sim --scenario FILE:");
         script.lines().for_each(|line| println!("  {line}"));
@@ -261,7 +276,7 @@ mod tests {
     use super::*;
 
     fn args(scenario: Option<PathBuf>) -> SimArgs {
-        SimArgs { seeds: None, seed: Some(3), scenario, shrink: 0, json: true, trace: None }
+        SimArgs { seeds: None, seed: Some(3), brief: false, scenario, shrink: 0, json: true, trace: None }
     }
 
     #[test]
@@ -298,6 +313,15 @@ mod tests {
         let path = folder.path().join("a.script");
         std::fs::write(&path, "cluster nodes=2\nc1 set k v").expect("a file is written");
         assert!(run(&SimArgs { trace: Some("k".into()), ..args(Some(path)) }).is_ok());
+    }
+
+    #[test]
+    fn a_brief_run_is_another_one_of_the_same_seed() {
+        let long = args(None);
+        let brief = SimArgs { brief: true, ..args(None) };
+        let [long, brief] = [long, brief].map(|args| one(&args, None, 3).expect("a run"));
+        assert_eq!((long.seed, brief.seed), (3, 3));
+        assert!(brief.simulated < long.simulated / 2 && !brief.simulated.is_zero(), "{:?}", brief.simulated);
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn golden_frames() {
         let envelope = Envelope { from: NodeId(1), to: NodeId(2), origin: ORIGIN, message };
         let frame = bytes_of(&envelope);
         let kind = format!("{:02x}", frame[1]);
-        let header = format!("0b{kind}88776655443322110100020006050000000000000700000000000000");
+        let header = format!("0c{kind}88776655443322110100020006050000000000000700000000000000");
         let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected: String = expected.split_whitespace().collect();
         assert_eq!(text, header + &expected, "{}", envelope.message.kind());
@@ -231,14 +231,15 @@ fn golden_frames() {
     row(Message::Pong { serial: 6, path: Path::Routed, standing }, &["0600000000000000 02", STANDING]);
     row(Message::Gossip { data: b"news".to_vec().into() }, &["0400 6e657773"]);
     let asked = Lanes(0x8001);
-    let sync = |slots| Message::Sync { id, lanes: asked, since: version, cursor: 258, gained: true, slots };
+    let sync =
+        |slots| Message::Sync { id, lanes: asked, since: version, cursor: 258, gained: true, slots, lives: vec![] };
     let syncs = &[ID, "0180000000000000", VERSION, "0201000000000000", "01"].concat();
-    row(sync(None), &[syncs, "00"]);
-    row(sync(Some([slot, Slot::of_hash(3)].into_iter().collect())), &[syncs, "01 0200 0300 962f"]);
+    row(sync(None), &[syncs, "00", "0000"]);
+    row(sync(Some([slot, Slot::of_hash(3)].into_iter().collect())), &[syncs, "01 0200 0300 962f", "0000"]);
     let most = Slot::all().take(1_025).collect();
-    row(sync(Some(most)), &[syncs, "01 0104", &"ff".repeat(128), "01", &"00".repeat(2_048 - 129)]);
-    let compare = Message::Compare { id, lanes: asked, since: version, cursor: 258 };
-    row(compare, &[ID, "0180000000000000", VERSION, "0201000000000000"]);
+    row(sync(Some(most)), &[syncs, "01 0104", &"ff".repeat(128), "01", &"00".repeat(2_048 - 129), "0000"]);
+    let compare = Message::Compare { id, lanes: asked, since: version, cursor: 258, lives: vec![(NodeId(2), 9)] };
+    row(compare, &[ID, "0180000000000000", VERSION, "0201000000000000", "0100 0200 0900000000000000"]);
     let compared = |next, digests| Message::Compared { id, slot, lanes: asked, cursor: 2, next, digests };
     let compares = &[told, "0180000000000000", "0200000000000000"].concat();
     row(compared(None, vec![]), &[compares, "00", "0000"]);
@@ -297,10 +298,10 @@ fn hostile_frames_are_refused_by_name() {
     let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
 
     check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
-    let newer = [&[12], &ping[1..]].concat();
-    check(&newer, DecodeError::Format { version: 12, known: 11 }, "format version 12; version 11 is known");
-    let text = "format version 71; version 11 is known";
-    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 11 }, text);
+    let newer = [&[13], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 13, known: 12 }, "format version 13; version 12 is known");
+    let text = "format version 71; version 12 is known";
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 12 }, text);
     let mut stranger = ping.clone();
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;
@@ -315,6 +316,8 @@ fn hostile_frames_are_refused_by_name() {
     check(&standing(&[1, 0, 3]), DecodeError::Tag { field: "reach", tag: 3 }, "3 is no reach");
     let limit = DecodeError::Limit { field: "gossip", value: 4_097, limit: 4_096 };
     check(&framed(11, &[&[1, 0x10]]), limit, "gossip is 4097; it is at most 4096");
+    let limit = DecodeError::Limit { field: "lives", value: 1_025, limit: 1_024 };
+    check(&framed(14, &[&id, &[0; 26], &[1, 4]]), limit, "lives is 1025; it is at most 1024");
     let long = [&ping[..], &[0, 0]].concat();
     check(&long, DecodeError::Trailing { bytes: 2 }, "2 bytes after the end of the message");
     check(&ping[..HEADER + 3], short("serial", 8, 3), "serial takes 8 bytes and the frame has 3 left");

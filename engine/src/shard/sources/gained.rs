@@ -35,36 +35,46 @@ impl Sources {
         }
     }
 
-    /// That member has been heard out about gained slots of those lanes, and vouched for some. Who did not may do so
-    /// now that somebody does, and is asked again for what it has withheld.
-    pub(in crate::shard) fn gave(&mut self, from: NodeId, lanes: Lanes, vouches: Lanes) {
+    /// That member has been heard out about gained slots of those lanes, for the first time or `again`, and vouched for
+    /// some. Who did not may do so once it has heard others, or now that somebody does: it is asked again for what it
+    /// has withheld.
+    pub(in crate::shard) fn gave(&mut self, from: NodeId, lanes: Lanes, vouches: Lanes, again: bool) {
         let given = vouches.and(lanes);
         for source in &mut self.list {
-            if source.id == from {
+            let anew = if source.id == from {
                 source.gained = source.gained.without(lanes);
                 source.gaining = source.gaining.without(lanes);
                 source.gave = source.gave.or(given);
                 source.withheld = source.withheld.or(lanes).without(given);
+                if again { Lanes::NONE } else { source.withheld.and(lanes) }
             } else {
-                source.gained = source.gained.or(source.withheld.and(given));
-                source.withheld = source.withheld.without(given);
-            }
+                source.withheld.and(given)
+            };
+            source.gained = source.gained.or(anew);
+            source.again = source.again.or(anew);
         }
     }
 
     /// Is a slot that others are given an orphan, of which one that is expected back may know what there is? Until it
     /// is heard, what they would be given is not all.
     pub(in crate::shard) fn may_yet_know(&self) -> bool {
+        self.may_yet_hear(|view, slot| view.replicas(slot).iter().any(|node| view.gains(*node, slot)))
+    }
+
+    /// The same, of slots of those lanes that this member gains.
+    pub(in crate::shard) fn may_yet_tell(&self, to: NodeId, lanes: Lanes) -> bool {
+        self.may_yet_hear(|view, slot| lanes.contains(slot) && view.gains(to, slot))
+    }
+
+    fn may_yet_hear(&self, is_given: impl Fn(&View, Slot) -> bool) -> bool {
         let Some(view) = self.view.as_ref().filter(|view| view.map.phase == Phase::Filling) else { return false };
-        let is_given =
-            |slot: Slot| !view.gains(view.me, slot) && view.replicas(slot).iter().any(|n| view.gains(*n, slot));
         let stays = |node: NodeId| view.member(node).is_some_and(|member| !member.leaving);
         let unheard = |slot: Slot| {
             let source = |node| self.list.iter().find(|source| source.id == node);
             deciding(view, slot).filter(|node| stays(*node)).filter_map(source).any(|source| source.open.contains(slot))
         };
-        let mut orphans = self.orphans.iter().filter(|slot| is_given(*slot) && self.orphans.is_unheard(*slot));
-        orphans.any(unheard)
+        let given = self.orphans.iter().filter(|slot| !view.gains(view.me, *slot) && is_given(view, *slot));
+        given.filter(|slot| self.orphans.is_unheard(*slot)).any(unheard)
     }
 
     /// Is some slot of those lanes, which that member gains from this node, an orphan that is asked about still? What

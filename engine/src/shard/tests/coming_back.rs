@@ -253,7 +253,7 @@ fn a_listing_that_has_begun_is_begun_anew_when_a_third_is_lost() {
 fn who_is_suspected_is_told_nothing() {
     let (mut trio, _, since) = away(WriteLevel::Live);
     let id = RequestId { node: N3, serial: 1 };
-    let sync = Message::Sync { id, lanes: Lanes::ALL, since, cursor: 0, gained: false, slots: None };
+    let sync = Message::Sync { id, lanes: Lanes::ALL, since, cursor: 0, gained: false, slots: None, lives: Vec::new() };
     trio.bus.push_back((N3, N1, sync));
     trio.carry_all();
     assert_eq!(trio.counters(N1).listed, 0);

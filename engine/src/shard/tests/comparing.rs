@@ -204,7 +204,11 @@ fn who_has_little_or_was_away_for_a_moment_is_listed_everything_at_once() {
 fn who_is_suspected_is_told_no_digests() {
     let (mut trio, _) = away(20);
     let id = RequestId { node: N3, serial: 1 };
-    trio.bus.push_back((N3, N1, Message::Compare { id, lanes: Lanes::ALL, since: Version::ZERO, cursor: 0 }));
+    trio.bus.push_back((
+        N3,
+        N1,
+        Message::Compare { id, lanes: Lanes::ALL, since: Version::ZERO, cursor: 0, lives: Vec::new() },
+    ));
     let mut told = false;
     trio.carry(|_, _, message| {
         told |= message.kind() == "compared";

@@ -293,9 +293,13 @@ fn what_an_owner_has_deleted_that_suspects_the_primary_does_not_come_back_from_t
 }
 
 #[test]
-fn what_was_written_since_a_replica_left_unheard_is_told_to_those_who_are_left() {
+fn what_was_written_since_a_replica_left_unheard_is_told_to_those_who_are_left_and_the_rest_is_dropped() {
     let (mut trio, key) = Trio::with_key();
-    trio.done(N1, &key, set("old", WriteLevel::All)).unwrap();
+    let slot = key.slot();
+    let rest = (0..).map(|number| Key::new(format!("rest{number}")).unwrap()).find(|key| key.slot() == slot).unwrap();
+    for key in [&key, &rest] {
+        trio.done(N1, key, set("old", WriteLevel::All)).unwrap();
+    }
     trio.wait(1);
     let missed = |view: &View, node, round| Pull { round, ..view.pull(node).unwrap() };
     let adopt = |trio: &mut Trio, node: NodeId, change: &dyn Fn(&View) -> View| {
@@ -324,9 +328,9 @@ fn what_was_written_since_a_replica_left_unheard_is_told_to_those_who_are_left()
     for node in [N1, N2] {
         adopt(&mut trio, node, &|view| view.on(Arc::clone(&map), |_| true, |other| view.pull(other).unwrap()));
     }
-    talk(&mut trio);
     let orphans = |trio: &Trio| [0, 1].map(|node| trio.shards[node].orphans() > 0);
     assert_eq!(orphans(&trio), [true; 2], "what n3 may have replaced nobody knows");
+    assert_eq!([N1, N2].map(|node| trio.held(node, &rest)), [Some(&b"old"[..]); 2], "each may yet hear the other");
     // n1 decides alone, and stands still before n2 is back.
     adopt(&mut trio, N1, &|view| view.with(|other| other == N1, |other| view.pull(other).unwrap()));
     trio.done(N1, &key, set("new", WriteLevel::Live)).unwrap();
@@ -340,8 +344,9 @@ fn what_was_written_since_a_replica_left_unheard_is_told_to_those_who_are_left()
     }
     talk(&mut trio);
     assert_eq!([N1, N2].map(|node| trio.held(node, &key)), [Some(&b"new"[..]); 2]);
-    assert_eq!(orphans(&trio), [true; 2]);
-    // It is served, and what was there before is not.
+    // Who might have vouched for what was there before has been heard. It is gone, and would not be back after a start.
+    assert_eq!([N1, N2].map(|node| trio.held(node, &rest)), [None; 2]);
+    assert_eq!(orphans(&trio), [false; 2]);
     assert!(matches!(trio.done(N1, &key, get(ReadLevel::One)), Ok(Answer::Found(entry)) if entry.value.bytes == "new"));
 }
 

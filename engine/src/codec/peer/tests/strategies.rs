@@ -226,6 +226,10 @@ pub(in crate::codec) fn listed() -> impl Strategy<Value = Message> {
     )
 }
 
+fn lives() -> impl Strategy<Value = Vec<(NodeId, u64)>> {
+    many((any::<u16>().prop_map(NodeId), any::<u64>()), 0..5)
+}
+
 /// Few of them, or so many that they are not named one by one.
 pub(in crate::codec) fn slots() -> impl Strategy<Value = Option<Slots>> {
     let few = many(slot(), 0..9).prop_map(|slots| slots.into_iter().collect());
@@ -291,17 +295,14 @@ pub(in crate::codec) fn message() -> impl Strategy<Value = Message> {
             standing
         }),
         many(any::<u8>(), 0..99).prop_map(|data| Message::Gossip { data: data.into() }),
-        (id(), any::<(u64, u64, bool)>(), version(), slots()).prop_map(
-            |(id, (lanes, cursor, gained), since, slots)| {
-                Message::Sync { id, lanes: Lanes(lanes), since, cursor, gained, slots }
+        (id(), any::<(u64, u64, bool)>(), version(), slots(), lives()).prop_map(
+            |(id, (lanes, cursor, gained), since, slots, lives)| {
+                Message::Sync { id, lanes: Lanes(lanes), since, cursor, gained, slots, lives }
             }
         ),
         listed(),
-        (id(), any::<(u64, u64)>(), version()).prop_map(|(id, (lanes, cursor), since)| Message::Compare {
-            id,
-            lanes: Lanes(lanes),
-            since,
-            cursor
+        (id(), any::<(u64, u64)>(), version(), lives()).prop_map(|(id, (lanes, cursor), since, lives)| {
+            Message::Compare { id, lanes: Lanes(lanes), since, cursor, lives }
         }),
         compared(),
         map().prop_map(|map| Message::Map { map: Arc::new(map) }),

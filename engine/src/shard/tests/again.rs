@@ -1,0 +1,144 @@
+//! What was withheld is asked for again, and what was said by those who have started again since.
+
+use super::coming_back::moment;
+use super::*;
+use crate::view::{Absence, Pull};
+
+/// All of them go by that map, and each believes those alive whom `hears` says.
+fn go_by(trio: &mut Trio, map: &Arc<Map>, hears: impl Fn(NodeId, NodeId) -> bool) {
+    for node in [N1, N2, N3] {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        *view = view.on(Arc::clone(map), |other| hears(node, other), |other| view.pull(other).unwrap());
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    }
+}
+
+/// The next map of the trio, by which the slots of n2 are stood in for.
+fn standing_in(trio: &Trio) -> Arc<Map> {
+    let mut map = (*trio.views[0].map).clone();
+    (map.epoch.0, map.phase) = (map.epoch.0 + 1, Phase::Filling);
+    (map.members[1].away, map.members[1].was_away) = (true, false);
+    Arc::new(map)
+}
+
+#[test]
+fn what_both_owners_withheld_while_they_did_not_hear_each_other_is_told_once_they_have() {
+    let mut trio = Trio::with(Limits::default(), 2);
+    let map = standing_in(&trio);
+    let gains = |key: &Key| View::first(N3, Arc::clone(&map)).gains(N3, key.slot());
+    let mut keys = (0..).map(|number| Key::new(format!("k{number}")).unwrap());
+    let key = keys.find(|key| trio.views[0].replicas(key.slot()) == [N1, N2] && gains(key)).unwrap();
+    trio.done(N1, &key, set("v", WriteLevel::All)).unwrap();
+    trio.wait(1_000);
+    // Both stood still for long, and neither hears the other.
+    for node in [N1, N2] {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        let pull = |other| Pull { round: 2, ..view.pull(other).unwrap() };
+        let away = view.clone().after(Absence { count: 1, long: true, over: true });
+        *view = away.with(|_| true, pull);
+    }
+    let apart = [(N1, N2), (N2, N1)];
+    go_by(&mut trio, &map, |node, other| !apart.contains(&(node, other)));
+    let talk = |trio: &mut Trio| {
+        for _ in 0..20 {
+            trio.wait(200);
+            trio.carry_all();
+        }
+    };
+    talk(&mut trio);
+    assert_eq!([N1, N2, N3].map(|node| trio.held(node, &key).is_some()), [true, true, false], "nobody vouches for it");
+    assert!(trio.shards[2].sources.is_filling(key.slot()), "they may yet");
+    go_by(&mut trio, &map, |_, _| true);
+    talk(&mut trio);
+    assert_eq!([N1, N2, N3].map(|node| trio.held(node, &key)), [Some(&b"v"[..]); 3]);
+    assert!(!trio.shards[2].sources.is_filling(key.slot()));
+}
+
+#[test]
+fn who_joined_is_asked_for_what_it_was_told_by_somebody_who_is_lost() {
+    let mut trio = Trio::new(Limits::default());
+    let alone = |trio: &Trio, phase, weight| {
+        let mut map = (*trio.views[0].map).clone();
+        (map.epoch.0, map.phase) = (map.epoch.0 + 1, phase);
+        match weight {
+            0 => drop(map.members.pop()),
+            _ => map.members.push(Member { was: 0, ..Member::new(N3, "n3") }),
+        }
+        Arc::new(map)
+    };
+    let before = alone(&trio, Phase::Steady, 0);
+    for node in [N1, N2] {
+        let index = usize::from(node.0) - 1;
+        trio.views[index] =
+            trio.views[index].on(Arc::clone(&before), |_| true, |_| Pull { round: 1, ..Pull::default() });
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    }
+    trio.carry_all();
+    let filling = alone(&trio, Phase::Filling, 1);
+    let key = Key::new("k").unwrap();
+    // n1 goes by the next map, and n2 does not hear of it. What n1 decides it tells n3, and is gone with it.
+    trio.shards[2] = trio.shard(N3);
+    trio.views[2] = View::first(N3, Arc::clone(&filling));
+    trio.views[0] = trio.views[0].on(
+        Arc::clone(&filling),
+        |other| other != N2,
+        |other| trio.views[0].pull(other).unwrap_or(Pull { round: 1, ..Pull::default() }),
+    );
+    for node in [N1, N3] {
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    }
+    let since = moment(&mut trio);
+    trio.carry(|_, to, _| to != N2);
+    let client = trio.ask(N1, &key, set("v", WriteLevel::Live));
+    trio.carry(|_, to, _| to != N2);
+    assert!(trio.reply(client).is_some_and(|outcome| copies(&outcome) == 2));
+    // n2 hears another start of n1, which knows nothing, and only then of the map.
+    trio.shards[0] = trio.shard(N1);
+    let lost = |view: &View, other| {
+        let pull = view.pull(other).unwrap_or(Pull { round: 1, ..Pull::default() });
+        if other == N1 { Pull { round: 2, losses: 1, since, ..pull } } else { pull }
+    };
+    trio.views[1] = trio.views[1].with(|_| true, |other| lost(&trio.views[1], other));
+    trio.at(N2, |shard, time, view, out| shard.view_changed(time, view, out));
+    trio.views[1] = trio.views[1].on(Arc::clone(&filling), |_| true, |other| lost(&trio.views[1], other));
+    trio.at(N2, |shard, time, view, out| shard.view_changed(time, view, out));
+    for _ in 0..10 {
+        trio.wait(200);
+        // Whatever n1 is told by n3 it does not tell n2.
+        trio.carry(|from, to, message| !(from == N3 && to == N1 && matches!(message, Message::Listed { .. })));
+    }
+    assert_eq!(trio.held(N2, &key), Some(&b"v"[..]));
+}
+
+#[test]
+fn what_an_earlier_start_has_sent_is_refused_once_who_has_heard_the_next_one_asks() {
+    let (mut trio, key) = Trio::with_key();
+    let leads = |trio: &mut Trio, node: NodeId, life: u64| {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        let pull = |other| Pull { life: if other == N1 { life } else { 1 }, ..view.pull(other).unwrap() };
+        *view = view.with(|_| true, pull);
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    };
+    for node in [N2, N3] {
+        leads(&mut trio, node, 5);
+    }
+    let client = trio.ask(N1, &key, set("v", WriteLevel::Live));
+    let held_up = core::mem::take(&mut trio.bus);
+    // n1 starts again. n2 knows, and asks n3, which does not, what n1 has told it.
+    leads(&mut trio, N2, 6);
+    let pull = |view: &View, other| Pull { round: 2, losses: 1, ..view.pull(other).unwrap() };
+    trio.views[1] = trio.views[1].with(|_| true, |other| pull(&trio.views[1], other));
+    trio.at(N2, |shard, time, view, out| shard.view_changed(time, view, out));
+    trio.carry(|from, to, _| from != N1 && to != N1);
+    assert_eq!(trio.shards[1].in_doubt(), Lanes::ALL, "n1 has to be heard");
+    let to_n3 = |trio: &mut Trio| {
+        trio.bus.extend(held_up.iter().filter(|(_, to, _)| *to == N3).cloned());
+        trio.carry(|_, to, _| to != N1);
+        trio.held(N3, &key).is_some()
+    };
+    assert!(!to_n3(&mut trio), "it would be told to nobody");
+    assert_eq!(trio.reply(client), None);
+    // The same from the start that is known to both is listened to.
+    leads(&mut trio, N3, 6);
+    assert!(to_n3(&mut trio));
+}
