@@ -6,6 +6,7 @@
 //! what takes three things within half a second it meets a hundred times as often.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -111,7 +112,7 @@ impl Making {
     /// One thing happens.
     fn strike(&mut self) {
         let node = self.node();
-        match self.rng.below(24) {
+        match self.rng.below(26) {
             0..4 => self.down(node, Command::Crash(node)),
             4 => self.down(node, Command::Wipe(node)),
             5 => self.act(Command::Restart(node)),
@@ -140,7 +141,7 @@ impl Making {
                 self.after(paused);
                 self.act(Command::Resume(node));
             }
-            15 if self.members => self.change(node),
+            15..18 if self.members => self.change(node),
             _ => {
                 let share = self.rng.between(50_000, 800_000) as u32;
                 self.write(node, share, true);
@@ -150,12 +151,16 @@ impl Making {
 
     /// Somebody comes, goes, or is to keep more or less.
     fn change(&mut self, node: NodeId) {
-        match self.rng.below(4) {
-            0..2 if !self.joined => {
-                self.act(Command::Join(1, alloc::string::String::new()));
+        match self.rng.below(5) {
+            0..3 if !self.joined => {
+                self.act(Command::Join(1, String::new()));
                 self.joined = true;
+                // It takes a while to be one of those to whom something can happen.
+                let waits = if self.rng.chance(700_000) { 1_200 } else { self.gap };
+                let waits = self.rng.between(1, waits);
+                self.after(waits);
             }
-            2 => {
+            3 => {
                 let force = self.rng.chance(300_000);
                 self.act(Command::Leave(node, force));
             }

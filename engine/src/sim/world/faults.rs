@@ -151,11 +151,12 @@ impl World {
         }
     }
 
-    /// A node crashes, and comes back with a new disk under its old name. The last map that is left is not lost: a
-    /// cluster of which nobody knows anything is formed anew by a person.
+    /// A node crashes, and comes back with a new disk under its old name. The latest map is not lost with it: a cluster
+    /// of which nobody knows anything, or who is cut off knows an older map, is formed anew by a person.
     fn wipe(&mut self, index: usize) {
         let others = self.machines.iter().enumerate().filter(|(at, machine)| *at != index && !machine.left);
-        if self.machines[index].left || !others.into_iter().any(|(_, machine)| !machine.wiped) {
+        let (left, known) = (self.machines[index].left, self.machines[index].map.edition());
+        if left || !others.into_iter().any(|(_, machine)| !machine.wiped && machine.map.edition() >= known) {
             return;
         }
         self.crash(index);
