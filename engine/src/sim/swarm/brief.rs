@@ -2,8 +2,8 @@
 //!
 //! In the minute of a [`Plan`] that faults strike, each by its own dice, two of them seldom meet within the time that a
 //! message is under way. Here nothing waits: a node that has just started goes down again, a link is clogged around
-//! the very write that its sender does not survive, a map is passed on between two crashes. A run costs a tenth, and
-//! what takes three things within half a second it meets a hundred times as often.
+//! the very write that its sender does not survive, a map is passed on between two crashes. What takes three things
+//! within half a second is met far more often, and a run takes a sixth of the time.
 
 use alloc::format;
 use alloc::string::String;
