@@ -46,7 +46,7 @@ impl Shard {
             // Where digests are known to be the same there is nothing to be told.
             both && (!gained || view.gains(from, slot)) && slots.as_ref().is_none_or(|slots| slots.contains(slot))
         };
-        // What is withheld now would be asked for again.
+        // What is withheld now may be told in a moment, and then need not be asked for again.
         if gained && self.sources.may_yet_vouch(from, lanes) {
             return;
         }

@@ -179,7 +179,7 @@ impl Making {
         }
     }
 
-    /// Some keys are written or deleted, and, where `mixed`, read, counted or asked for on a condition.
+    /// Some keys are written or deleted, and, where `mixed`, read or written on a condition.
     fn write(&mut self, node: NodeId, share: u32, mixed: bool) {
         self.writes += 1;
         let client = self.rng.between(1, 5) as u16;
