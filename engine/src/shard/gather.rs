@@ -318,6 +318,11 @@ impl Gathering {
         matches!(self.purpose, Purpose::Settle { .. })
     }
 
+    /// Has one of these members said what it holds?
+    pub(super) fn is_told_by(&self, members: &[NodeId]) -> bool {
+        self.found.iter().any(|(from, _)| members.contains(from))
+    }
+
     /// Adds it to a hash; `name` gives the name of a pull.
     pub(super) fn digest(&self, name: impl Fn(u64) -> RequestId, state: &mut impl Hasher) {
         (self.asker, &self.key).hash(state);

@@ -250,11 +250,11 @@ impl Shard {
                 self.fetched(time, view, from, id, gather::Found { holding, entry }, out);
             }
             Message::Sync { id, lanes, since, cursor, gained, slots, lives } => {
-                self.outlived(view, &lives);
+                self.outlived(time, view, &lives, out);
                 self.list(view, from, id, listing::Asked { lanes, since, cursor, gained, slots }, out);
             }
             Message::Compare { id, lanes, since, cursor, lives } => {
-                self.outlived(view, &lives);
+                self.outlived(time, view, &lives, out);
                 self.tell_digests(view, from, id, compare::Asked { lanes, since, cursor }, out);
             }
             Message::Compared { id, lanes, cursor, next, digests, .. } => {

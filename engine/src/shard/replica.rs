@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::journal;
-use super::local::{Place, Put};
+use super::local::{Known, Place, Put};
 use crate::effect::{Effect, Event, Outbox};
 use crate::error::Failure;
 use crate::id::{NodeId, RequestId, Version};
@@ -36,18 +36,25 @@ impl Shard {
         out.effects.push(Effect::Send { to: from, message, after });
     }
 
-    /// Applies a change that is above what is known, and refuses any other. Repeating a change changes nothing.
+    /// Applies a change that is above what is known, and refuses any other: of that, only what it replaces goes, where
+    /// nothing has come in its place. Repeating a change changes nothing.
     pub(super) fn apply(&mut self, now: UnixMs, key: &Key, change: Change, out: &mut Outbox) -> Verdict {
         let version = change.version();
         self.clock.observe(version);
         let at = self.place(key);
-        let held = self.known(now, key, at, out).held;
+        let Known { present, held } = self.known(now, key, at, out);
         if held == version && self.is_known(now, key, at, &change) {
             return Verdict::Applied;
         }
         if held >= version {
             self.counters.refused += 1;
             out.event(|| Event::Refused { key: key.clone(), offered: version, held });
+            // There may be something newer. What is here, or on its way to here, is not: and where this is asked for
+            // again it is known, so that it is written down.
+            if matches!(change, Change::Remove { .. }) && present < Some(version) {
+                self.remove(now, key, at, version, out);
+                out.event(|| Event::Applied { key: key.clone(), version, removed: true, primary: false });
+            }
             return Verdict::Refused { held };
         }
         let removed = match change {

@@ -35,6 +35,8 @@ pub(super) struct Writing {
     /// What the answer says was there before.
     existed: bool,
     did: Did,
+    /// Replicas that refused it and have been told that nothing is left of it here, in order.
+    told_gone: Vec<NodeId>,
     /// The other nodes that have confirmed it, in order. Who of them counts is for the view of the moment to say: one
     /// that is no replica of the slot any more has freed it.
     confirmed: Vec<NodeId>,
@@ -151,6 +153,7 @@ impl Shard {
             sent: version,
             existed: present.is_some(),
             did,
+            told_gone: Vec::new(),
             confirmed: Vec::new(),
             logged: self.logged.filter(|_| !(removed && mutant::on(Mutant::DeleteUnsynced))),
         };
@@ -196,8 +199,32 @@ impl Shard {
                 self.settle_write(view, id.serial, out);
             }
             Verdict::Unlogged => self.settle_write(view, id.serial, out),
-            Verdict::Refused { held } => self.move_on(time, view, id.serial, held, out),
+            Verdict::Refused { held } if !self.tell_gone(time, from, id.serial, out) => {
+                self.move_on(time, view, id.serial, held, out);
+            }
+            Verdict::Refused { .. } => {}
         }
+    }
+
+    /// A replica has refused what was written, since it may hold something newer, and nothing is left of it here: it is
+    /// told so, once. It may hold what was replaced, and would keep that. False where there is something to be decided.
+    fn tell_gone(&mut self, time: Time, from: NodeId, serial: u64, out: &mut Outbox) -> bool {
+        let Some(Pending { work: Work::Write(writing), waiting, .. }) = self.pending.get(&serial) else { return false };
+        let current = self.peek(time.unix, &writing.key, self.place(&writing.key)).map(|entry| entry.version);
+        let Err(place) = writing.told_gone.binary_search(&from) else { return false };
+        if writing.removes() || current >= Some(writing.sent) {
+            return false;
+        }
+        let mut waiting = waiting.clone();
+        waiting.push(from);
+        if let Some(Pending { work: Work::Write(writing), .. }) = self.pending.get_mut(&serial) {
+            writing.told_gone.insert(place, from);
+        }
+        self.wait_for(time.instant, serial, waiting);
+        // It may have stood in a line for this replica: there it had no time of its own.
+        self.sent_anew(time.instant, serial);
+        self.send_write(time.unix, serial, &[from], out);
+        true
     }
 
     /// A replica knows of a version that is not below this write's.
@@ -370,7 +397,7 @@ impl Writing {
 
     pub(super) fn digest(&self, state: &mut impl Hasher) {
         (self.asker, &self.key, self.level, self.version, self.sent, self.existed).hash(state);
-        (self.did, &self.confirmed).hash(state);
+        (self.did, &self.told_gone, &self.confirmed).hash(state);
     }
 
     /// Replicas of the slot that have it, this node included.

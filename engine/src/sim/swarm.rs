@@ -79,6 +79,11 @@ impl Plan {
         brief::plan(seed)
     }
 
+    /// The same without counters, deadlines, and whatever else was added to brief runs since the first of them failed.
+    pub fn plain_brief(seed: u64) -> Plan {
+        brief::plain(seed)
+    }
+
     /// The same without counters, with exact LRU, and with nodes whose timers, bounds and memories are as usual: what
     /// was found before these could differ is found so again.
     pub fn plain(seed: u64) -> Plan {

@@ -1,6 +1,6 @@
 //! What was withheld is asked for again, and what was said by those who have started again since.
 
-use super::coming_back::moment;
+use super::coming_back::{check_quiet, moment};
 use super::*;
 use crate::view::{Absence, Pull};
 
@@ -141,4 +141,82 @@ fn what_an_earlier_start_has_sent_is_refused_once_who_has_heard_the_next_one_ask
     // The same from the start that is known to both is listened to.
     leads(&mut trio, N3, 6);
     assert!(to_n3(&mut trio));
+}
+
+#[test]
+fn what_an_earlier_start_has_answered_counts_no_longer_once_who_has_heard_the_next_one_asks() {
+    let (mut trio, key) = Trio::with_key();
+    let leads = |trio: &mut Trio, node: NodeId, life: u64, lost: bool| {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        let pull = |other| {
+            let pull = view.pull(other).unwrap();
+            let (life, lost) = if other == N1 { (life, u64::from(lost)) } else { (1, 0) };
+            Pull { life, round: pull.round + lost, losses: pull.losses + lost, ..pull }
+        };
+        *view = view.with(|_| true, pull);
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    };
+    for node in [N1, N2, N3] {
+        leads(&mut trio, node, 5, false);
+    }
+    // n1 alone has something. n3 asks what it missed, and has yet to hear n2.
+    trio.ask(N1, &key, set("v", WriteLevel::One));
+    trio.bus.clear();
+    leads(&mut trio, N3, 5, true);
+    let mut held_up = Vec::new();
+    trio.carry(|from, to, message| {
+        let holds = (from, to) == (N2, N3) && matches!(message, Message::Fetched { .. });
+        held_up.extend(holds.then(|| (from, to, message.clone())));
+        !holds
+    });
+    assert!(!held_up.is_empty());
+    // n1 starts again, with nothing. n2 hears that, and asks n3, which has not heard it, what n1 has told it.
+    trio.shards[0] = trio.shard(N1);
+    leads(&mut trio, N2, 6, true);
+    trio.carry(|from, to, _| from != N1 && to != N1);
+    trio.bus.extend(held_up);
+    trio.carry(|from, to, _| from != N1 && to != N1);
+    assert_eq!(trio.held(N3, &key), None, "it would be told to nobody");
+    leads(&mut trio, N3, 6, true);
+    for _ in 0..30 {
+        trio.wait(200);
+        trio.carry_all();
+    }
+    assert_eq!([N1, N2, N3].map(|node| trio.held(node, &key)), [None; 3]);
+    check_quiet(&trio);
+}
+
+#[test]
+fn who_refuses_a_write_of_which_nothing_is_left_does_not_keep_what_it_replaced() {
+    for refuses_first in [false, true] {
+        let (mut trio, key) = Trio::with_key();
+        trio.done(N1, &key, set("old", WriteLevel::All)).unwrap();
+        moment(&mut trio);
+        // n3 starts again with nothing, and is told of what there is.
+        trio.shards[2] = trio.shard(N3);
+        let ahead = UnixMs(trio.now.unix.0 + 10_000);
+        trio.shards[2].start_above(Version::new(ahead, 0, N3));
+        trio.views[2] = trio.views[2].clone().after(Absence { count: 1, long: true, over: true });
+        trio.at(N3, |shard, time, view, out| shard.view_changed(time, view, out));
+        let mut answers = Vec::new();
+        trio.carry(|from, to, message| {
+            let holds = to == N3 && matches!(message, Message::Fetched { .. });
+            answers.extend(holds.then(|| (from, to, message.clone())));
+            !holds
+        });
+        assert!(!answers.is_empty());
+        // What comes in its place has expired at once.
+        let touch = Operation::Touch { deadline: Some(trio.now.unix), level: WriteLevel::Live };
+        let client = trio.ask(N1, &key, touch);
+        match refuses_first {
+            true => trio.carry_all(),
+            false => trio.bus.extend(core::mem::take(&mut answers)),
+        }
+        trio.bus.extend(answers);
+        trio.carry_all();
+        assert!(matches!(trio.reply(client), Some(Ok(Answer::Touched { .. }))), "{:?}", trio.reply(client));
+        assert!(trio.counters(N3).refused > 0, "it knows of nothing newer");
+        assert_eq!([N1, N2, N3].map(|node| trio.held(node, &key)), [None; 3], "{refuses_first}");
+        check_quiet(&trio);
+    }
 }

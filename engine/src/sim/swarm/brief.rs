@@ -5,6 +5,8 @@
 //! the very write that its sender does not survive, a map is passed on between two crashes. What takes three things
 //! within half a second is met far more often, and a run takes a sixth of the time.
 
+mod more;
+
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -48,7 +50,24 @@ struct Making {
     acts: Vec<(Instant, Command)>,
 }
 
+/// The plan of a seed, with what some runs have besides.
 pub(super) fn plan(seed: u64) -> Plan {
+    let (mut plan, mut keys) = struck(seed);
+    keys.extend(more::more(&mut plan));
+    end(&mut plan, keys, PEACE + more::PEACE);
+    more::load_in_peace(&mut plan);
+    plan
+}
+
+/// The same without that.
+pub(super) fn plain(seed: u64) -> Plan {
+    let (mut plan, keys) = struck(seed);
+    end(&mut plan, keys, PEACE);
+    plan
+}
+
+/// The time in which everything happens, and the keys that are written in it.
+fn struck(seed: u64) -> (Plan, Vec<Key>) {
     let mut rng = Rng::new(seed, "brief");
     let config = config(seed, &mut rng);
     let (keys, gap, members) = (rng.between(3, 20), rng.between(5, 400), rng.chance(600_000));
@@ -60,15 +79,19 @@ pub(super) fn plan(seed: u64) -> Plan {
         making.strike();
         making.pass();
     }
-    let Making { mut acts, mut now, .. } = making;
-    acts.push((now, Command::Peace));
-    now = now + PEACE;
-    acts.push((now, Command::Verdict));
-    let read = |key| Command::Ask { client: 1, node: None, key: name(key), verb: Verb::Get(ReadLevel::Primary) };
-    acts.extend((0..keys).map(|key| (now, read(key))));
-    now = now + AFTER;
-    acts.push((now, Command::Verdict));
-    Plan { config, acts, end: now }
+    let Making { acts, now, .. } = making;
+    (Plan { config, acts, end: now }, (0..keys).map(name).collect())
+}
+
+/// Peace for so long, and what is left is read.
+fn end(plan: &mut Plan, keys: Vec<Key>, peace: Duration) {
+    let read = |key| Command::Ask { client: 1, node: None, key, verb: Verb::Get(ReadLevel::Primary) };
+    plan.acts.push((plan.end, Command::Peace));
+    plan.end = plan.end + peace;
+    plan.acts.push((plan.end, Command::Verdict));
+    plan.acts.extend(keys.into_iter().map(|key| (plan.end, read(key))));
+    plan.end = plan.end + AFTER;
+    plan.acts.push((plan.end, Command::Verdict));
 }
 
 fn config(seed: u64, rng: &mut Rng) -> WorldConfig {

@@ -322,7 +322,7 @@ impl World {
 const RETRY_START: Duration = Duration::from_millis(500);
 
 /// An offset such that any two clocks are within the skew.
-pub(super) fn skewed(rng: &mut Rng, skew: Duration) -> i64 {
+pub(in crate::sim) fn skewed(rng: &mut Rng, skew: Duration) -> i64 {
     let skew = skew.as_millis() as u64;
     rng.between(0, skew) as i64 - (skew / 2) as i64
 }

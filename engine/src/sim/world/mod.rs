@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::time::Duration;
 
-use self::faults::skewed;
+pub(super) use self::faults::skewed;
 use super::check::Checks;
 use super::client::{Open, Told};
 use super::clock::WallClock;
