@@ -241,7 +241,9 @@ impl Shard {
         }
         let present = self.peek(time.unix, &key, self.place(&key)).map(|entry| entry.version);
         let elsewhere = found.iter().filter_map(|(_, found)| found.holding.version).max();
-        let unsure = only.is_some() && found.iter().any(|(_, found)| found.holding.doubt);
+        // What has gone from the one that was asked alone may be what was said to have gone, or not.
+        let went = |holding: &Holding| holding.version.is_none() && present.is_some_and(|held| holding.floor > held);
+        let unsure = only.is_some() && found.iter().any(|(_, f)| f.holding.doubt || went(&f.holding));
         let more = wanted == Wanted::Version && elsewhere > present;
         if more || unsure {
             if self.room(0, &others(view, key.slot())).is_err() {

@@ -220,3 +220,44 @@ fn who_refuses_a_write_of_which_nothing_is_left_does_not_keep_what_it_replaced()
         check_quiet(&trio);
     }
 }
+
+#[test]
+fn who_is_given_a_slot_asks_all_where_the_one_it_asks_has_seen_something_newer_go() {
+    let mut trio = Trio::with(Limits::default(), 2);
+    let map = standing_in(&trio);
+    let gains = |key: &Key| View::first(N3, Arc::clone(&map)).gains(N3, key.slot());
+    let mut keys = (0..).map(|number| Key::new(format!("k{number}")).unwrap());
+    let key = keys.find(|key| trio.views[0].replicas(key.slot()) == [N1, N2] && gains(key)).unwrap();
+    trio.done(N1, &key, set("old", WriteLevel::All)).unwrap();
+    let since = moment(&mut trio);
+    // n2 decides alone while it hears nobody, and n3 is given the slot by n1.
+    go_by(&mut trio, &map, |node, other| node == other || (node != N2 && other != N2));
+    trio.done(N2, &key, set("new", WriteLevel::One)).unwrap();
+    trio.wait(0);
+    trio.carry_all();
+    assert_eq!([N1, N2, N3].map(|node| trio.held(node, &key)), [&b"old"[..], b"new", b"old"].map(Some));
+    // n3 has missed nothing: it is given what there is.
+    for node in [N1, N2, N3] {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        let missed = |other| Pull { round: 2, losses: 1, since, ..view.pull(other).unwrap() };
+        let pull = |other| if node == N3 { view.pull(other).unwrap() } else { missed(other) };
+        *view = view.with(|_| true, pull);
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    }
+    // n1 is told of that, and has let it go before n3 is told.
+    let mut held_up = Vec::new();
+    trio.carry(|from, to, message| {
+        let holds = from != N1 && to != N1;
+        held_up.extend(holds.then(|| (from, to, message.clone())));
+        !holds
+    });
+    assert_eq!([N1, N3].map(|node| trio.held(node, &key)), [Some(&b"new"[..]), Some(&b"old"[..])]);
+    trio.at(N1, |shard, time, _, out| shard.evict(time, &key, out));
+    trio.bus.extend(held_up);
+    trio.carry_all();
+    for _ in 0..10 {
+        trio.wait(200);
+        trio.carry_all();
+    }
+    assert_eq!([N2, N3].map(|node| trio.held(node, &key)), [Some(&b"new"[..]); 2]);
+}
