@@ -90,7 +90,7 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
             cursor.put(out);
             gained.put(out);
             slots.put(out);
-            put_lives(lives, out);
+            put_pairs(lives, limits::MAX_MEMBERS, out);
         }
         Message::Listed { id, slot, lanes, cursor, next, vouches, floors, keys } => {
             id.put(out);
@@ -99,15 +99,15 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
             cursor.put(out);
             next.put(out);
             vouches.put(out);
-            put_floors(floors, out);
-            put_keys(keys, out);
+            put_pairs(floors, limits::MAX_PAGE_FLOORS, out);
+            put_pairs(keys, limits::MAX_PAGE_KEYS, out);
         }
         Message::Compare { id, lanes, since, cursor, lives } => {
             id.put(out);
             lanes.put(out);
             since.put(out);
             cursor.put(out);
-            put_lives(lives, out);
+            put_pairs(lives, limits::MAX_MEMBERS, out);
         }
         Message::Compared { id, slot, lanes, cursor, next, digests } => {
             id.put(out);
@@ -115,7 +115,7 @@ pub fn encode(envelope: &Envelope, cluster: ClusterTag, out: &mut impl Sink) {
             lanes.put(out);
             cursor.put(out);
             next.put(out);
-            put_digests(digests, out);
+            put_pairs(digests, limits::MAX_PAGE_DIGESTS, out);
         }
     }
 }
@@ -242,64 +242,40 @@ fn message(kind: u8, from: &mut Reader) -> Result<Message, DecodeError> {
     })
 }
 
-/// The count, 16 bits, then each member and its life.
-fn put_lives(lives: &[(NodeId, u64)], out: &mut impl Sink) {
-    let lives = &lives[..lives.len().min(limits::MAX_MEMBERS)];
-    (lives.len() as u16).put(out);
-    for (node, life) in lives {
-        node.put(out);
-        life.put(out);
+/// The count, 16 bits, then each pair: so many of them at most.
+fn put_pairs<A: Wire, B: Wire>(pairs: &[(A, B)], most: usize, out: &mut impl Sink) {
+    let pairs = &pairs[..pairs.len().min(most)];
+    (pairs.len() as u16).put(out);
+    for (one, other) in pairs {
+        one.put(out);
+        other.put(out);
     }
 }
 
-/// The count, 16 bits, then each slot and its version.
-fn put_floors(floors: &[(Slot, Version)], out: &mut impl Sink) {
-    let floors = &floors[..floors.len().min(limits::MAX_PAGE_FLOORS)];
-    (floors.len() as u16).put(out);
-    for (slot, version) in floors {
-        slot.put(out);
-        version.put(out);
-    }
+/// The same, of the field of that name, whose pairs are of these.
+fn pairs<A: Wire, B: Wire>(
+    from: &mut Reader,
+    (field, most): (&'static str, usize),
+    (one, other): (&'static str, &'static str),
+) -> Result<Vec<(A, B)>, DecodeError> {
+    let count = count(from, field, most)?;
+    (0..count).map(|_| Ok((from.take(one)?, from.take(other)?))).collect()
 }
 
 fn lives(from: &mut Reader) -> Result<Vec<(NodeId, u64)>, DecodeError> {
-    let count = count(from, "lives", limits::MAX_MEMBERS)?;
-    (0..count).map(|_| Ok((from.take("member")?, from.take("life")?))).collect()
+    pairs(from, ("lives", limits::MAX_MEMBERS), ("member", "life"))
 }
 
 fn floors(from: &mut Reader) -> Result<Vec<(Slot, Version)>, DecodeError> {
-    let count = count(from, "floors", limits::MAX_PAGE_FLOORS)?;
-    (0..count).map(|_| Ok((from.take("slot")?, from.take("floor")?))).collect()
-}
-
-/// The count, 16 bits, then each key and its version.
-fn put_keys(keys: &[(Key, Version)], out: &mut impl Sink) {
-    let keys = &keys[..keys.len().min(limits::MAX_PAGE_KEYS)];
-    (keys.len() as u16).put(out);
-    for (key, version) in keys {
-        key.put(out);
-        version.put(out);
-    }
+    pairs(from, ("floors", limits::MAX_PAGE_FLOORS), ("slot", "floor"))
 }
 
 fn keys(from: &mut Reader) -> Result<Vec<(Key, Version)>, DecodeError> {
-    let count = count(from, "keys", limits::MAX_PAGE_KEYS)?;
-    (0..count).map(|_| Ok((from.take("key")?, from.take("version")?))).collect()
-}
-
-/// The count, 16 bits, then each slot and its digest.
-fn put_digests(digests: &[(Slot, u64)], out: &mut impl Sink) {
-    let digests = &digests[..digests.len().min(limits::MAX_PAGE_DIGESTS)];
-    (digests.len() as u16).put(out);
-    for (slot, digest) in digests {
-        slot.put(out);
-        digest.put(out);
-    }
+    pairs(from, ("keys", limits::MAX_PAGE_KEYS), ("key", "version"))
 }
 
 fn digests(from: &mut Reader) -> Result<Vec<(Slot, u64)>, DecodeError> {
-    let count = count(from, "digests", limits::MAX_PAGE_DIGESTS)?;
-    (0..count).map(|_| Ok((from.take("slot")?, from.take("digest")?))).collect()
+    pairs(from, ("digests", limits::MAX_PAGE_DIGESTS), ("slot", "digest"))
 }
 
 fn count(from: &mut Reader, field: &'static str, limit: usize) -> Result<u16, DecodeError> {
