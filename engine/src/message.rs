@@ -310,6 +310,15 @@ impl Message {
         }
     }
 
+    /// The question of a shard that it answers, if it does.
+    pub fn answers(&self) -> Option<&RequestId> {
+        match self {
+            Message::Answer { id, .. } | Message::Replicated { id, .. } | Message::Fetched { id, .. } => Some(id),
+            Message::Listed { id, .. } | Message::Compared { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
     /// The highest version that it speaks of; [`Version::ZERO`] when it speaks of none.
     pub fn newest(&self) -> Version {
         match self {

@@ -101,7 +101,7 @@ pub struct Shard {
     /// Slots that stay, and up to which version nobody is left who could vouch for what is here: it is being dropped.
     given_up: SortedMap<Slot, Version>,
     /// Lives that others have heard members lead, where they are later than what this node has heard.
-    lives: SortedMap<NodeId, u64>,
+    lives: SortedMap<NodeId, lives::Later>,
     /// When the store's digests are forgotten, if nobody asks again.
     digests_until: Instant,
     /// Both clocks as they were last seen, to place a wall-clock expiry on the monotonic clock.
@@ -222,7 +222,7 @@ impl Shard {
     /// A peer says something about a slot of this stripe.
     pub fn receive(&mut self, time: Time, view: &View, from: NodeId, message: Message, out: &mut Outbox) {
         self.see(time, view, out);
-        if self.is_outlived(view, from) {
+        if self.is_outlived(view, from, &message, out) {
             return;
         }
         // One wrong clock must not carry every other along: versions would stop growing at the end of time.

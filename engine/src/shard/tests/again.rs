@@ -261,3 +261,47 @@ fn who_is_given_a_slot_asks_all_where_the_one_it_asks_has_seen_something_newer_g
     }
     assert_eq!([N2, N3].map(|node| trio.held(node, &key)), [Some(&b"new"[..]); 2]);
 }
+
+#[test]
+fn who_is_taken_for_an_earlier_start_counts_again_once_it_answers() {
+    let (mut trio, key) = Trio::with_key();
+    let leads = |trio: &mut Trio, node: NodeId, life: u64| {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        let pull = |other| Pull { life: if other == N1 { life } else { 1 }, ..view.pull(other).unwrap() };
+        *view = view.with(|_| true, pull);
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    };
+    // n2 has heard of a start of n1 that was before the one which n3 hears, by a clock that has been set back since.
+    for (node, life) in [(N1, 5), (N2, 6), (N3, 5)] {
+        leads(&mut trio, node, life);
+    }
+    let pull = |view: &View, other| Pull { round: 2, losses: 1, ..view.pull(other).unwrap() };
+    trio.views[1] = trio.views[1].with(|_| true, |other| pull(&trio.views[1], other));
+    trio.at(N2, |shard, time, view, out| shard.view_changed(time, view, out));
+    trio.carry_all();
+    // Whoever is asked by each message that is dropped would be asked for ever.
+    let carry_some = |trio: &mut Trio| {
+        let mut messages = 0;
+        trio.carry(|_, _, _| {
+            messages += 1;
+            messages < 100
+        });
+        assert!(messages < 100, "{messages}");
+    };
+    let client = trio.ask(N1, &key, set("v", WriteLevel::All));
+    carry_some(&mut trio);
+    assert_eq!(trio.held(N3, &key), None, "it may be what was sent before");
+    trio.wait(400);
+    carry_some(&mut trio);
+    assert_eq!(copies(&trio.reply(client).unwrap()), 3);
+    check_quiet(&trio);
+    // Two that take each other for earlier starts ask each other once for each message, and no more.
+    for (node, other) in [(N1, N3), (N3, N1)] {
+        trio.at(node, |shard, time, view, out| shard.outlived(time, view, &[(other, 9)], out));
+    }
+    let client = trio.ask(N1, &key, set("w", WriteLevel::All));
+    carry_some(&mut trio);
+    trio.wait(400);
+    carry_some(&mut trio);
+    assert_eq!(copies(&trio.reply(client).unwrap()), 3);
+}
