@@ -320,9 +320,9 @@ impl Gathering {
         matches!(self.purpose, Purpose::Settle { .. })
     }
 
-    /// Has one of these members said what it holds?
-    pub(super) fn is_told_by(&self, members: &[NodeId]) -> bool {
-        self.found.iter().any(|(from, _)| members.contains(from))
+    /// Has that member said what it holds?
+    pub(super) fn is_told_by(&self, member: NodeId) -> bool {
+        self.found.iter().any(|(from, _)| *from == member)
     }
 
     /// Adds it to a hash; `name` gives the name of a pull.

@@ -35,20 +35,17 @@ impl Shard {
     pub(super) fn outlived(&mut self, time: Time, view: &View, lives: &[(NodeId, u64)], out: &mut Outbox) {
         let heard = |node| view.pull(node).map_or(u64::MAX, |pull| pull.life);
         self.lives.retain(|node, later| later.life > heard(*node));
-        let mut outlived = Vec::new();
-        for (node, life) in lives.iter().filter(|(node, life)| *node != self.me && *life > heard(*node)) {
-            if self.lives.get(node).is_none_or(|later| later.life < *life) {
-                self.lives.insert(*node, Later { life: *life, asked: self.serial });
-                outlived.push(*node);
+        for (node, life) in lives {
+            let known = self.lives.get(node).map_or(0, |later| later.life).max(heard(*node));
+            if *node == self.me || *life <= known {
+                continue;
             }
+            self.lives.insert(*node, Later { life: *life, asked: self.serial });
+            let answered = |work: &Work| matches!(work, Work::Gather(gathering) if gathering.is_told_by(*node));
+            let gathers = self.pending.iter().filter(|(_, pending)| answered(&pending.work));
+            let gathers: Vec<u64> = gathers.map(|(serial, _)| *serial).collect();
+            gathers.into_iter().for_each(|serial| self.gather_anew(time, view, serial, out));
         }
-        if outlived.is_empty() {
-            return;
-        }
-        let answered = |work: &Work| matches!(work, Work::Gather(gathering) if gathering.is_told_by(&outlived));
-        let gathers = self.pending.iter().filter(|(_, pending)| answered(&pending.work));
-        let gathers: Vec<u64> = gathers.map(|(serial, _)| *serial).collect();
-        gathers.into_iter().for_each(|serial| self.gather_anew(time, view, serial, out));
     }
 
     /// Does that member say this in a life that is over, as far as others know? One that answers what it was asked
