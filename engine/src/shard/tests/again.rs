@@ -21,13 +21,18 @@ fn standing_in(trio: &Trio) -> Arc<Map> {
     Arc::new(map)
 }
 
+/// A key that n1 and n2 keep, and n3 is given by that map.
+fn given_to_n3(trio: &Trio, map: &Arc<Map>) -> Key {
+    let gains = |key: &Key| View::first(N3, Arc::clone(map)).gains(N3, key.slot());
+    let mut keys = (0..).map(|number| Key::new(format!("k{number}")).unwrap());
+    keys.find(|key| trio.views[0].replicas(key.slot()) == [N1, N2] && gains(key)).unwrap()
+}
+
 #[test]
 fn what_both_owners_withheld_while_they_did_not_hear_each_other_is_told_once_they_have() {
     let mut trio = Trio::with(Limits::default(), 2);
     let map = standing_in(&trio);
-    let gains = |key: &Key| View::first(N3, Arc::clone(&map)).gains(N3, key.slot());
-    let mut keys = (0..).map(|number| Key::new(format!("k{number}")).unwrap());
-    let key = keys.find(|key| trio.views[0].replicas(key.slot()) == [N1, N2] && gains(key)).unwrap();
+    let key = given_to_n3(&trio, &map);
     trio.done(N1, &key, set("v", WriteLevel::All)).unwrap();
     trio.wait(1_000);
     // Both stood still for long, and neither hears the other.
@@ -225,9 +230,7 @@ fn who_refuses_a_write_of_which_nothing_is_left_does_not_keep_what_it_replaced()
 fn who_is_given_a_slot_asks_all_where_the_one_it_asks_has_seen_something_newer_go() {
     let mut trio = Trio::with(Limits::default(), 2);
     let map = standing_in(&trio);
-    let gains = |key: &Key| View::first(N3, Arc::clone(&map)).gains(N3, key.slot());
-    let mut keys = (0..).map(|number| Key::new(format!("k{number}")).unwrap());
-    let key = keys.find(|key| trio.views[0].replicas(key.slot()) == [N1, N2] && gains(key)).unwrap();
+    let key = given_to_n3(&trio, &map);
     trio.done(N1, &key, set("old", WriteLevel::All)).unwrap();
     let since = moment(&mut trio);
     // n2 decides alone while it hears nobody, and n3 is given the slot by n1.
