@@ -138,7 +138,8 @@ impl View {
     pub fn seen_by(&self, me: NodeId) -> View {
         assert!(self.member(me).is_some(), "{me} is not in the map");
         let fresh = Pull { round: 1, ..Pull::default() };
-        View { me, generation: 0, ..self.clone() }.with(|_| true, |_| fresh)
+        let primaries = primaries(me, &self.map, &self.ring, self.moving.as_ref(), &self.alive);
+        View { me, generation: 0, primaries, ..self.clone() }.with(|_| true, |_| fresh)
     }
 
     /// The next view, by another map of the same cluster: rings that are known already are not built again.
@@ -156,8 +157,12 @@ impl View {
         let those =
             |which: &dyn Fn(NodeId) -> bool| Alive::of(self.map.members.iter().map(|m| m.id).filter(|id| which(*id)));
         let (switched, through) = (those(&has_switched), those(&is_through));
+        let same = switched == moving.switched;
         let moving = Some(Moving { switched, through, ..moving.clone() });
-        let primaries = primaries(self.me, &self.map, &self.ring, moving.as_ref(), &self.alive);
+        let primaries = match same {
+            true => self.primaries.clone(),
+            false => primaries(self.me, &self.map, &self.ring, moving.as_ref(), &self.alive),
+        };
         View { generation: self.generation + 1, moving, primaries, ..self.clone() }
     }
 
@@ -180,8 +185,7 @@ impl View {
             let primaries = primaries(self.me, &self.map, &ring, None, &alive);
             return View { generation: self.generation + 1, alive, primaries, ring, moving: None, ..self.clone() };
         }
-        let same = alive == self.alive && self.map.phase == Phase::Steady && self.moving.is_none();
-        let primaries = match same {
+        let primaries = match alive == self.alive {
             true => self.primaries.clone(),
             false => primaries(self.me, &self.map, &self.ring, self.moving.as_ref(), &alive),
         };

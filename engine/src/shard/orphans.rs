@@ -11,7 +11,7 @@ use alloc::boxed::Box;
 use core::hash::{Hash, Hasher};
 
 use super::Shard;
-use crate::id::{NodeId, SLOTS, Slot, Version};
+use crate::id::{LANES, Lanes, NodeId, SLOTS, Slot, Version};
 use crate::sorted::SortedMap;
 
 /// What is done with the entries of a slot of whose replicas none is left that knows whether they are current.
@@ -70,6 +70,16 @@ impl Set {
     fn is_orphan(&self, slot: Slot) -> bool {
         self.is_unheard(slot) || self.bereft.contains_key(&slot)
     }
+
+    /// Those whose bits are set in these words, and those that are bereft; in order.
+    fn slots(&self, words: impl Fn(usize) -> u64) -> impl Iterator<Item = Slot> {
+        let mut bits: [u64; WORDS] = core::array::from_fn(words);
+        for slot in self.bereft.keys() {
+            let (word, bit) = place(*slot);
+            bits[word] |= bit;
+        }
+        bits.into_iter().enumerate().flat_map(|(word, bits)| slots_of(word, bits))
+    }
 }
 
 /// How much is known of what an orphan has.
@@ -84,6 +94,7 @@ pub(super) enum Known {
 }
 
 const WORDS: usize = SLOTS as usize / 64;
+const _: () = assert!(LANES == 64, "a lane has the same place in each word");
 
 impl Orphans {
     pub(super) fn set_policy(&mut self, policy: OnDoubt) {
@@ -121,9 +132,7 @@ impl Orphans {
 
     /// Slots of which this node cannot say that there is nothing else, orphans among them.
     pub(super) fn unsworn(&self) -> impl Iterator<Item = Slot> {
-        let is_unsworn = |set: &Set, (word, bit): (usize, u64)| set.unsworn[word] & bit != 0;
-        let is_so = move |set: &Set, slot: Slot| set.is_orphan(slot) || is_unsworn(set, place(slot));
-        self.slots.iter().flat_map(move |set| Slot::all().filter(move |slot| is_so(set, *slot)))
+        self.slots.iter().flat_map(|set| set.slots(|word| set.unheard[word] | set.unsworn[word]))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -185,9 +194,14 @@ impl Orphans {
         }
     }
 
-    /// Looks at each orphan again: `judge` says what is known of it by now, `is_sworn` of one of the others whether
-    /// somebody vouches for it.
-    pub(super) fn retain(&mut self, mut judge: impl FnMut(Slot) -> Known, is_sworn: impl Fn(Slot) -> bool) {
+    /// Looks at each orphan of those lanes again: `judge` says what is known of it by now, `is_sworn` of one of the
+    /// others whether somebody vouches for it.
+    pub(super) fn retain(
+        &mut self,
+        lanes: Lanes,
+        mut judge: impl FnMut(Slot) -> Known,
+        is_sworn: impl Fn(Slot) -> bool,
+    ) {
         let Some(set) = &mut self.slots else { return };
         let Set { unheard, bereft, unsworn } = &mut **set;
         let mut known = |slot: Slot, unheard: bool| match judge(slot) {
@@ -196,6 +210,9 @@ impl Orphans {
             Known::Little => (unheard, true),
         };
         bereft.retain(|slot, _| {
+            if !lanes.contains(*slot) {
+                return true;
+            }
             let (word, bit) = place(*slot);
             let (stays, bereft) = known(*slot, unheard[word] & bit != 0);
             if !stays {
@@ -205,12 +222,13 @@ impl Orphans {
         });
         let (mut left, mut inherited) = (false, false);
         for word in 0..WORDS {
-            for slot in slots_of(word, unheard[word]).filter(|slot| !bereft.contains_key(slot)) {
+            // A lane has the same place in each word.
+            for slot in slots_of(word, unheard[word] & lanes.0).filter(|slot| !bereft.contains_key(slot)) {
                 if !known(slot, true).0 {
                     unheard[word] &= !place(slot).1;
                 }
             }
-            for slot in slots_of(word, unsworn[word]).filter(|slot| is_sworn(*slot)) {
+            for slot in slots_of(word, unsworn[word] & lanes.0).filter(|slot| is_sworn(*slot)) {
                 unsworn[word] &= !place(slot).1;
             }
             left |= unheard[word] != 0;
@@ -226,7 +244,7 @@ impl Orphans {
 
     /// All of them, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Slot> {
-        self.slots.iter().flat_map(|_| Slot::all().filter(|slot| self.contains(*slot)))
+        self.slots.iter().flat_map(|set| set.slots(|word| set.unheard[word]))
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -287,6 +305,24 @@ mod tests {
     use super::*;
     use crate::id::NodeId;
 
+    const EVERY: Lanes = Lanes(u64::MAX);
+
+    #[test]
+    fn only_those_of_the_lanes_that_are_named_are_judged() {
+        let slot = |number| Slot::new(number).unwrap();
+        let mut orphans = Orphans::default();
+        let away = [0, 63, 64, 127, 128].map(slot);
+        orphans.begin(Version { stamp: 5, node: NodeId(1) }, away.into_iter());
+        [64, 127].map(slot).into_iter().for_each(|slot| orphans.bereave(slot));
+        [1, 2].map(slot).into_iter().for_each(|slot| orphans.inherit(slot));
+        orphans.retain(Lanes::of(slot(0)), |_| Known::All, |_| true);
+        assert_eq!(orphans.iter().collect::<Vec<_>>(), [63, 127].map(slot), "slots 0, 64 and 128 are of one lane");
+        orphans.retain(Lanes::NONE, |_| Known::All, |_| true);
+        assert_eq!(orphans.unsworn().collect::<Vec<_>>(), [1, 2, 63, 127].map(slot));
+        orphans.retain(Lanes::of(slot(63)).or(Lanes::of(slot(1))), |_| Known::All, |_| true);
+        assert_eq!(orphans.unsworn().collect::<Vec<_>>(), [slot(2)]);
+    }
+
     #[test]
     fn slots_are_orphans_until_they_are_judged_otherwise() {
         let slot = |number| Slot::new(number).unwrap();
@@ -306,19 +342,19 @@ mod tests {
             asked.push(slot.number());
             if slot.number() == 0 { Known::All } else { Known::Little }
         };
-        orphans.retain(judge, |_| true);
+        orphans.retain(EVERY, judge, |_| true);
         asked.sort_unstable();
         assert_eq!(asked, [0, 1, 63, 64, 16_383]);
         assert_eq!((orphans.count(), orphans.bereft_up_to(slot(64))), (4, version(5)));
         assert_eq!(orphans.bereft_up_to(slot(63)), Version::ZERO);
         orphans.begin(version(6), [slot(64)].into_iter());
         assert_eq!((orphans.floor(slot(64)), orphans.bereft_up_to(slot(64))), (version(6), version(5)));
-        orphans.retain(|_| Known::Together, |_| true);
+        orphans.retain(EVERY, |_| Known::Together, |_| true);
         assert_eq!(orphans.iter().collect::<Vec<_>>(), [slot(64)], "those who are left do not know what was before");
         assert_eq!((orphans.floor(slot(64)), orphans.is_unheard(slot(64))), (version(5), false));
         orphans.bereave(slot(64));
         assert_eq!(orphans.bereft_up_to(slot(64)), version(5), "it was there all the time");
-        orphans.retain(|_| Known::All, |_| true);
+        orphans.retain(EVERY, |_| Known::All, |_| true);
         assert_eq!((orphans.count(), orphans.floor(slot(0))), (0, Version::ZERO));
         // Of what it has been given it can tell that it is current, and not that there is nothing else.
         orphans.begin(version(7), [slot(2)].into_iter());
@@ -328,9 +364,9 @@ mod tests {
         assert_eq!(orphans.unsworn().collect::<Vec<_>>(), [2, 3].map(slot));
         orphans.begin(version(8), [slot(3)].into_iter());
         assert_eq!(orphans.floor(slot(3)), version(8), "it was away with what it had been given");
-        orphans.retain(|_| Known::All, |_| false);
+        orphans.retain(EVERY, |_| Known::All, |_| false);
         assert_eq!(orphans.unsworn().collect::<Vec<_>>(), [slot(3)], "what was withheld is not known all the same");
-        orphans.retain(|_| Known::All, |_| true);
+        orphans.retain(EVERY, |_| Known::All, |_| true);
         assert!(orphans.is_empty());
         orphans.set_policy(OnDoubt::Serve);
         orphans.begin(version(9), all.into_iter());

@@ -51,9 +51,11 @@ impl Shard {
                 self.free_some(&before, out);
             }
         }
-        let orphans = &self.sources.orphans;
-        for slot in orphans.iter().filter(|slot| !view.is_replica(*slot)) {
-            self.withheld.insert(slot, orphans.floor(slot));
+        if self.sources.view().is_some_and(|before| before.map != view.map) {
+            let orphans = &self.sources.orphans;
+            for slot in orphans.iter().filter(|slot| !view.is_replica(*slot)) {
+                self.withheld.insert(slot, orphans.floor(slot));
+            }
         }
         if loses || self.purging == Purging::Unsure && view.is_sure() {
             self.begin_to_purge();

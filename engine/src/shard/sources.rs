@@ -5,16 +5,18 @@
 //! can be asked, so it is served as in a partition, and what leaves the store is remembered for later.
 
 mod gained;
+mod judging;
 
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
+use self::judging::{deciding, knowing};
 use super::Floors;
 use super::gather::Found;
-use super::orphans::{Known, Orphans};
+use super::orphans::Orphans;
 use crate::clock::{Clock, FLOOR_AHEAD};
-use crate::id::{Lanes, NodeId, Slot, Version};
+use crate::id::{LANES, Lanes, NodeId, Slot, Version};
 use crate::map::Phase;
 use crate::mutant::{self, Mutant};
 use crate::time::UnixMs;
@@ -81,6 +83,8 @@ pub(super) struct Source {
     again: Lanes,
     /// Lanes about which it has been heard out since, and in which no slot is an orphan to it.
     pub(super) vouches: Lanes,
+    /// What of it orphans were judged by.
+    judged: [Lanes; 4],
 }
 
 /// A pull that is called for.
@@ -228,7 +232,8 @@ impl Sources {
     pub(super) fn adopt(&mut self, view: &View, now: UnixMs, clock: &mut Clock) -> Vec<NodeId> {
         let before = self.view.replace(view.clone());
         let (mut stale, mut lost) = (Vec::new(), Vec::new());
-        if before.as_ref().is_none_or(|before| before.map != view.map) {
+        let mapped = before.as_ref().is_none_or(|before| before.map != view.map);
+        if mapped {
             self.note_bereft(before.as_ref(), view);
             stale.extend(self.list.iter().map(|source| source.id));
             self.place(before.as_ref(), view, now);
@@ -260,26 +265,43 @@ impl Sources {
         for (gone, since) in lost {
             let before = self.lost.filter(|(at, _)| now.since(*at) < LATE).map_or(since, |(_, before)| before);
             self.lost = Some((now, before.min(since)));
-            for slot in self.lanes_slots().filter(|slot| view.is_replica(*slot)) {
-                let replicas = view.replicas(slot);
-                if !replicas.contains(&gone) {
+            let with_it = sharing(view, self.lanes, Some(gone));
+            for source in self.list.iter_mut().filter(|source| source.id != gone) {
+                let Some(shared) = with_it.iter().find(|with| with.id == source.id).map(|with| with.shared) else {
                     continue;
-                }
-                for source in self.list.iter_mut().filter(|source| source.id != gone && replicas.contains(&source.id)) {
-                    // A listing that has begun may have passed the place of what came after that.
-                    if !source.open.contains(slot) || source.pulling.contains(slot) || source.since > since {
-                        source.ask_again(Lanes::of(slot), since);
-                        stale.push(source.id);
-                    }
+                };
+                // A listing that has begun may have passed the place of what came after that.
+                let again = shared.without(source.open.without(source.pulling));
+                if !again.is_empty() || source.since > since {
+                    source.ask_again(again, since);
+                    stale.push(source.id);
                 }
             }
         }
-        self.sum_up();
+        // While slots are handed over it matters who is alive, and else only what they have said.
+        let handing = view.map.phase == Phase::Handing;
+        match mapped || handing || before.is_none_or(|before| before.absence() != view.absence()) {
+            true => {
+                self.sum_up_lanes();
+                self.judge_orphans(self.lanes);
+            }
+            false => self.sum_up(),
+        }
         stale
     }
 
-    /// Works out anew which lanes are in doubt.
+    /// Works out anew which lanes are in doubt, and which slots are orphans, now that more has been heard.
     pub(super) fn sum_up(&mut self) {
+        self.sum_up_lanes();
+        // Of the other lanes the same would be said again.
+        let moved = |source: &Source| {
+            let before = source.judged.iter().zip(source.says());
+            before.fold(0, |lanes, (before, says)| lanes | before.0 ^ says.0)
+        };
+        self.judge_orphans(Lanes(self.list.iter().fold(0, |lanes, source| lanes | moved(source))));
+    }
+
+    fn sum_up_lanes(&mut self) {
         (self.doubt, self.gaps) = (Lanes::NONE, Lanes::NONE);
         (self.unsure, self.above) = (Lanes::NONE, Version { stamp: u64::MAX, node: NodeId(0) });
         for source in self.list.iter().filter(|source| source.alive) {
@@ -292,59 +314,6 @@ impl Sources {
                 self.doubt = self.doubt.or(source.open);
             }
         }
-        self.judge_orphans();
-    }
-
-    /// This node was away. Of the slots that it keeps, others may have decided alone meanwhile: who was alive before,
-    /// and after a long time anybody. What it holds of slots that it was being given before is no better.
-    fn begin_orphans(&mut self, before: Option<&View>, view: &View, latest: Version) {
-        let was_alive = |node: NodeId| view.absence().long || before.is_none_or(|before| before.is_alive(node));
-        // What nobody else keeps by this map, others may keep by a later one.
-        let acted = |slot: &Slot| match deciding(view, *slot).next() {
-            None => !view.absence().over,
-            Some(_) => deciding(view, *slot).any(was_alive),
-        };
-        let slots = self.lanes_slots().filter(|slot| view.is_replica(*slot)).filter(acted);
-        if !mutant::on(Mutant::ServeOrphans) && !mutant::on(Mutant::ServeOutOfSync) {
-            self.orphans.begin(latest, slots);
-        }
-    }
-
-    /// Notes the orphans of which a replica leaves that has not been heard out.
-    fn note_bereft(&mut self, before: Option<&View>, view: &View) {
-        let Some(before) = before else { return };
-        let unheard =
-            |node: &NodeId, slot: Slot| self.list.iter().any(|source| source.id == *node && source.open.contains(slot));
-        let leaves = |slot: Slot| {
-            let mut gone = deciding(before, slot).filter(|node| !view.replicas(slot).contains(node));
-            gone.any(|node| unheard(&node, slot))
-        };
-        let bereft: Vec<Slot> = self.orphans.iter().filter(|slot| leaves(*slot)).collect();
-        bereft.into_iter().for_each(|slot| self.orphans.bereave(slot));
-    }
-
-    /// An orphan is none any more once somebody vouches for it, or all who keep it have been heard out; where nobody
-    /// else keeps it, once the map is known to be the one that the cluster goes by.
-    fn judge_orphans(&mut self) {
-        let Some(view) = &self.view else { return };
-        let (list, me) = (&self.list, view.me);
-        let vouches = |slot: Slot| {
-            let gains = view.gains(me, slot);
-            let vouched = |s: &&Source| s.vouches.contains(slot) || gains && s.gave.contains(slot);
-            let source = |node| list.iter().find(|source| source.id == node);
-            knowing(view, slot).filter_map(source).filter(|source| source.is_heard(slot, gains)).any(|s| vouched(&s))
-        };
-        let judge = |slot: Slot| {
-            let gains = view.gains(me, slot);
-            let heard = |node| list.iter().any(|source| source.id == node && source.is_heard(slot, gains));
-            let moved = deciding(view, slot).next().is_none() && !view.absence().over;
-            match () {
-                () if !view.is_replica(slot) || vouches(slot) => Known::All,
-                () if !moved && deciding(view, slot).all(heard) => Known::Together,
-                () => Known::Little,
-            }
-        };
-        self.orphans.retain(judge, |slot| !view.is_replica(slot) || vouches(slot));
     }
 
     /// The pulls that are called for, do not run, and would be answered.
@@ -424,7 +393,7 @@ impl Sources {
 
     /// Takes in another map: who shares slots with this node now, and what it gains.
     fn place(&mut self, before: Option<&View>, view: &View, now: UnixMs) {
-        let known = core::mem::replace(&mut self.list, sharing(view, self.lanes));
+        let known = core::mem::replace(&mut self.list, sharing(view, self.lanes, None));
         // Whoever has just become a member has nothing: there is nothing to be missed of it, but for what it was told
         // by somebody who had heard of it before this node did, and was lost then, or is not heard.
         let lost = self.lost.filter(|(at, _)| now.since(*at) < LATE).map(|(_, since)| since);
@@ -540,23 +509,8 @@ impl Source {
     }
 }
 
-/// Those besides this node who keep the slot and know what was decided about it: not who is being filled, and knows
-/// what it was told by them.
-fn knowing(view: &View, slot: Slot) -> impl Iterator<Item = NodeId> {
-    let filling = view.map.phase == Phase::Filling;
-    let others = view.replicas(slot).iter().copied().filter(|node| *node != view.me);
-    others.filter(move |node| !(filling && view.gains(*node, slot)))
-}
-
-/// Of those, the ones who may have decided what this node was not told: whoever is there and hands the slot over
-/// decides nothing, and has told all.
-fn deciding(view: &View, slot: Slot) -> impl Iterator<Item = NodeId> {
-    let handing = view.map.phase == Phase::Handing;
-    knowing(view, slot).filter(move |node| !handing || view.keeps(*node, slot) || !view.is_alive(*node))
-}
-
-/// The members that share slots with this node in those lanes.
-fn sharing(view: &View, lanes: Lanes) -> Vec<Source> {
+/// The members that share slots with this node in those lanes, or with this node and that one.
+fn sharing(view: &View, lanes: Lanes, with: Option<NodeId>) -> Vec<Source> {
     let others = view.map.members.iter().map(|member| member.id).filter(|id| *id != view.me);
     let source = |id| Source {
         id,
@@ -574,13 +528,19 @@ fn sharing(view: &View, lanes: Lanes) -> Vec<Source> {
         withheld: Lanes::NONE,
         again: Lanes::NONE,
         vouches: Lanes::NONE,
+        judged: [Lanes::NONE; 4],
     };
     let mut list: Vec<Source> = others.map(source).collect();
-    for slot in Slot::all().filter(|slot| lanes.contains(*slot) && view.is_replica(*slot)) {
+    let shared = |slot: &Slot| view.is_replica(*slot) && with.is_none_or(|node| view.replicas(*slot).contains(&node));
+    for slot in Slot::all().filter(|slot| lanes.contains(*slot)).filter(shared) {
         for node in view.replicas(slot) {
             if let Ok(index) = list.binary_search_by_key(node, |source| source.id) {
                 list[index].shared = list[index].shared.or(Lanes::of(slot));
             }
+        }
+        // There is no more to be found, which few members find out soon.
+        if slot.number() % LANES == LANES - 1 && list.iter().all(|source| source.shared == lanes) {
+            break;
         }
     }
     list.retain(|source| !source.shared.is_empty());

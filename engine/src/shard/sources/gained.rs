@@ -1,6 +1,7 @@
 //! Slots that this node comes to keep, or gives to others, by a change of the map: who has told all that there is.
 
-use super::{Sources, deciding, knowing};
+use super::Sources;
+use super::judging::{deciding, knowing};
 use crate::id::{Lanes, NodeId, Slot};
 use crate::map::Phase;
 use crate::view::View;
