@@ -79,6 +79,11 @@ impl Plan {
         brief::plan(seed)
     }
 
+    /// The same with few nodes also where there are many: what was found before there were is found so again.
+    pub fn narrow_brief(seed: u64) -> Plan {
+        brief::narrow(seed)
+    }
+
     /// The same without counters, deadlines, and whatever else was added to brief runs since the first of them failed.
     pub fn plain_brief(seed: u64) -> Plan {
         brief::plain(seed)

@@ -35,15 +35,31 @@ const PEACE: Duration = Duration::from_secs(15);
 /// How long it takes to read what is left.
 const AFTER: Duration = Duration::from_secs(3);
 
+/// How much there is of what things happen to: the least and the most.
+struct Width {
+    nodes: (u64, u64),
+    replicas: (u64, u64),
+    /// The most machines that join.
+    joiners: u16,
+    strikes: (u64, u64),
+}
+
+/// What most runs are: few nodes, which all keep nearly everything.
+const NARROW: Width = Width { nodes: (2, 4), replicas: (2, 3), joiners: 1, strikes: (8, 40) };
+/// What some are: here a lane has owners at whom nothing happens, and changes of the map overtake one another.
+const WIDE: Width = Width { nodes: (3, 6), replicas: (2, 4), joiners: 2, strikes: (8, 80) };
+
 /// What is being done to a world, as it is being made up.
 struct Making {
     rng: Rng,
-    /// Nodes that there are at first; a machine may join them.
+    /// Nodes that there are at first; machines may join them.
     nodes: u16,
     keys: u64,
     /// The longest time from one thing to the next, in milliseconds.
     gap: u64,
-    joined: bool,
+    joined: u16,
+    /// How many may.
+    joiners: u16,
     members: bool,
     writes: u32,
     now: Instant,
@@ -52,30 +68,40 @@ struct Making {
 
 /// The plan of a seed, with what some runs have besides.
 pub(super) fn plan(seed: u64) -> Plan {
-    let (mut plan, mut keys) = struck(seed);
+    let width = if Rng::new(seed, "brief width").chance(400_000) { &WIDE } else { &NARROW };
+    thick(seed, width)
+}
+
+/// The same with few nodes.
+pub(super) fn narrow(seed: u64) -> Plan {
+    thick(seed, &NARROW)
+}
+
+fn thick(seed: u64, width: &Width) -> Plan {
+    let (mut plan, mut keys) = struck(seed, width);
     keys.extend(more::more(&mut plan));
     end(&mut plan, keys, PEACE + more::PEACE);
     more::load_in_peace(&mut plan);
     plan
 }
 
-/// The same without that.
+/// The same without what some have besides.
 pub(super) fn plain(seed: u64) -> Plan {
-    let (mut plan, keys) = struck(seed);
+    let (mut plan, keys) = struck(seed, &NARROW);
     end(&mut plan, keys, PEACE);
     plan
 }
 
 /// The time in which everything happens, and the keys that are written in it.
-fn struck(seed: u64) -> (Plan, Vec<Key>) {
+fn struck(seed: u64, width: &Width) -> (Plan, Vec<Key>) {
     let mut rng = Rng::new(seed, "brief");
-    let config = config(seed, &mut rng);
+    let config = config(seed, width, &mut rng);
     let (keys, gap, members) = (rng.between(3, 20), rng.between(5, 400), rng.chance(600_000));
-    let (nodes, now, acts) = (config.nodes, Instant(0), Vec::new());
-    let mut making = Making { rng, nodes, keys, gap, joined: false, members, writes: 0, now, acts };
+    let (nodes, joiners, now, acts) = (config.nodes, width.joiners, Instant(0), Vec::new());
+    let mut making = Making { rng, nodes, keys, gap, joined: 0, joiners, members, writes: 0, now, acts };
     making.write(NodeId(1), 1_000_000, false);
     making.now = making.now + BEFORE;
-    for _ in 0..making.rng.between(8, 40) {
+    for _ in 0..making.rng.between(width.strikes.0, width.strikes.1) {
         making.strike();
         making.pass();
     }
@@ -94,11 +120,11 @@ fn end(plan: &mut Plan, keys: Vec<Key>, peace: Duration) {
     plan.acts.push((plan.end, Command::Verdict));
 }
 
-fn config(seed: u64, rng: &mut Rng) -> WorldConfig {
+fn config(seed: u64, width: &Width, rng: &mut Rng) -> WorldConfig {
     let mut config = WorldConfig {
         seed,
-        nodes: rng.between(2, 4) as u16,
-        replicas: rng.between(2, 3) as u8,
+        nodes: rng.between(width.nodes.0, width.nodes.1) as u16,
+        replicas: rng.between(width.replicas.0, width.replicas.1) as u8,
         network: Network {
             delay: Duration::from_micros(rng.between(50, 3_000)),
             jitter: Duration::from_micros(rng.between(10, 4_000)),
@@ -175,9 +201,9 @@ impl Making {
     /// Somebody comes, goes, or is to keep more or less.
     fn change(&mut self, node: NodeId) {
         match self.rng.below(5) {
-            0..3 if !self.joined => {
+            0..3 if self.joined < self.joiners => {
                 self.act(Command::Join(1, String::new()));
-                self.joined = true;
+                self.joined += 1;
                 // It takes a while to be one of those to whom something can happen.
                 let waits = if self.rng.chance(700_000) { 1_200 } else { self.gap };
                 let waits = self.rng.between(1, waits);
@@ -228,7 +254,7 @@ impl Making {
 
     /// A node that there is, or would be if it had joined by now.
     fn node(&mut self) -> NodeId {
-        NodeId(self.rng.between(1, u64::from(self.nodes) + u64::from(self.joined)) as u16)
+        NodeId(self.rng.between(1, u64::from(self.nodes + self.joined)) as u16)
     }
 
     /// The way from it to another one; where `both`, the way back as well.
