@@ -51,6 +51,8 @@ enum Stage {
     },
     /// With a plainer load.
     Load(usize),
+    /// Without what is left about machines that do not come any more.
+    Idle,
     Over,
 }
 
@@ -64,11 +66,15 @@ impl Shrinking {
 
     /// Runs one plan that is smaller. False when there is none left to try.
     pub fn step(&mut self) -> bool {
-        if self.runs == 0 {
-            self.stage = Stage::Over;
+        if self.runs == 0 && self.stage != Stage::Over {
+            self.stage = if self.fails { Stage::Idle } else { Stage::Over };
         }
         match self.stage {
             Stage::Over => return false,
+            Stage::Idle => {
+                self.best = self.best.written_out(&self.best.run());
+                self.stage = Stage::Over;
+            }
             Stage::Whole => {
                 self.fails = self.tries(self.best.clone());
                 self.stage = if self.fails { Stage::Short } else { Stage::Over };
@@ -115,7 +121,7 @@ impl Shrinking {
     fn drop_acts(&mut self, part: usize, from: usize, again: bool) {
         let all = self.best.acts.len();
         if part == 0 {
-            self.stage = if again { Stage::Over } else { Stage::Load(0) };
+            self.stage = if again { Stage::Idle } else { Stage::Load(0) };
         } else if from >= all {
             self.stage = Stage::Acts { part: if part == 1 { 0 } else { part.div_ceil(2) }, from: 0, again };
         } else {
@@ -185,5 +191,32 @@ impl Plan {
     pub fn faults(&self) -> Vec<&Command> {
         let plain = |command: &&Command| !ends(command) && !matches!(command, Command::Workload(_));
         self.acts.iter().map(|(_, command)| command).filter(plain).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+    use crate::sim::Script;
+
+    #[test]
+    fn what_is_left_of_machines_that_come_no_more_goes_in_the_end() {
+        // As it is once nothing else could be left out, and no run is left.
+        let mut best = Plan::brief(29);
+        let joins = |command: &Command| matches!(command, Command::Join(..));
+        let comes = best.acts.iter().find_map(|(at, command)| joins(command).then_some(*at)).expect("somebody joins");
+        let named = format!("n{}", best.config.nodes + 1);
+        best.acts.retain(|(_, command)| !joins(command));
+        assert!(best.acts.iter().any(|(at, command)| *at > comes && format!("{command}").contains(&named)));
+        let refused = Script::parse(&best.script()).expect("a script").run().expect_err("it names who is not there");
+        assert!(format!("{refused}").contains(&format!("there is no node {named:?}")), "{refused}");
+        let (stage, promise) = (Stage::Acts { part: 1, from: 0, again: true }, Promise::Progress);
+        let mut shrinking = Shrinking { promise, broken: best.end, runs: 0, best, stage, fails: true };
+        while shrinking.step() {}
+        let found = shrinking.found().expect("it fails");
+        let world = Script::parse(&found.script()).expect("a script").run().expect("each machine is there");
+        assert_eq!(world.fingerprint(), found.run().fingerprint());
     }
 }

@@ -41,6 +41,11 @@ impl World {
         &self.struck
     }
 
+    /// The commands so far about machines that were not there, and when: they have done nothing.
+    pub fn idle(&self) -> &[(Instant, Command)] {
+        &self.idle
+    }
+
     pub(super) fn roll(&mut self) {
         let next = self.dice.as_mut().and_then(Dice::next);
         if let Some((wait, fault)) = next {
@@ -217,4 +222,4 @@ const ROLLING_DOWN: Duration = Duration::from_secs(3);
 /// How often of a million times a node crashes at such a step of a snapshot.
 const CRASHED_SAVING: u32 = 100_000;
 /// Faults remembered: a world that runs for ever forgets the later ones.
-const STRUCK: usize = 100_000;
+pub(super) const STRUCK: usize = 100_000;

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::chance::STRUCK;
 use super::logging::Was;
 use super::machine::Arrived;
 use super::{Due, World, index};
@@ -35,6 +36,9 @@ impl World {
     /// A command about a machine that is not there, or not yet, does nothing.
     pub fn obey(&mut self, command: Command) {
         if !command.nodes().iter().all(|node| (1..=self.size).contains(&node.0)) {
+            if self.idle.len() < STRUCK {
+                self.idle.push((self.now, command));
+            }
             return;
         }
         match command {

@@ -84,6 +84,8 @@ pub struct World {
     core: Vec<NodeId>,
     /// What the dice have done, and when: with the commands of a person it is the whole of a run.
     struck: Vec<(Instant, Command)>,
+    /// What was to be done to a machine that was not there, and when.
+    idle: Vec<(Instant, Command)>,
     replay: Replay,
     history: VecDeque<Told>,
     checks: Checks,
@@ -208,6 +210,7 @@ impl World {
             plans: 0,
             core: (1..=config.nodes).map(NodeId).collect(),
             struck: Vec::new(),
+            idle: Vec::new(),
             replay: Replay::default(),
             history: VecDeque::new(),
             checks,
