@@ -8,6 +8,7 @@
 //! from then on is above what was before, and is served.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
 use super::Shard;
@@ -71,14 +72,17 @@ impl Set {
         self.is_unheard(slot) || self.bereft.contains_key(&slot)
     }
 
-    /// Those whose bits are set in these words, and those that are bereft; in order.
-    fn slots(&self, words: impl Fn(usize) -> u64) -> impl Iterator<Item = Slot> {
-        let mut bits: [u64; WORDS] = core::array::from_fn(words);
+    /// All orphans, and where so said the slots besides for which this node does not vouch; in order.
+    fn slots(&self, unsworn: bool) -> Vec<Slot> {
+        let mut words = self.unheard;
+        if unsworn {
+            words.iter_mut().zip(&self.unsworn).for_each(|(word, unsworn)| *word |= unsworn);
+        }
         for slot in self.bereft.keys() {
             let (word, bit) = place(*slot);
-            bits[word] |= bit;
+            words[word] |= bit;
         }
-        bits.into_iter().enumerate().flat_map(|(word, bits)| slots_of(word, bits))
+        (0..WORDS).flat_map(|word| slots_of(word, words[word])).collect()
     }
 }
 
@@ -132,7 +136,7 @@ impl Orphans {
 
     /// Slots of which this node cannot say that there is nothing else, orphans among them.
     pub(super) fn unsworn(&self) -> impl Iterator<Item = Slot> {
-        self.slots.iter().flat_map(|set| set.slots(|word| set.unheard[word] | set.unsworn[word]))
+        self.slots.as_ref().map_or_else(Vec::new, |set| set.slots(true)).into_iter()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -244,7 +248,7 @@ impl Orphans {
 
     /// All of them, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Slot> {
-        self.slots.iter().flat_map(|set| set.slots(|word| set.unheard[word]))
+        self.slots.as_ref().map_or_else(Vec::new, |set| set.slots(false)).into_iter()
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -300,8 +304,6 @@ fn place(slot: Slot) -> (usize, u64) {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use super::*;
     use crate::id::NodeId;
 
