@@ -323,6 +323,12 @@ impl View {
         })
     }
 
+    /// Is there a slot that this node keeps by both views, and another one by this view only?
+    pub fn parts_from(&self, next: &View) -> bool {
+        let kept = Slot::all().filter(|slot| self.is_replica(*slot) && next.is_replica(*slot));
+        kept.into_iter().any(|slot| self.replicas(slot).iter().any(|node| !next.replicas(slot).contains(node)))
+    }
+
     /// Does the change under way take a slot from that node?
     pub fn loses(&self, node: NodeId) -> bool {
         self.moving.as_ref().is_some_and(|moving| moving.losing.contains(node))

@@ -14,7 +14,7 @@ impl Cluster {
     pub(super) fn note(&mut self, now: Instant, index: usize, standing: &Standing, out: &mut Outbox) {
         let told_until = self.told_until(index);
         let peer = &mut self.peers[index];
-        let Standing { boot, lapses, settled, life, over, reach, edition, filled, steps, failing } = standing;
+        let Standing { boot, lapses, settled, life, over, reach, edition, filled, steps, failing, skips } = standing;
         match peer.known {
             // It was overtaken by a later one of the same start.
             Some((known, later)) if known == *boot && later > *lapses => return,
@@ -62,6 +62,12 @@ impl Cluster {
         // A heartbeat that was overtaken takes nobody back to where it was.
         let same_start = peer.spoke == *boot;
         (peer.spoke, peer.failing) = (*boot, *failing);
+        // It may have been told by somebody whom the map has left out meanwhile what nobody else has.
+        let skipped = *skips > if same_start { peer.skips } else { 0 };
+        if skipped {
+            peer.make_up(false, Version::ZERO);
+        }
+        peer.skips = if same_start { peer.skips.max(*skips) } else { *skips };
         peer.steps = if same_start { peer.steps.max(*steps) } else { *steps };
         let before = core::mem::replace(&mut peer.reach, reach.clone());
         if before != *reach {

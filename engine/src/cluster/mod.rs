@@ -67,6 +67,8 @@ pub struct Cluster {
     expelled: bool,
     /// It has kept slots, or been a member while nothing moved.
     placed: bool,
+    /// How often editions have passed it by that took slots from others who shared them with it.
+    skips: u32,
 }
 
 /// What the control plane has counted.
@@ -113,6 +115,7 @@ impl Cluster {
             stale: false,
             expelled: false,
             placed: false,
+            skips: 0,
             counters: ClusterCounters::default(),
         };
         cluster.note_place();
@@ -335,6 +338,9 @@ impl Cluster {
             |node| peer(node).is_some_and(|peer| peer.alive),
             |node| peer(node).map_or_else(|| self.view.pull(node).unwrap_or_default(), |peer| peer.pull),
         );
+        // What it has been told by one of those, nobody else may have been told.
+        let skips = before.epoch.0 + 1 < map.epoch.0 && self.view.parts_from(&next);
+        self.skips += u32::from(skips);
         self.view = Arc::new(next);
         self.stale = true;
         self.note_place();
@@ -383,6 +389,7 @@ impl Cluster {
             filled,
             steps: self.aside.steps,
             failing: self.aside.failing,
+            skips: self.skips,
         }
     }
 

@@ -41,6 +41,8 @@ pub(super) struct Peer {
     pub(super) failing: bool,
     /// How often it has stepped aside and come back.
     pub(super) steps: u32,
+    /// How often editions have passed it by that took slots from others who shared them with it.
+    pub(super) skips: u32,
     /// It is heard, and is aside: not counted on by anybody.
     pub(super) aside: bool,
     /// Whom it reaches, as last heard.
@@ -76,6 +78,7 @@ impl Peer {
             spoke: 0,
             failing: false,
             steps: 0,
+            skips: 0,
             aside: false,
             reach: Reach::default(),
             settled: Version::ZERO,

@@ -237,6 +237,50 @@ fn what_a_peer_says_of_itself_shows_who_was_away() {
 }
 
 #[test]
+fn who_says_that_editions_have_passed_it_by_is_asked_for_all() {
+    let mut cluster = cluster();
+    let mut says = |boot, skips, expected| {
+        let standing = Standing { boot, skips, settled: settled(10), ..Standing::default() };
+        cluster.receive(at(0), N2, &Message::Ping { serial: 1, path: Path::Direct, standing }, &mut Outbox::new());
+        let pull = cluster.view().pull(N2).expect("a member");
+        assert_eq!((pull.round, pull.losses, pull.since), expected, "start {boot}, {skips} skips");
+    };
+    says(7, 0, (2, 1, Version::ZERO));
+    says(8, 0, (3, 2, settled(10)));
+    says(8, 1, (4, 2, Version::ZERO));
+    // It is asked once, whatever else is said meanwhile, and held up on the way.
+    says(8, 1, (4, 2, Version::ZERO));
+    says(8, 0, (4, 2, Version::ZERO));
+    says(8, 2, (5, 2, Version::ZERO));
+    says(9, 0, (6, 3, settled(10)));
+    // By the first that is heard of that start.
+    says(10, 1, (8, 4, Version::ZERO));
+}
+
+#[test]
+fn only_who_is_passed_by_while_others_lose_slots_says_so() {
+    let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
+    let goes_to = |epoch, members: Vec<Member>| {
+        let mut cluster = cluster();
+        let map = Map { epoch: crate::id::Epoch(epoch), ..Map::first(members, 2, 8) };
+        cluster.receive(at(1), N2, &Message::Map { map: Arc::new(map) }, &mut Outbox::new());
+        assert_eq!(cluster.view().map.epoch.0, epoch);
+        let standing = Standing::default();
+        let mut out = Outbox::new();
+        cluster.receive(at(2), N2, &Message::Ping { serial: 1, path: Path::Direct, standing }, &mut out);
+        let said = out.effects.iter().find_map(|effect| match effect {
+            Effect::Send { message: Message::Pong { standing, .. }, .. } => Some(standing.skips),
+            _ => None,
+        });
+        said.expect("it answers")
+    };
+    let three = || (1..=3).map(member).collect::<Vec<_>>();
+    assert_eq!(goes_to(3, three()), 0, "the same three keep all");
+    assert_eq!(goes_to(2, three()[..2].to_vec()), 0, "it has been told of each edition");
+    assert_eq!(goes_to(3, three()[..2].to_vec()), 1, "what the third had told it, it may have told nobody else");
+}
+
+#[test]
 fn a_node_that_stood_still_suspects_nobody_and_asks_everybody() {
     let mut cluster = cluster();
     let pull = |round, losses| Pull { round, losses, since: settled(1_000), boot: 7, life: 0, tells: true };

@@ -222,6 +222,7 @@ impl Wire for Standing {
         self.filled.put(out);
         self.steps.put(out);
         self.failing.put(out);
+        self.skips.put(out);
     }
 
     fn take(from: &mut Reader, _: &'static str) -> Result<Self, DecodeError> {
@@ -236,6 +237,7 @@ impl Wire for Standing {
             filled: from.take("filled")?,
             steps: from.take("steps aside")?,
             failing: from.take("failing")?,
+            skips: from.take("skips")?,
         })
     }
 }

@@ -143,7 +143,7 @@ pub fn decode(frame: Bytes, cluster: ClusterTag) -> Result<Envelope, DecodeError
 }
 
 /// The version of the format. Another one is refused: nodes of both are then told apart at once.
-pub const FORMAT: u8 = 12;
+pub const FORMAT: u8 = 13;
 
 /// Bytes that stand before a message: format, kind, cluster tag, sender, receiver, boot of the sender, epoch.
 pub const HEADER: usize = 1 + 1 + 8 + 2 + 2 + 8 + 8;

@@ -108,7 +108,7 @@ fn golden_frames() {
         let envelope = Envelope { from: NodeId(1), to: NodeId(2), origin: ORIGIN, message };
         let frame = bytes_of(&envelope);
         let kind = format!("{:02x}", frame[1]);
-        let header = format!("0c{kind}88776655443322110100020006050000000000000700000000000000");
+        let header = format!("0d{kind}88776655443322110100020006050000000000000700000000000000");
         let text: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected: String = expected.split_whitespace().collect();
         assert_eq!(text, header + &expected, "{}", envelope.message.kind());
@@ -223,9 +223,10 @@ fn golden_frames() {
         filled: true,
         steps: 5,
         failing: true,
+        skips: 6,
     };
     const STANDING: &str = "0d0c000000000000 03000000 07007b68e5cf8b01 0300  0201000000000000 0403000000000000 \
-        0200 1802 0900000000000000 0200 0f0e000000000000 01 05000000 01";
+        0200 1802 0900000000000000 0200 0f0e000000000000 01 05000000 01 06000000";
     let ping = Message::Ping { serial: 5, path: Path::Direct, standing: standing.clone() };
     row(ping, &["0500000000000000 01", STANDING]);
     row(Message::Pong { serial: 6, path: Path::Routed, standing }, &["0600000000000000 02", STANDING]);
@@ -298,10 +299,10 @@ fn hostile_frames_are_refused_by_name() {
     let id = [1, 0, 11, 0, 0, 0, 0, 0, 0, 0];
 
     check(&[], short("format version", 1, 0), "format version takes 1 bytes and the frame has 0 left");
-    let newer = [&[13], &ping[1..]].concat();
-    check(&newer, DecodeError::Format { version: 13, known: 12 }, "format version 13; version 12 is known");
-    let text = "format version 71; version 12 is known";
-    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 12 }, text);
+    let newer = [&[14], &ping[1..]].concat();
+    check(&newer, DecodeError::Format { version: 14, known: 13 }, "format version 14; version 13 is known");
+    let text = "format version 71; version 13 is known";
+    check(b"GET / HTTP/1.1", DecodeError::Format { version: b'G', known: 13 }, text);
     let mut stranger = ping.clone();
     stranger[2] ^= 0xff;
     let tag = CLUSTER.0 ^ 0xff;

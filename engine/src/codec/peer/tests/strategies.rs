@@ -183,9 +183,9 @@ pub(in crate::codec) fn wish() -> impl Strategy<Value = Wish> {
 }
 
 pub(in crate::codec) fn standing() -> impl Strategy<Value = Standing> {
-    let numbers = any::<(u64, u32, u64, u64, bool, u32, bool)>();
+    let numbers = any::<(u64, u32, u64, u64, bool, u32, bool, u32)>();
     (numbers, version(), reach(), edition()).prop_map(
-        |((boot, lapses, life, over, filled, steps, failing), settled, reach, edition)| Standing {
+        |((boot, lapses, life, over, filled, steps, failing, skips), settled, reach, edition)| Standing {
             boot,
             lapses,
             settled,
@@ -196,6 +196,7 @@ pub(in crate::codec) fn standing() -> impl Strategy<Value = Standing> {
             filled,
             steps,
             failing,
+            skips,
         },
     )
 }
