@@ -228,6 +228,11 @@ impl Node {
         self.shards.iter().fold(Counters::default(), |sum, shard| sum.plus(*shard.counters()))
     }
 
+    /// The highest version of that key that it holds, or that it has seen go from the key's slot.
+    pub fn latest_of(&self, key: &Key) -> Version {
+        self.shards[usize::from(stripe_of(key.slot(), self.shards.len() as u16))].latest_of(key)
+    }
+
     fn shard(&mut self, slot: crate::id::Slot) -> &mut Shard {
         let stripe = stripe_of(slot, self.shards.len() as u16);
         &mut self.shards[usize::from(stripe)]

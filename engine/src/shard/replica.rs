@@ -105,6 +105,14 @@ impl Shard {
         out.send(from, Message::Fetched { id, slot: key.slot(), holding, entry });
     }
 
+    /// The highest version of that key that is held, or that has been seen to go from its slot.
+    pub fn latest_of(&self, key: &Key) -> Version {
+        let at = self.place(key);
+        // At the beginning of time nothing has expired.
+        let held = self.store.peek(UnixMs(0), at.hash, key.as_bytes()).map_or(Version::ZERO, |entry| entry.version);
+        held.max(self.gone.floor(at.slot))
+    }
+
     /// What is held for a key.
     pub(super) fn holding(
         &mut self,

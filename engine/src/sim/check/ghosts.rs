@@ -174,10 +174,12 @@ impl Past {
         self.crashed(node);
     }
 
-    /// A node keeps the key no longer, and these do: what one of them was told is for them to know, and to lose.
-    pub(super) fn handed_over(&mut self, node: NodeId, to: &[NodeId]) {
+    /// A node keeps the key no longer, and these do: what one of them was told, or knows by what it has seen go, is for
+    /// them to know, and to lose. `knows`: the highest version that it has of the key, or has seen go from its slot.
+    pub(super) fn handed_over(&mut self, node: NodeId, to: &[NodeId], knows: impl Fn(NodeId) -> Version) {
+        let known = to.iter().map(|node| knows(*node)).max().unwrap_or_default();
         for decided in &mut self.decided {
-            if decided.told.iter().any(|told| to.contains(told)) {
+            if known >= decided.version || decided.told.iter().any(|told| to.contains(told)) {
                 decided.holders.retain(|(holder, _)| *holder != node);
             }
         }
@@ -295,7 +297,7 @@ mod tests {
     fn what_was_handed_over_is_for_those_to_lose_who_keep_the_key() {
         let (old, new, key) = (NodeId(2), NodeId(7), Key::new("k").expect("a key"));
         let version = |stamp| Version { stamp, node: old };
-        let known = |took: bool| {
+        let known = |took: bool, knows: u64| {
             let mut past = Past::default();
             past.decided(version(5), Instant(1), [old].to_vec());
             if took {
@@ -304,10 +306,11 @@ mod tests {
             }
             let older = |past: &Past| past.older(&key, version(4), Instant(9), |_| true).is_some();
             let before = older(&past);
-            past.handed_over(old, &[new]);
+            past.handed_over(old, &[new], |node| if node == new { version(knows) } else { Version::ZERO });
             (before, older(&past))
         };
-        assert_eq!(known(true), (true, false), "it was told, and what it had not synced has gone with it");
-        assert_eq!(known(false), (true, true), "it was never told");
+        assert_eq!(known(true, 0), (true, false), "it was told, and what it had not synced has gone with it");
+        assert_eq!(known(false, 4), (true, true), "it was never told");
+        assert_eq!(known(false, 5), (true, false), "it was told that something as late has gone, which says the same");
     }
 }

@@ -11,6 +11,7 @@ use crate::id::{NodeId, Version};
 use crate::map::Map;
 use crate::message::{Message, Origin};
 use crate::node::{Input, Node};
+use crate::request::Key;
 use crate::sim::client::{Ask, Reply};
 use crate::sim::clock::WallClock;
 use crate::sim::disk::Disk;
@@ -151,7 +152,10 @@ impl World {
             && let Some(node) = &self.machines[index].node
         {
             let first = self.placements.get_or_insert_with(node.view().map.edition(), || Arc::clone(node.view()));
-            self.checks.believes(first, node.view(), self.now);
+            let machines = &self.machines;
+            let there = |id: NodeId| machines.iter().find(|machine| machine.id == id)?.node.as_ref();
+            let knows = |id, key: &Key| there(id).map_or(Version::ZERO, |node| node.latest_of(key));
+            self.checks.believes(first, node.view(), self.now, knows);
         }
         if self.config.checks {
             self.judge_misses(index, time.unix, &out.events);
