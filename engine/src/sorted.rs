@@ -214,11 +214,8 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.len += 1;
         if run == self.runs.len() {
             // Above all others: behind the last, where that has room. Keys that rise fill run after run.
-            match self.runs.last_mut() {
-                Some(last) if last.len() < RUN => {
-                    last.push((key, value));
-                    return Place { run: run - 1, at: self.runs[run - 1].len() - 1, there: true };
-                }
+            match self.runs.last().map(Vec::len) {
+                Some(last) if last < RUN => (run, at) = (run - 1, last),
                 _ => self.runs.push(Vec::new()),
             }
         } else if self.runs[run].len() == RUN {

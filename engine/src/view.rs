@@ -92,7 +92,7 @@ impl View {
         assert!(map.members.is_sorted_by(|a, b| a.id < b.id), "members out of order");
         assert!(map.members.iter().any(|m| m.id == me) && map.members.iter().all(|m| m.id != NOBODY));
         let (ring, moving) = placed(&map, None);
-        let alive = Alive::of(map.members.iter().map(|m| m.id));
+        let alive = Alive::of(&mut map.members.iter().map(|m| m.id));
         let primaries = primaries(me, &map, &ring, moving.as_ref(), &alive);
         // It has just started and holds nothing: what the others have is new to it.
         let pulls = map.members.iter().map(|_| Pull { round: 1, ..Pull::default() }).collect();
@@ -144,19 +144,29 @@ impl View {
 
     /// The next view, by another map of the same cluster: rings that are known already are not built again.
     pub fn on(&self, map: Arc<Map>, is_alive: impl Fn(NodeId) -> bool, pull: impl Fn(NodeId) -> Pull) -> View {
-        let (ring, moving) = placed(&map, Some(self));
         let pulls = map.members.iter().map(|m| pull(m.id)).collect();
+        self.placed_on(map, pulls).with_alive(is_alive)
+    }
+
+    fn placed_on(&self, map: Arc<Map>, pulls: Arc<[Pull]>) -> View {
+        let (ring, moving) = placed(&map, Some(self));
         let primaries = primaries(self.me, &map, &ring, moving.as_ref(), &self.alive);
-        View { map, ring, moving, pulls, primaries, ..self.clone() }.with_alive(is_alive)
+        View { map, ring, moving, pulls, primaries, ..self.clone() }
+    }
+
+    /// Those of the members of whom that is so.
+    fn those(&self, is_so: &dyn Fn(NodeId) -> bool) -> Alive {
+        Alive::of(&mut self.map.members.iter().map(|m| m.id).filter(|id| is_so(*id)))
     }
 
     /// The next view, now that these members are known to hold this map, and to be through with what they decided
     /// by the one before.
     pub fn with_switched(&self, has_switched: impl Fn(NodeId) -> bool, is_through: impl Fn(NodeId) -> bool) -> View {
+        self.switched(self.those(&has_switched), self.those(&is_through))
+    }
+
+    fn switched(&self, switched: Alive, through: Alive) -> View {
         let Some(moving) = &self.moving else { return self.clone() };
-        let those =
-            |which: &dyn Fn(NodeId) -> bool| Alive::of(self.map.members.iter().map(|m| m.id).filter(|id| which(*id)));
-        let (switched, through) = (those(&has_switched), those(&is_through));
         let same = switched == moving.switched;
         let moving = Some(Moving { switched, through, ..moving.clone() });
         let primaries = match same {
@@ -170,14 +180,16 @@ impl View {
     /// the next to be called is [`View::with_alive`].
     #[must_use]
     pub fn with_aside(&self, is_aside: impl Fn(NodeId) -> bool) -> View {
-        let aside = Alive::of(self.map.members.iter().map(|m| m.id).filter(|id| is_aside(*id)));
-        View { aside, ..self.clone() }
+        View { aside: self.those(&is_aside), ..self.clone() }
     }
 
     /// The next view, with other beliefs about who is alive. This node believes in itself, unless it is aside.
     pub fn with_alive(&self, is_alive: impl Fn(NodeId) -> bool) -> View {
-        let is_alive = |id: &NodeId| !self.aside.contains(*id) && (*id == self.me || is_alive(*id));
-        let alive = Alive::of(self.map.members.iter().map(|m| m.id).filter(is_alive));
+        let is_alive = |id: NodeId| !self.aside.contains(id) && (id == self.me || is_alive(id));
+        self.believing(self.those(&is_alive))
+    }
+
+    fn believing(&self, alive: Alive) -> View {
         if mutant::on(Mutant::ModuloHash) {
             let alive_ids: Vec<NodeId> =
                 self.map.members.iter().map(|m| m.id).filter(|id| alive.contains(*id)).collect();
@@ -366,7 +378,7 @@ struct Alive(Vec<u64>);
 
 impl Alive {
     /// Those, in ascending order. No word is left empty at the end, so that equal sets are equal.
-    fn of(members: impl Iterator<Item = NodeId>) -> Alive {
+    fn of(members: &mut dyn Iterator<Item = NodeId>) -> Alive {
         let mut words = Vec::new();
         for node in members {
             let word = usize::from(node.0 / 64);
@@ -420,7 +432,7 @@ fn placed(map: &Map, known: Option<&View>) -> (Arc<Ring>, Option<Moving>) {
         Phase::Handing => Ring::joined(&after, &before),
         _ => Ring::joined(&before, &after),
     };
-    let losing = Alive::of(losing(&before, &after).into_iter());
+    let losing = Alive::of(&mut losing(&before, &after).into_iter());
     (Arc::new(ring), Some(Moving { before, after, losing, switched: Alive::default(), through: Alive::default() }))
 }
 

@@ -280,28 +280,18 @@ impl Sources {
         }
         // While slots are handed over it matters who is alive, and else only what they have said.
         let handing = view.map.phase == Phase::Handing;
-        match mapped || handing || before.is_none_or(|before| before.absence() != view.absence()) {
-            true => {
-                self.sum_up_lanes();
-                self.judge_orphans(self.lanes);
-            }
-            false => self.sum_up(),
-        }
+        self.sum_up_all(mapped || handing || before.is_none_or(|before| before.absence() != view.absence()));
         stale
     }
 
     /// Works out anew which lanes are in doubt, and which slots are orphans, now that more has been heard.
     pub(super) fn sum_up(&mut self) {
-        self.sum_up_lanes();
-        // Of the other lanes the same would be said again.
-        let moved = |source: &Source| {
-            let before = source.judged.iter().zip(source.says());
-            before.fold(0, |lanes, (before, says)| lanes | before.0 ^ says.0)
-        };
-        self.judge_orphans(Lanes(self.list.iter().fold(0, |lanes, source| lanes | moved(source))));
+        self.sum_up_all(false);
     }
 
-    fn sum_up_lanes(&mut self) {
+    /// The same. Where not all are judged, those of lanes are about which more has been heard: of the others the same
+    /// would be said again.
+    fn sum_up_all(&mut self, all: bool) {
         (self.doubt, self.gaps) = (Lanes::NONE, Lanes::NONE);
         (self.unsure, self.above) = (Lanes::NONE, Version { stamp: u64::MAX, node: NodeId(0) });
         for source in self.list.iter().filter(|source| source.alive) {
@@ -314,6 +304,8 @@ impl Sources {
                 self.doubt = self.doubt.or(source.open);
             }
         }
+        let moved = self.list.iter().fold(Lanes::NONE, |lanes, source| lanes.or(source.moved()));
+        self.judge_orphans(if all { self.lanes } else { moved });
     }
 
     /// The pulls that are called for, do not run, and would be answered.

@@ -346,7 +346,7 @@ impl Store {
     /// Shows entries in no particular order, a part at each call: visits `budget` places (at least one) from `cursor`
     /// on, each of which may have an entry, and returns the cursor to go on with, or `None` at the end. It starts at 0.
     /// Between calls the store may change: whoever is there throughout is shown once.
-    pub fn scan(&self, cursor: u64, budget: u32, each: &mut impl FnMut(&[u8], EntryRef<'_>)) -> Option<u64> {
+    pub fn scan(&self, cursor: u64, budget: u32, each: &mut dyn FnMut(&[u8], EntryRef<'_>)) -> Option<u64> {
         let hash_of = |at| self.entries.hash(at);
         self.index.scan(cursor, budget, hash_of, &mut |at| each(self.entries.key(at), self.entry(at)))
     }

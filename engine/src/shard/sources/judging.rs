@@ -69,6 +69,12 @@ impl Sources {
 }
 
 impl Source {
+    /// Lanes about which it has said more since orphans were judged by that.
+    pub(super) fn moved(&self) -> Lanes {
+        let before = self.judged.iter().zip(self.says());
+        Lanes(before.fold(0, |lanes, (before, says)| lanes | before.0 ^ says.0))
+    }
+
     /// By what orphans are judged.
     pub(super) fn says(&self) -> [Lanes; 4] {
         [self.open, self.gained, self.gave, self.vouches]

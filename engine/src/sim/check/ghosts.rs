@@ -176,7 +176,7 @@ impl Past {
 
     /// A node keeps the key no longer, and these do: what one of them was told, or knows by what it has seen go, is for
     /// them to know, and to lose. `knows`: the highest version that it has of the key, or has seen go from its slot.
-    pub(super) fn handed_over(&mut self, node: NodeId, to: &[NodeId], knows: impl Fn(NodeId) -> Version) {
+    pub(super) fn handed_over(&mut self, node: NodeId, to: &[NodeId], knows: &dyn Fn(NodeId) -> Version) {
         let known = to.iter().map(|node| knows(*node)).max().unwrap_or_default();
         for decided in &mut self.decided {
             if known >= decided.version || decided.told.iter().any(|told| to.contains(told)) {
@@ -306,7 +306,7 @@ mod tests {
             }
             let older = |past: &Past| past.older(&key, version(4), Instant(9), |_| true).is_some();
             let before = older(&past);
-            past.handed_over(old, &[new], |node| if node == new { version(knows) } else { Version::ZERO });
+            past.handed_over(old, &[new], &|node| if node == new { version(knows) } else { Version::ZERO });
             (before, older(&past))
         };
         assert_eq!(known(true, 0), (true, false), "it was told, and what it had not synced has gone with it");

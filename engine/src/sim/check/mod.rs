@@ -376,7 +376,7 @@ impl Checks {
 
     /// A node believes in others than before. `knows`: the highest version that a node has of a key, or has seen go
     /// from its slot.
-    pub(super) fn believes(&mut self, first: &View, view: &View, at: Instant, knows: impl Fn(NodeId, &Key) -> Version) {
+    pub(super) fn believes(&mut self, first: &View, view: &View, at: Instant, knows: &dyn Fn(NodeId, &Key) -> Version) {
         self.checked.note(Promise::Placement);
         if let Some(what) = placement::moved(first, view).or_else(|| placement::crowded(view)) {
             self.broken(Promise::Placement, None, at, what);
@@ -390,7 +390,7 @@ impl Checks {
         {
             match leaves {
                 true => ledger.past.passed_by(me),
-                false => ledger.past.handed_over(me, view.replicas(key.slot()), |node| knows(node, key)),
+                false => ledger.past.handed_over(me, view.replicas(key.slot()), &|node| knows(node, key)),
             }
         }
     }

@@ -471,7 +471,7 @@ fn liveness_moves_no_slot() {
     let suspecting = first.with_alive(|_| false);
     let believes = |view: &View| {
         let mut checks = Checks::new(Duration::ZERO);
-        checks.believes(&first, view, at(0), |_, _| Version::ZERO);
+        checks.believes(&first, view, at(0), &|_, _| Version::ZERO);
         checks.violations().iter().map(|violation| violation.promise).collect::<Vec<_>>()
     };
     assert_eq!(believes(&suspecting), []);

@@ -155,7 +155,7 @@ impl World {
             let machines = &self.machines;
             let there = |id: NodeId| machines.iter().find(|machine| machine.id == id)?.node.as_ref();
             let knows = |id, key: &Key| there(id).map_or(Version::ZERO, |node| node.latest_of(key));
-            self.checks.believes(first, node.view(), self.now, knows);
+            self.checks.believes(first, node.view(), self.now, &knows);
         }
         if self.config.checks {
             self.judge_misses(index, time.unix, &out.events);
