@@ -228,7 +228,7 @@ impl Node {
         self.shards.iter().fold(Counters::default(), |sum, shard| sum.plus(*shard.counters()))
     }
 
-    /// The highest version of that key that it holds, or that it has seen go from the key's slot.
+    /// The version of that key that it holds, or where it has none the highest that it has seen go from the key's slot.
     pub fn latest_of(&self, key: &Key) -> Version {
         self.shards[usize::from(stripe_of(key.slot(), self.shards.len() as u16))].latest_of(key)
     }

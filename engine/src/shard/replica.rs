@@ -105,12 +105,12 @@ impl Shard {
         out.send(from, Message::Fetched { id, slot: key.slot(), holding, entry });
     }
 
-    /// The highest version of that key that is held, or that has been seen to go from its slot.
+    /// The version of that key that is held, or where there is none the highest that has been seen to go from its slot.
     pub fn latest_of(&self, key: &Key) -> Version {
         let at = self.place(key);
         // At the beginning of time nothing has expired.
-        let held = self.store.peek(UnixMs(0), at.hash, key.as_bytes()).map_or(Version::ZERO, |entry| entry.version);
-        held.max(self.gone.floor(at.slot))
+        let held = self.store.peek(UnixMs(0), at.hash, key.as_bytes()).map(|entry| entry.version);
+        held.unwrap_or_else(|| self.gone.floor(at.slot))
     }
 
     /// What is held for a key.

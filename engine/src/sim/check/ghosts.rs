@@ -175,7 +175,8 @@ impl Past {
     }
 
     /// A node keeps the key no longer, and these do: what one of them was told, or knows by what it has seen go, is for
-    /// them to know, and to lose. `knows`: the highest version that it has of the key, or has seen go from its slot.
+    /// them to know, and to lose. `knows`: the version that it has of the key, or where it has none the highest that it
+    /// has seen go from its slot.
     pub(super) fn handed_over(&mut self, node: NodeId, to: &[NodeId], knows: &dyn Fn(NodeId) -> Version) {
         let known = to.iter().map(|node| knows(*node)).max().unwrap_or_default();
         for decided in &mut self.decided {

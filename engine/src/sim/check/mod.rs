@@ -374,8 +374,8 @@ impl Checks {
         }
     }
 
-    /// A node believes in others than before. `knows`: the highest version that a node has of a key, or has seen go
-    /// from its slot.
+    /// A node believes in others than before. `knows`: the version that a node has of a key, or where it has none
+    /// the highest that it has seen go from its slot.
     pub(super) fn believes(&mut self, first: &View, view: &View, at: Instant, knows: &dyn Fn(NodeId, &Key) -> Version) {
         self.checked.note(Promise::Placement);
         if let Some(what) = placement::moved(first, view).or_else(|| placement::crowded(view)) {
