@@ -115,15 +115,17 @@ fn who_joined_is_asked_for_what_it_was_told_by_somebody_who_is_lost() {
     assert_eq!(trio.held(N2, &key), Some(&b"v"[..]));
 }
 
+/// That node hears n1 lead that life, and the others their first.
+fn leads(trio: &mut Trio, node: NodeId, life: u64) {
+    let view = &mut trio.views[usize::from(node.0) - 1];
+    let pull = |other| Pull { life: if other == N1 { life } else { 1 }, ..view.pull(other).unwrap() };
+    *view = view.with(|_| true, pull);
+    trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+}
+
 #[test]
 fn what_an_earlier_start_has_sent_is_refused_once_who_has_heard_the_next_one_asks() {
     let (mut trio, key) = Trio::with_key();
-    let leads = |trio: &mut Trio, node: NodeId, life: u64| {
-        let view = &mut trio.views[usize::from(node.0) - 1];
-        let pull = |other| Pull { life: if other == N1 { life } else { 1 }, ..view.pull(other).unwrap() };
-        *view = view.with(|_| true, pull);
-        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
-    };
     for node in [N2, N3] {
         leads(&mut trio, node, 5);
     }
@@ -268,12 +270,6 @@ fn who_is_given_a_slot_asks_all_where_the_one_it_asks_has_seen_something_newer_g
 #[test]
 fn who_is_taken_for_an_earlier_start_counts_again_once_it_answers() {
     let (mut trio, key) = Trio::with_key();
-    let leads = |trio: &mut Trio, node: NodeId, life: u64| {
-        let view = &mut trio.views[usize::from(node.0) - 1];
-        let pull = |other| Pull { life: if other == N1 { life } else { 1 }, ..view.pull(other).unwrap() };
-        *view = view.with(|_| true, pull);
-        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
-    };
     // n2 has heard of a start of n1 that was before the one which n3 hears, by a clock that has been set back since.
     for (node, life) in [(N1, 5), (N2, 6), (N3, 5)] {
         leads(&mut trio, node, life);

@@ -153,7 +153,7 @@ impl World {
         {
             let first = self.placements.get_or_insert_with(node.view().map.edition(), || Arc::clone(node.view()));
             let machines = &self.machines;
-            let there = |id: NodeId| machines.iter().find(|machine| machine.id == id)?.node.as_ref();
+            let there = |id: NodeId| machines.get(super::index(id))?.node.as_ref();
             let knows = |id, key: &Key| there(id).map_or(Version::ZERO, |node| node.latest_of(key));
             self.checks.believes(first, node.view(), self.now, &knows);
         }
