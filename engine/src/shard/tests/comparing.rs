@@ -242,3 +242,24 @@ fn lanes_of_another_stripe_over_there_are_compared_by_themselves() {
     coming_back::check_quiet(&trio);
     assert!(keys[..2].iter().all(|key| trio.held(N3, key) == Some(&b"new"[..])));
 }
+
+#[test]
+fn what_is_held_of_a_key_counts_before_what_has_gone_from_its_slot() {
+    let mut trio = Trio::new(Limits::default());
+    let [one, other] = ["{k}1", "{k}2"].map(|key| Key::new(key).unwrap());
+    let latest = |trio: &Trio, key: &Key| shard_of(trio, N1).latest_of(key);
+    assert_eq!(latest(&trio, &one), Version::ZERO);
+    let delete = || Operation::Delete { condition: Condition::Always, level: WriteLevel::All };
+    for key in [&one, &other] {
+        write(&mut trio, key, set("v", WriteLevel::All));
+    }
+    let held = latest(&trio, &one);
+    assert!(Version::ZERO < held && held < latest(&trio, &other));
+    write(&mut trio, &other, delete());
+    let gone = latest(&trio, &other);
+    assert!(gone > held, "it has seen the other one go");
+    assert_eq!(latest(&trio, &one), held, "and has been told nothing later of this one");
+    write(&mut trio, &one, delete());
+    assert!(latest(&trio, &one) > gone);
+    assert_eq!(latest(&trio, &other), latest(&trio, &one), "of what is not held it knows what the slot knows");
+}
