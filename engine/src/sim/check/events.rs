@@ -1,7 +1,6 @@
 //! What happens in nodes, as the checkers take it in.
 
 use alloc::sync::Arc;
-use core::ops::DerefMut;
 
 use super::loss::Gone;
 use super::{Checks, Promise};
@@ -24,7 +23,7 @@ impl Checks {
     ) {
         match event {
             Event::Applied { key, version, removed, primary } => {
-                let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) else { return };
+                let Some(ledger) = self.keys.get_mut(key) else { return };
                 match removed {
                     true => {
                         ledger.let_go(at);
@@ -52,7 +51,7 @@ impl Checks {
                     Cause::Expired => Mark::Expired,
                 });
                 let why = if *cause == Cause::Expired { Gone::Expired } else { Gone::Evicted };
-                if let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) {
+                if let Some(ledger) = self.keys.get_mut(key) {
                     ledger.let_go(at);
                     ledger.copies.removed(node, *version, why);
                 }
@@ -67,7 +66,7 @@ impl Checks {
                 self.calm.heard(node, *member, at);
             }
             Event::Unvouched { key, version } => {
-                if let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) {
+                if let Some(ledger) = self.keys.get_mut(key) {
                     ledger.let_go(at);
                     ledger.copies.removed(node, *version, Gone::Unvouched);
                 }
@@ -83,14 +82,14 @@ impl Checks {
                 }
             }
             Event::Moved { key, version } => {
-                if let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) {
+                if let Some(ledger) = self.keys.get_mut(key) {
                     ledger.register.let_go(at);
                     ledger.copies.moved(node, *version, self.settled.1, self.unnoticed);
                     ledger.past.freed(node, *version);
                 }
             }
             Event::LeftOut { key, version } => {
-                if let Some(ledger) = self.keys.get_mut(key).map(DerefMut::deref_mut) {
+                if let Some(ledger) = self.keys.get_mut(key) {
                     ledger.let_go(at);
                     ledger.copies.left_out(*version);
                 }
@@ -153,6 +152,6 @@ impl Checks {
     pub(in crate::sim) fn started(&mut self, node: NodeId, map: Arc<Map>, at: Instant) {
         self.calm.mapped(node, map, at);
         self.calm.started(node, at);
-        self.keys.values_mut().for_each(|ledger| ledger.copies.started(node));
+        self.keys.iter_mut().for_each(|(_, ledger)| ledger.copies.started(node));
     }
 }

@@ -28,11 +28,14 @@ impl Known {
         self.read.get(name_of(key, version))
     }
 
-    /// That value was read under that version.
-    pub(super) fn was_read(&mut self, key: &Key, version: Version, value: Content) {
-        if self.value_of(key, version) != Some(value) {
-            self.read.set(name_of(key, version), value);
+    /// That value was read under that version. The other one that was read under it before, if there is one.
+    pub(super) fn was_read(&mut self, key: &Key, version: Version, value: Content) -> Option<Content> {
+        let name = name_of(key, version);
+        let before = self.read.get(name);
+        if before.is_none() {
+            self.read.set(name, value);
         }
+        before.filter(|before| *before != value)
     }
 }
 
@@ -40,7 +43,7 @@ impl Known {
 #[derive(Clone, Debug)]
 pub(super) struct Kept<T> {
     fresh: SortedMap<u64, T>,
-    /// Each less than half as long as the one before it, so that there are few; the later one counts.
+    /// Each less than a quarter as long as the one before it, so that there are few; the later one counts.
     pieces: Vec<Piece<T>>,
 }
 
@@ -70,7 +73,7 @@ impl<T: Copy> Kept<T> {
             return;
         }
         let mut piece: Vec<(u64, T)> = core::mem::take(&mut self.fresh).into_iter().collect();
-        while let Some(before) = self.pieces.pop_if(|before| before.len() < piece.len() * 2) {
+        while let Some(before) = self.pieces.pop_if(|before| before.len() < piece.len() * 4) {
             piece = merged(&before, &piece);
         }
         self.pieces.push(piece.into());

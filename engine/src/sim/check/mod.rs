@@ -11,6 +11,7 @@ mod did;
 mod events;
 mod ghosts;
 mod kept;
+mod ledgers;
 mod loss;
 mod memory;
 mod order;
@@ -27,7 +28,6 @@ mod written;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::ops::DerefMut;
 use core::time::Duration;
 
 use self::calm::Calm;
@@ -37,6 +37,7 @@ use self::deadline::{Deadline, Ended};
 use self::did::{Content, did, is_unknown};
 use self::ghosts::Past;
 use self::kept::{Known, name};
+use self::ledgers::Ledgers;
 use self::loss::{Copies, Crashes, UNNOTICED};
 use self::order::{Found, LATE, Register, Time};
 pub use self::promise::{Checked, Promise, Violation};
@@ -46,14 +47,12 @@ use self::written::Written;
 use super::client::{Ask, PATIENCE, Reply, Verb};
 use super::clock::truth as true_time;
 use super::mark::{Mark, Marks};
-use super::shared::Shared;
 use crate::cluster::Heartbeat;
 use crate::error::Failure;
 use crate::id::{Epoch, NodeId, Version};
 use crate::map::Phase;
 use crate::node::Node;
 use crate::request::{Answer, Condition, Key, ReadLevel};
-use crate::sorted::SortedMap;
 use crate::store::EntryRef;
 use crate::time::{Instant, UnixMs};
 use crate::view::View;
@@ -70,7 +69,7 @@ pub struct Checks {
     reconciles: bool,
     calm: Calm,
     crashes: Crashes,
-    keys: SortedMap<Key, Shared<Ledger>>,
+    keys: Ledgers,
     known: Known,
     /// The first violations, in order; more are not kept.
     violations: Vec<Violation>,
@@ -127,7 +126,7 @@ impl Checks {
             reconciles: RECONCILES,
             calm: Calm::new(),
             crashes: Crashes::default(),
-            keys: SortedMap::new(),
+            keys: Ledgers::default(),
             known: Known::default(),
             violations: Vec::new(),
             checked: Checked::default(),
@@ -174,7 +173,7 @@ impl Checks {
             self.remembered += 1;
         }
         self.patience = self.patience.max(ask.timeout + PATIENCE);
-        let ledger = self.keys.get_or_default(ask.key.clone()).deref_mut();
+        let ledger = self.keys.get_or_default(&ask.key);
         if !matches!(ask.verb, Verb::Get(_)) {
             ledger.deadline.asked(&ask.verb);
         }
@@ -205,7 +204,7 @@ impl Checks {
         // Whatever has none may be given a deadline.
         let size = crate::store::Store::entry_bytes(ask.key.as_bytes().len(), length, 0, true);
         self.largest = self.largest.max(size);
-        let Some(ledger) = self.keys.get_mut(&ask.key).map(DerefMut::deref_mut) else { return };
+        let Some(ledger) = self.keys.get_mut(&ask.key) else { return };
         match &ask.verb {
             Verb::Set { value, .. } => ledger.counted.written(Content::of(value)),
             Verb::Increment { by, .. } => ledger.counted.reached(*by),
@@ -224,7 +223,7 @@ impl Checks {
         at: Instant,
         nodes: impl Iterator<Item = (NodeId, &'a Node)> + Clone,
     ) {
-        let Some(ledger) = self.keys.get_mut(&ask.key).map(DerefMut::deref_mut) else { return };
+        let Some(ledger) = self.keys.get_mut(&ask.key) else { return };
         match reply {
             Reply::Outcome(Ok(Answer::Found(entry))) if self.remembered < REMEMBERED => {
                 let counted = ledger.counted.reaches(Content::of(&entry.value.bytes));
@@ -286,7 +285,7 @@ impl Checks {
         }
         let (round, calm) = (self.calm.round(), self.calm.is_calm());
         let steady = self.calm.steady_since().filter(|_| self.sees_nodes);
-        let Some(ledger) = self.keys.get_mut(&ask.key).map(DerefMut::deref_mut) else { return };
+        let Some(ledger) = self.keys.get_mut(&ask.key) else { return };
         let mut wrong: Vec<(Promise, String)> = Vec::new();
         match (&ask.verb, reply) {
             (Verb::Get(level), Reply::Outcome(Ok(Answer::Found(entry)))) if self.calm.since(asked) => {
@@ -406,7 +405,7 @@ impl Checks {
         let goes_by =
             |(_, node): &(NodeId, &Node)| newest.is_some_and(|view| view.map.edition() == node.view().map.edition());
         let told = nodes.iter().filter(|(id, _)| core.contains(id)).any(goes_by);
-        for (key, ledger) in &self.keys {
+        for (key, ledger) in self.keys.iter() {
             self.checked.note(Promise::NoLoss);
             match ledger.copies.end(key, nodes) {
                 Ok(None) => {}

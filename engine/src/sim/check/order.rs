@@ -176,8 +176,11 @@ impl Register {
         if self.open > 0 {
             return Found::Plain;
         }
-        let ops = core::mem::take(&mut self.ops);
-        self.close(&ops, at, round, calm)
+        let mut ops = core::mem::take(&mut self.ops);
+        let found = self.close(&ops, at, round, calm);
+        ops.clear();
+        self.ops = ops;
+        found
     }
 
     /// Cleared is under way: can all that was be put into an order?
@@ -253,7 +256,20 @@ impl Register {
         !known || self.states.iter().any(|(state, _)| [State::Unknown, State::Value(content)].contains(state))
     }
 
+    /// One operation had the key for itself, and no outcome was unknown: most do, and there is nothing to search.
+    fn alone(&mut self, act: Act) -> Found {
+        if self.states.iter().any(|(state, _)| apply(*state, act) != Some(*state)) {
+            self.states = self.states.iter().filter_map(|(state, set)| Some((apply(*state, act)?, *set))).collect();
+        }
+        if self.states.is_empty() { Found::None } else { Found::Plain }
+    }
+
     fn search(&mut self, ops: &[Op]) -> Found {
+        if let ([Op { answer: Some((_, act)), .. }], true) = (ops, self.perhaps.is_empty())
+            && !act.is_some_and(|act| matches!(act.did, Did::Perhaps(_)))
+        {
+            return act.map_or(Found::Plain, |act| self.alone(act));
+        }
         let known = self.perhaps.len();
         let outcomes = ops.iter().filter_map(|op| op.answer.and_then(|(end, did)| Some((op.asked, end, did?))));
         let mut perhaps: Vec<Later> = self.perhaps.iter().map(|(later, _)| *later).collect();

@@ -79,7 +79,7 @@ impl Record {
                     let (ask, reached) = latest(told);
                     checks.reached(&ask, reached);
                     if may_remove(&told.ask.verb) {
-                        checks.keys.get_or_default(ask.key.clone()).counted.let_go(Instant::NEVER);
+                        checks.keys.get_or_default(&ask.key).counted.let_go(Instant::NEVER);
                     }
                 }
                 Happens::Answered => {

@@ -58,11 +58,10 @@ impl Written {
         counted: bool,
     ) -> Option<(Promise, String)> {
         let value = Content::of(&entry.value.bytes);
-        if known.value_of(key, entry.version).is_some_and(|known| known != value) {
+        if known.was_read(key, entry.version, value).is_some() {
             let what = format!("{key:?}: two values were read at version {}", entry.version);
             return Some((Promise::OneTruth, what));
         }
-        known.was_read(key, entry.version, value);
         let served_late = |until: UnixMs| {
             let late = truth(at).0.saturating_sub(until.0);
             let what = || format!("{key:?} was served {late} ms after its deadline and the skew");
