@@ -272,6 +272,17 @@ impl View {
         self.alive_replicas(slot) < self.majority(slot)
     }
 
+    /// Does this node hear no majority of those who stay? They may change the map without it, by which somebody else
+    /// keeps its slots.
+    pub fn may_be_passed_by(&self) -> bool {
+        let (mut staying, mut heard) = (0, 0);
+        for member in self.map.members.iter().filter(|member| !member.leaving) {
+            staying += 1;
+            heard += usize::from(member.id == self.me || self.is_alive(member.id));
+        }
+        heard * 2 <= staying
+    }
+
     /// Does that member answer what this node asks about slots? A view that no start has published tells none apart.
     pub fn tells(&self, node: NodeId) -> bool {
         self.boot(self.me) == 0 || self.pull(node).is_some_and(|pull| pull.tells)

@@ -209,7 +209,7 @@ impl Cluster {
                 let news = self.swim.receive(now, from, data, out);
                 self.learn(now, news, out);
             }
-            Message::Map { map } => self.adopt(time.instant, map, out),
+            Message::Map { map } => self.told_of(time.instant, from, map, out),
             // Whoever passes it on repeats it: why it is not granted is nobody's concern here.
             Message::Wish { wish } => drop(self.editions.wish(time.instant, &self.view, wish.clone())),
             _ => {}
@@ -221,10 +221,19 @@ impl Cluster {
     pub fn receive_from_stranger(&mut self, time: Time, from: NodeId, message: &Message, out: &mut Outbox) {
         match message {
             Message::Ping { .. } => out.send(from, Message::Map { map: Arc::clone(&self.view.map) }),
-            Message::Map { map } => self.adopt(time.instant, map, out),
+            Message::Map { map } => self.told_of(time.instant, from, map, out),
             _ => {}
         }
         self.publish(out);
+    }
+
+    /// Somebody goes by that map. Who goes by an earlier one is told of the one held here: it may not ask, since this
+    /// node is no member to it, where those who knew the later map have lost what they knew.
+    fn told_of(&mut self, now: Instant, from: NodeId, map: &Arc<Map>, out: &mut Outbox) {
+        self.adopt(now, map, out);
+        if map.edition() < self.view.map.edition() {
+            out.send(from, Message::Map { map: Arc::clone(&self.view.map) });
+        }
     }
 
     /// Somebody wants the map to change. It is asked for until it is granted or nobody repeats it for a while; a change

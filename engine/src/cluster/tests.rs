@@ -5,7 +5,7 @@ use alloc::format;
 extern crate std;
 
 use super::*;
-use crate::id::Slot;
+use crate::id::{Epoch, Slot};
 use crate::time::UnixMs;
 use crate::view::Member;
 use crate::view::Pull;
@@ -278,6 +278,32 @@ fn only_who_is_passed_by_while_others_lose_slots_says_so() {
     assert_eq!(goes_to(3, three()), 0, "the same three keep all");
     assert_eq!(goes_to(2, three()[..2].to_vec()), 0, "it has been told of each edition");
     assert_eq!(goes_to(3, three()[..2].to_vec()), 1, "what the third had told it, it may have told nobody else");
+}
+
+#[test]
+fn who_goes_by_an_earlier_map_is_told_of_the_one_held_here_whether_it_asks_or_not() {
+    let mut cluster = cluster();
+    let earlier = Arc::clone(&cluster.view().map);
+    let later = Arc::new(Map { epoch: Epoch(earlier.epoch.0 + 1), ..(*earlier).clone() });
+    let told = |cluster: &mut Cluster, from: u16, map: &Arc<Map>| {
+        let mut out = Outbox::new();
+        match cluster.view().member(NodeId(from)) {
+            Some(_) => cluster.receive(at(1), NodeId(from), &Message::Map { map: Arc::clone(map) }, &mut out),
+            None => {
+                cluster.receive_from_stranger(at(1), NodeId(from), &Message::Map { map: Arc::clone(map) }, &mut out)
+            }
+        }
+        let answer = |effect: &Effect| match effect {
+            Effect::Send { to, message: Message::Map { map }, .. } if to.0 == from => Some(map.edition()),
+            _ => None,
+        };
+        out.effects.iter().filter_map(answer).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut cluster, 2, &earlier), []);
+    cluster.receive(at(1), NodeId(2), &Message::Map { map: Arc::clone(&later) }, &mut Outbox::new());
+    assert_eq!(told(&mut cluster, 2, &earlier), [later.edition()], "a member");
+    assert_eq!(told(&mut cluster, 9, &earlier), [later.edition()], "one that is none by this map");
+    assert_eq!(told(&mut cluster, 2, &later), [], "it goes by that one already");
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(super) struct Sources {
     pub(super) unsure: Lanes,
     /// What left the store in an unsure lane and is newer than this may be unknown to the one who was away.
     above: Version,
+    /// This node may be passed by: somebody whom it does not know of may keep its slots.
+    apart: bool,
     /// Lanes in which somebody is being told what it missed, until when at least, and since which version it has missed
     /// anything.
     telling: (Lanes, UnixMs, Version),
@@ -114,8 +116,8 @@ impl Sources {
         let (doubt, unsure, above) = (lanes, lanes, Version::ZERO);
         let (telling, decided) = ((Lanes::NONE, UnixMs(0), Version::ZERO), Floors::new());
         let (gaps, orphans, absences, lost) = (Lanes::NONE, Orphans::default(), 0, None);
-        let list = Vec::new();
-        Sources { lanes, list, view: None, doubt, gaps, unsure, above, telling, decided, orphans, absences, lost }
+        let (list, view, apart) = (Vec::new(), None, false);
+        Sources { lanes, list, view, doubt, gaps, unsure, above, apart, telling, decided, orphans, absences, lost }
     }
 
     /// May this node not answer alone for that slot?
@@ -255,6 +257,7 @@ impl Sources {
                 stale.push(source.id);
             }
         }
+        self.apart = view.may_be_passed_by();
         if view.absence().count != self.absences {
             self.absences = view.absence().count;
             // Nothing that this node holds is above that.
@@ -328,6 +331,7 @@ impl Sources {
     pub(super) fn may_be_news(&self, slot: Slot, version: Version, now: UnixMs) -> bool {
         version.unix() > now - RECENT
             || (version > self.above && self.unsure.contains(slot))
+            || self.apart
             || self.is_telling(slot, version, now)
     }
 
@@ -424,6 +428,15 @@ impl Sources {
             None => view.gains(view.me, *slot),
         };
         let moving = view.map.phase != Phase::Steady;
+        if !moving || skipped {
+            // What has not been heard out by now, because somebody was away, is asked of those who are left. Where
+            // another change is under way by now, nobody fills what came by the one before.
+            for source in &mut self.list {
+                let left = core::mem::take(&mut source.gained);
+                source.gaining = Lanes::NONE;
+                source.ask_again(left, Version::ZERO);
+            }
+        }
         let slots = self.lanes;
         for slot in Slot::all().filter(|slot| slots.contains(*slot)).filter(new) {
             // What is under way may be another change than the one that it came by: nobody fills it.
@@ -443,12 +456,6 @@ impl Sources {
         }
         if !moving {
             self.decided = Floors::new();
-            // What has not been heard out by now, because somebody was away, is asked of those who are left.
-            for source in &mut self.list {
-                let left = core::mem::take(&mut source.gained);
-                source.gaining = Lanes::NONE;
-                source.ask_again(left, Version::ZERO);
-            }
         }
         // A node without slots before the change has missed nothing: all that it gets is gained.
         if before.is_none() && moving && self.lanes_slots().all(|slot| !view.is_replica(slot) || new(&slot)) {

@@ -56,6 +56,26 @@ fn the_primary_is_the_first_replica_alive() {
 }
 
 #[test]
+fn who_hears_no_majority_of_those_who_stay_may_be_passed_by() {
+    let check = |leaving: &[u16], alive: &[u16], expected| {
+        let mut map = (*view(3, &[1, 2, 3, 4, 5], 1).map).clone();
+        map.members.iter_mut().for_each(|member| member.leaving = leaving.contains(&member.id.0));
+        let view = View::first(NodeId(3), Arc::new(map)).with_alive(|node| alive.contains(&node.0));
+        assert_eq!(view.may_be_passed_by(), expected, "leaving {leaving:?}, alive {alive:?}");
+    };
+    check(&[], &[1, 2, 4, 5], false);
+    check(&[], &[1, 2], false);
+    check(&[], &[4], true);
+    check(&[], &[], true);
+    // Who leaves does not count, neither for one side nor for the other.
+    check(&[1, 2], &[1, 2], true);
+    check(&[1, 2], &[4], false);
+    check(&[3], &[1, 2], true);
+    check(&[3], &[1, 2, 4], false);
+    assert!(!view(1, &[1], 1).may_be_passed_by(), "there is nobody else");
+}
+
+#[test]
 fn fewer_members_are_fewer_replicas() {
     let check = |ids: &[u16], replicas, expected| {
         let view = view(ids[0], ids, replicas);

@@ -304,3 +304,39 @@ fn who_is_taken_for_an_earlier_start_counts_again_once_it_answers() {
     carry_some(&mut trio);
     assert_eq!(copies(&trio.reply(client).unwrap()), 3);
 }
+
+#[test]
+fn who_was_being_filled_when_editions_pass_it_by_asks_for_what_it_still_lacks() {
+    let mut trio = Trio::new(Limits::default());
+    let key = Key::new("k").unwrap();
+    trio.done(N1, &key, set("v", WriteLevel::All)).unwrap();
+    trio.wait(1_000);
+    let edition = |epochs, phase, change: fn(&mut Map)| {
+        let mut map = (*trio.views[0].map).clone();
+        (map.epoch.0, map.phase) = (map.epoch.0 + epochs, phase);
+        change(&mut map);
+        Arc::new(map)
+    };
+    // n3 starts again as its slots are handed over to it, and has nothing. Before anybody answers it, the change is
+    // through, and the next has begun: n2 leaves.
+    let handing = edition(1, Phase::Handing, |map| map.members[2].was = 0);
+    let leaving = edition(3, Phase::Filling, |map| {
+        (map.members[1].weight, map.members[1].leaving) = (0, true);
+    });
+    trio.shards[2] = trio.shard(N3);
+    trio.views[2] = View::first(N3, handing);
+    trio.at(N3, |shard, time, view, out| shard.view_changed(time, view, out));
+    assert!(trio.shards[2].sources.is_filling(key.slot()));
+    trio.carry(|_, _, _| false);
+    for node in [N1, N2, N3] {
+        let view = &mut trio.views[usize::from(node.0) - 1];
+        *view = view.on(Arc::clone(&leaving), |_| true, |other| view.pull(other).unwrap_or_default());
+        trio.at(node, |shard, time, view, out| shard.view_changed(time, view, out));
+    }
+    for _ in 0..20 {
+        trio.wait(200);
+        trio.carry_all();
+    }
+    assert_eq!(trio.held(N3, &key), Some(&b"v"[..]));
+    assert!(!trio.shards[2].sources.is_filling(key.slot()));
+}
