@@ -39,8 +39,9 @@ pub(super) struct Sources {
     pub(super) unsure: Lanes,
     /// What left the store in an unsure lane and is newer than this may be unknown to the one who was away.
     above: Version,
-    /// This node may be passed by: somebody whom it does not know of may keep its slots.
-    apart: bool,
+    /// Since when this node may be passed by, and somebody whom it does not know of may keep its slots: what is newer
+    /// than this may have come after what that one was told.
+    apart: Option<Version>,
     /// Lanes in which somebody is being told what it missed, until when at least, and since which version it has missed
     /// anything.
     telling: (Lanes, UnixMs, Version),
@@ -116,7 +117,7 @@ impl Sources {
         let (doubt, unsure, above) = (lanes, lanes, Version::ZERO);
         let (telling, decided) = ((Lanes::NONE, UnixMs(0), Version::ZERO), Floors::new());
         let (gaps, orphans, absences, lost) = (Lanes::NONE, Orphans::default(), 0, None);
-        let (list, view, apart) = (Vec::new(), None, false);
+        let (list, view, apart) = (Vec::new(), None, None);
         Sources { lanes, list, view, doubt, gaps, unsure, above, apart, telling, decided, orphans, absences, lost }
     }
 
@@ -257,7 +258,8 @@ impl Sources {
                 stale.push(source.id);
             }
         }
-        self.apart = view.may_be_passed_by();
+        let since = self.apart.unwrap_or_else(|| Version::before((now - RECENT_VERSIONS).0 << 16));
+        self.apart = view.may_be_passed_by().then_some(since);
         if view.absence().count != self.absences {
             self.absences = view.absence().count;
             // Nothing that this node holds is above that.
@@ -331,7 +333,7 @@ impl Sources {
     pub(super) fn may_be_news(&self, slot: Slot, version: Version, now: UnixMs) -> bool {
         version.unix() > now - RECENT
             || (version > self.above && self.unsure.contains(slot))
-            || self.apart
+            || self.apart.is_some_and(|since| version > since)
             || self.is_telling(slot, version, now)
     }
 

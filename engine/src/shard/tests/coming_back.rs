@@ -550,3 +550,29 @@ fn what_nobody_vouched_for_is_news_to_who_has_something_older() {
     carry_all_and_wait(&mut trio);
     assert_eq!(trio.held(N3, &key), None);
 }
+
+/// Nobody shares a slot with another. Whoever hears no majority may be stood in for by somebody that it does not know
+/// of, who takes writes from then on: what it sees go that is newer than that counts against theirs, what is older does
+/// not.
+#[test]
+fn who_hears_no_majority_remembers_what_goes_of_what_was_written_since() {
+    let mut trio = Trio::with(Limits::default(), 1);
+    let long_ago = moment(&mut trio);
+    trio.wait(60_000);
+    let hears = |trio: &mut Trio, heard: &[NodeId]| {
+        trio.views[0] = trio.views[0].with(|node| heard.contains(&node), |node| trio.views[0].pull(node).unwrap());
+        trio.at(N1, |shard, time, view, out| shard.view_changed(time, view, out));
+    };
+    let remembers = |trio: &Trio, version| {
+        let slot = Slot::all().find(|slot| trio.views[0].is_replica(*slot)).unwrap();
+        trio.shards[0].sources.may_be_news(slot, version, trio.now.unix)
+    };
+    hears(&mut trio, &[]);
+    let since = moment(&mut trio);
+    trio.wait(60_000);
+    // Another view of the same is no other beginning.
+    hears(&mut trio, &[]);
+    assert_eq!([long_ago, since].map(|version| remembers(&trio, version)), [false, true]);
+    hears(&mut trio, &[N2]);
+    assert!(!remembers(&trio, since), "of three it hears two, itself among them");
+}
