@@ -71,11 +71,12 @@ impl Ledgers {
         self.table.clear();
         self.table.resize(length, (0, 0));
         for (at, (key, _)) in self.list.iter().enumerate() {
-            let (mut place, entry) = entry(key, at + 1);
-            while self.table[place & (length - 1)].1 > 0 {
-                place += 1;
+            let (home, entry) = entry(key, at + 1);
+            let mut place = home & (length - 1);
+            while self.table[place].1 > 0 {
+                place = (place + 1) & (length - 1);
             }
-            self.table[place & (length - 1)] = entry;
+            self.table[place] = entry;
         }
     }
 }
