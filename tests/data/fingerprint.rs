@@ -13,8 +13,8 @@ const FINGERPRINT: (u64, u64) = (0xeb35_b5ba_d009_8721, 130_650);
 /// starts from snapshots; and nodes that are unusually bad.
 const SEEDS: [(u64, u64, u64); 5] = [
     (88, 0x4cb2_1408_fbd2_1c42, 15_594),
-    (140, 0xe557_f94d_7978_d408, 118_433),
-    (184, 0x661b_e479_a07d_5dc7, 55_833),
+    (140, 0xfa14_8ef1_a7a6_9a15, 118_843),
+    (184, 0x9963_6f8c_7076_4688, 56_218),
     (189, 0xd055_b47f_5f1c_5e4d, 73_201),
     (369, 0x05bd_7569_dc24_40dc, 83_391),
 ];
