@@ -178,6 +178,9 @@ impl Past {
     /// them to know, and to lose. `knows`: the version that it has of the key, or where it has none the highest that it
     /// has seen go from its slot.
     pub(super) fn handed_over(&mut self, node: NodeId, to: &[NodeId], knows: &dyn Fn(NodeId) -> Version) {
+        if self.decided.iter().all(|decided| decided.holders.iter().all(|(holder, _)| *holder != node)) {
+            return;
+        }
         let known = to.iter().map(|node| knows(*node)).max().unwrap_or_default();
         for decided in &mut self.decided {
             if known >= decided.version || decided.told.iter().any(|told| to.contains(told)) {

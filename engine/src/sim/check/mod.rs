@@ -384,9 +384,7 @@ impl Checks {
         // had of slots that are not its own any more is lost.
         let me = view.me;
         let leaves = self.gives_up || view.member(me).is_none_or(|member| member.leaving);
-        let steady = view.map.phase == Phase::Steady;
-        for (key, ledger) in self.keys.iter_mut().filter(|(key, _)| (leaves || steady) && !view.is_replica(key.slot()))
-        {
+        for (key, ledger) in self.keys.iter_mut().filter(|(key, _)| !view.is_replica(key.slot())) {
             match leaves {
                 true => ledger.past.passed_by(me),
                 false => ledger.past.handed_over(me, view.replicas(key.slot()), &|node| knows(node, key)),
