@@ -251,8 +251,8 @@ pub struct Standing {
     pub steps: u32,
     /// It cannot write its log, aside or not.
     pub failing: bool,
-    /// How often, since the sender started, editions of the map have passed it by that took slots from others who
-    /// shared them with it. What one of those had told it may be known to nobody else: it is asked for all.
+    /// How often, since the sender started, others have gone by a map without it that took slots from those who shared
+    /// them with it. What one of those had told it may be known to nobody else: it is asked for all.
     pub skips: u32,
 }
 

@@ -5,7 +5,7 @@ const SCRIPT: &str = include_str!("fingerprint.script");
 
 /// What that minute comes to, and how many things happen in it. They change when the engine decides something else, or
 /// sends it in other bytes; never with the platform.
-const FINGERPRINT: (u64, u64) = (0xeb35_b5ba_d009_8721, 130_650);
+const FINGERPRINT: (u64, u64) = (0xa6dd_b098_90eb_9b6d, 130_708);
 
 /// Seeds of the swarm, what each comes to, and how many things happen in it: what the minute has not. Between them
 /// members that come and go, with shares of their own, in zones that change; slots that move at a rate, and slots that
@@ -13,9 +13,9 @@ const FINGERPRINT: (u64, u64) = (0xeb35_b5ba_d009_8721, 130_650);
 /// starts from snapshots; and nodes that are unusually bad.
 const SEEDS: [(u64, u64, u64); 5] = [
     (88, 0x4cb2_1408_fbd2_1c42, 15_594),
-    (140, 0xfa14_8ef1_a7a6_9a15, 118_843),
-    (184, 0x9963_6f8c_7076_4688, 56_218),
-    (189, 0xd055_b47f_5f1c_5e4d, 73_201),
+    (140, 0x8bbc_b666_3d93_a691, 118_850),
+    (184, 0x8619_c7a2_b7f3_1acd, 50_939),
+    (189, 0x9984_25c4_d826_e7dc, 57_637),
     (369, 0x05bd_7569_dc24_40dc, 83_391),
 ];
 

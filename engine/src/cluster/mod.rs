@@ -348,7 +348,8 @@ impl Cluster {
             |node| peer(node).map_or_else(|| self.view.pull(node).unwrap_or_default(), |peer| peer.pull),
         );
         // What it has been told by one of those, nobody else may have been told.
-        let skips = before.epoch.0 + 1 < map.epoch.0 && self.view.parts_from(&next);
+        let apart = before.epoch.0 + 1 < map.epoch.0 || self.view.may_be_passed_by();
+        let skips = apart && self.view.parts_from(&next);
         self.skips += u32::from(skips);
         self.view = Arc::new(next);
         self.stale = true;

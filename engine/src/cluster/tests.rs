@@ -260,14 +260,20 @@ fn who_says_that_editions_have_passed_it_by_is_asked_for_all() {
 #[test]
 fn only_who_is_passed_by_while_others_lose_slots_says_so() {
     let member = |id: u16| Member::new(NodeId(id), format!("n{id}"));
-    let goes_to = |epoch, members: Vec<Member>| {
+    let goes_to = |hears: bool, epoch, members: Vec<Member>| {
         let mut cluster = cluster();
+        if !hears {
+            for ms in (0..=2_000).step_by(100) {
+                tick(&mut cluster, ms);
+            }
+        }
+        assert_eq!(cluster.view().may_be_passed_by(), !hears);
         let map = Map { epoch: crate::id::Epoch(epoch), ..Map::first(members, 2, 8) };
-        cluster.receive(at(1), N2, &Message::Map { map: Arc::new(map) }, &mut Outbox::new());
+        cluster.receive(at(2_001), N2, &Message::Map { map: Arc::new(map) }, &mut Outbox::new());
         assert_eq!(cluster.view().map.epoch.0, epoch);
         let standing = Standing::default();
         let mut out = Outbox::new();
-        cluster.receive(at(2), N2, &Message::Ping { serial: 1, path: Path::Direct, standing }, &mut out);
+        cluster.receive(at(2_002), N2, &Message::Ping { serial: 1, path: Path::Direct, standing }, &mut out);
         let said = out.effects.iter().find_map(|effect| match effect {
             Effect::Send { message: Message::Pong { standing, .. }, .. } => Some(standing.skips),
             _ => None,
@@ -275,9 +281,12 @@ fn only_who_is_passed_by_while_others_lose_slots_says_so() {
         said.expect("it answers")
     };
     let three = || (1..=3).map(member).collect::<Vec<_>>();
-    assert_eq!(goes_to(3, three()), 0, "the same three keep all");
-    assert_eq!(goes_to(2, three()[..2].to_vec()), 0, "it has been told of each edition");
-    assert_eq!(goes_to(3, three()[..2].to_vec()), 1, "what the third had told it, it may have told nobody else");
+    let two = || three()[..2].to_vec();
+    assert_eq!(goes_to(true, 3, three()), 0, "the same three keep all");
+    assert_eq!(goes_to(true, 2, two()), 0, "it has been told of each edition");
+    assert_eq!(goes_to(true, 3, two()), 1, "what the third had told it, it may have told nobody else");
+    assert_eq!(goes_to(false, 2, two()), 1, "as well since the others heard it last");
+    assert_eq!(goes_to(false, 2, three()), 0, "the same three keep all");
 }
 
 #[test]

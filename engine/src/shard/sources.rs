@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
+use self::gained::Unheard;
 use self::judging::{deciding, knowing};
 use super::Floors;
 use super::gather::Found;
@@ -243,8 +244,9 @@ impl Sources {
             // Whoever shares no slot with this node any more has nothing to say.
             stale.retain(|id| self.list.iter().all(|source| source.id != *id));
         }
+        self.list.iter_mut().for_each(|source| source.alive = view.is_alive(source.id));
+        let unheard: Vec<Unheard> = self.list.iter().filter(|source| !source.alive).map(Source::unheard).collect();
         for source in &mut self.list {
-            source.alive = view.is_alive(source.id);
             let pull = view.pull(source.id).unwrap_or_default();
             if pull.round != source.round {
                 if pull.losses != source.losses {
@@ -252,6 +254,8 @@ impl Sources {
                 }
                 (source.round, source.losses) = (pull.round, pull.losses);
                 source.ask_again(source.shared, pull.since);
+                // Meanwhile it may have heard what this node has not of those whom it does not hear.
+                unheard.iter().for_each(|unheard| source.ask_for(unheard));
                 // What it was saying about gained slots is begun anew as well.
                 stale.push(source.id);
             } else if !source.alive {
@@ -271,6 +275,7 @@ impl Sources {
             let before = self.lost.filter(|(at, _)| now.since(*at) < LATE).map_or(since, |(_, before)| before);
             self.lost = Some((now, before.min(since)));
             let with_it = sharing(view, self.lanes, Some(gone));
+            let gained = self.find(gone).map_or(Lanes::NONE, |source| source.gained);
             for source in self.list.iter_mut().filter(|source| source.id != gone) {
                 let Some(shared) = with_it.iter().find(|with| with.id == source.id).map(|with| with.shared) else {
                     continue;
@@ -279,6 +284,11 @@ impl Sources {
                 let again = shared.without(source.open.without(source.pulling));
                 if !again.is_empty() || source.since > since {
                     source.ask_again(again, since);
+                    stale.push(source.id);
+                }
+                let gained = gained.and(source.gaining.or(source.gave).or(source.withheld));
+                if !gained.is_empty() {
+                    source.ask_again_for(gained);
                     stale.push(source.id);
                 }
             }

@@ -461,6 +461,7 @@ mod forwarded;
 mod journal;
 mod leaving;
 mod load;
+mod unheard;
 mod walk;
 
 #[test]

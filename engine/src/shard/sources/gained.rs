@@ -1,8 +1,8 @@
 //! Slots that this node comes to keep, or gives to others, by a change of the map: who has told all that there is.
 
-use super::Sources;
 use super::judging::{deciding, knowing};
-use crate::id::{Lanes, NodeId, Slot};
+use super::{Source, Sources};
+use crate::id::{Lanes, NodeId, Slot, Version};
 use crate::map::Phase;
 use crate::view::View;
 
@@ -84,5 +84,40 @@ impl Sources {
         let Some(view) = self.view.as_ref().filter(|_| !self.orphans.is_empty()) else { return false };
         let told = |slot: Slot| lanes.contains(slot) && view.gains(to, slot) && !view.gains(view.me, slot);
         self.orphans.iter().any(|slot| told(slot) && self.doubt.contains(slot))
+    }
+}
+
+/// What a member has yet to say that is not heard: of what both keep since that version, and of what this node gains.
+/// It may be told to others, and they are asked for it.
+pub(super) struct Unheard {
+    from: NodeId,
+    open: Lanes,
+    since: Version,
+    gained: Lanes,
+}
+
+impl Source {
+    /// What it has yet to say.
+    pub(super) fn unheard(&self) -> Unheard {
+        Unheard { from: self.id, open: self.open, since: self.since, gained: self.gained }
+    }
+
+    /// Asks it for what it may have been told by that one, if it is another.
+    pub(super) fn ask_for(&mut self, unheard: &Unheard) {
+        if unheard.from == self.id {
+            return;
+        }
+        let shared = unheard.open.and(self.shared);
+        if !shared.is_empty() {
+            self.ask_again(shared, unheard.since);
+        }
+        self.ask_again_for(unheard.gained.and(self.gave.or(self.withheld)));
+    }
+
+    /// Asks it for gained slots of those lanes as if it had said nothing of them.
+    pub(super) fn ask_again_for(&mut self, gained: Lanes) {
+        self.gained = self.gained.or(gained);
+        (self.gave, self.withheld) = (self.gave.without(gained), self.withheld.without(gained));
+        self.again = self.again.without(gained);
     }
 }
