@@ -79,7 +79,12 @@ impl Plan {
         brief::plan(seed)
     }
 
-    /// The same with few nodes also where there are many: what was found before there were is found so again.
+    /// The same without rests: what was found before there were any is found so again.
+    pub fn restless_brief(seed: u64) -> Plan {
+        brief::restless(seed)
+    }
+
+    /// The same with few nodes also where there are many, as it was before there were.
     pub fn narrow_brief(seed: u64) -> Plan {
         brief::narrow(seed)
     }

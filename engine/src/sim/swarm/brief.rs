@@ -6,6 +6,7 @@
 //! within half a second is met far more often, and a run takes a sixth of the time.
 
 mod more;
+mod rests;
 
 use alloc::format;
 use alloc::string::String;
@@ -68,18 +69,27 @@ struct Making {
 
 /// The plan of a seed, with what some runs have besides.
 pub(super) fn plan(seed: u64) -> Plan {
-    let width = if Rng::new(seed, "brief width").chance(400_000) { &WIDE } else { &NARROW };
-    thick(seed, width)
+    thick(seed, width(seed), rests::rest)
+}
+
+/// The same without rests.
+pub(super) fn restless(seed: u64) -> Plan {
+    thick(seed, width(seed), |_| ())
 }
 
 /// The same with few nodes.
 pub(super) fn narrow(seed: u64) -> Plan {
-    thick(seed, &NARROW)
+    thick(seed, &NARROW, |_| ())
 }
 
-fn thick(seed: u64, width: &Width) -> Plan {
+fn width(seed: u64) -> &'static Width {
+    if Rng::new(seed, "brief width").chance(400_000) { &WIDE } else { &NARROW }
+}
+
+fn thick(seed: u64, width: &Width, rest: fn(&mut Plan)) -> Plan {
     let (mut plan, mut keys) = struck(seed, width);
     keys.extend(more::more(&mut plan));
+    rest(&mut plan);
     end(&mut plan, keys, PEACE + more::PEACE);
     more::load_in_peace(&mut plan);
     plan
