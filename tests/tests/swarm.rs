@@ -53,7 +53,7 @@ fn every_brief_run_keeps_every_promise() {
     let mut seeds: Vec<u64> = (first..first + number("VITRINE_BRIEF").unwrap_or(600)).collect();
     let known: Vec<u64> = listed(BRIEF_REGRESSIONS).map(|words| words[0].parse().expect("a seed")).collect();
     seeds.extend(known.iter().filter(|seed| !(first..first + seeds.len() as u64).contains(seed)).collect::<Vec<_>>());
-    // As they were found: some before there was more to these runs than plain values, or than few nodes, or any rest.
+    // As they were found: some before there was more to these runs than plain values, than few nodes, or any slow one.
     let ways = [
         (Plan::brief as fn(u64) -> Plan, seeds),
         (Plan::restless_brief, known.clone()),

@@ -79,7 +79,7 @@ impl Plan {
         brief::plan(seed)
     }
 
-    /// The same without rests: what was found before there were any is found so again.
+    /// The same without rests, and none slower than others: what was found before some were is found so again.
     pub fn restless_brief(seed: u64) -> Plan {
         brief::restless(seed)
     }

@@ -156,6 +156,13 @@ impl Calm {
         (alone && !heard && down < back).then_some((down, back))
     }
 
+    /// Is that one no member by the map that this node goes by, and does nobody go by a later one? What it has decided
+    /// since then is given up.
+    pub(super) fn is_left_out(&self, member: NodeId, by: NodeId) -> bool {
+        let Some(map) = self.maps.get(&by) else { return false };
+        map.member(member).is_none() && self.maps.values().all(|other| other.edition() <= map.edition())
+    }
+
     /// A node goes by that map from now on.
     pub(super) fn mapped(&mut self, node: NodeId, map: Arc<Map>, at: Instant) {
         self.maps.insert(node, map);

@@ -76,7 +76,8 @@ impl Checks {
                 self.checked.note(Promise::NoGhosts);
                 let has_met = |holder, after| self.calm.has_met(node, holder, after);
                 let alone = self.calm.alone(node).filter(|_| !self.serves_doubtful);
-                let unheard = || ledger.past.unheard(key, *version, node, alone?);
+                let is_left_out = |member| self.calm.is_left_out(member, node);
+                let unheard = || ledger.past.unheard(key, *version, node, alone?, is_left_out);
                 if let Some(what) = ledger.past.missed(key, *version, node, has_met).or_else(unheard) {
                     self.broken(Promise::NoGhosts, Some(key), at, what);
                 }

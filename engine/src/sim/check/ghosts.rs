@@ -234,18 +234,20 @@ impl Past {
     }
 
     /// A node that has heard nobody since it came back answers with that version. Was a later one acknowledged while it
-    /// was down? What it has decided itself since then it may answer with: that others were further ahead of the time,
-    /// it could not know.
+    /// was down, by somebody who has not been left out by then? What it has decided itself since then it may answer
+    /// with: that others were further ahead of the time, it could not know.
     pub(super) fn unheard(
         &self,
         key: &Key,
         version: Version,
         node: NodeId,
         (down, back): (Instant, Instant),
+        is_left_out: impl Fn(NodeId) -> bool,
     ) -> Option<String> {
         let (latest, at) = self.latest;
         let its_own = self.given.iter().any(|(by, given, when)| (*by, *given) == (node, version) && back <= *when);
-        (version < latest && down < at && at < back && !its_own).then(|| {
+        let counts = down < at && at < back && !is_left_out(latest.node);
+        (version < latest && counts && !its_own).then(|| {
             format!(
                 "{node} has heard nobody since it is back and served {key:?} at {version}: {latest} was acknowledged \
                  while it was down"
@@ -286,10 +288,15 @@ mod tests {
         let mut past = Past::default();
         past.gave(n1, version(10, n1), Instant(1));
         past.decided(version(20, n2), Instant(5), Vec::new());
-        let serves = |past: &Past, version, down, back| past.unheard(&key, version, n1, (Instant(down), Instant(back)));
+        let says = |past: &Past, version, down, back, left_out: &[NodeId]| {
+            past.unheard(&key, version, n1, (Instant(down), Instant(back)), |node| left_out.contains(&node))
+        };
+        let serves = |past: &Past, version, down, back| says(past, version, down, back, &[]);
         assert!(serves(&past, version(10, n1), 2, 8).is_some_and(|what| what.contains("while it was down")));
         assert_eq!(serves(&past, version(20, n2), 2, 8), None, "the last that there is");
         assert_eq!(serves(&past, version(10, n1), 6, 8), None, "it was replaced before");
+        assert_eq!(says(&past, version(10, n1), 2, 8, &[n2]), None, "by one that is given up with what it decided");
+        assert!(says(&past, version(10, n1), 2, 8, &[NodeId(3)]).is_some());
         // Its own, since it is back, though others are further ahead of the time.
         past.gave(n1, version(12, n1), Instant(9));
         assert_eq!(serves(&past, version(12, n1), 2, 8), None);

@@ -6,7 +6,7 @@
 //! within half a second is met far more often, and a run takes a sixth of the time.
 
 mod more;
-mod rests;
+mod slow;
 
 use alloc::format;
 use alloc::string::String;
@@ -69,10 +69,13 @@ struct Making {
 
 /// The plan of a seed, with what some runs have besides.
 pub(super) fn plan(seed: u64) -> Plan {
-    thick(seed, width(seed), rests::rest)
+    thick(seed, width(seed), |plan| {
+        slow::stretch(plan);
+        slow::rest(plan);
+    })
 }
 
-/// The same without rests.
+/// The same without rests, and none slower than others.
 pub(super) fn restless(seed: u64) -> Plan {
     thick(seed, width(seed), |_| ())
 }
@@ -86,10 +89,10 @@ fn width(seed: u64) -> &'static Width {
     if Rng::new(seed, "brief width").chance(400_000) { &WIDE } else { &NARROW }
 }
 
-fn thick(seed: u64, width: &Width, rest: fn(&mut Plan)) -> Plan {
+fn thick(seed: u64, width: &Width, slower: fn(&mut Plan)) -> Plan {
     let (mut plan, mut keys) = struck(seed, width);
     keys.extend(more::more(&mut plan));
-    rest(&mut plan);
+    slower(&mut plan);
     end(&mut plan, keys, PEACE + more::PEACE);
     more::load_in_peace(&mut plan);
     plan

@@ -152,7 +152,7 @@ fn strike(plan: &mut Plan, mut rng: Rng) {
 
 /// Puts what is said of each act before it, at the same moment. What is said is told how many machines there are by
 /// then.
-fn among(plan: &mut Plan, mut before: impl FnMut(&Command, u64) -> Option<Command>) {
+pub(super) fn among(plan: &mut Plan, mut before: impl FnMut(&Command, u64) -> Option<Command>) {
     let mut nodes = u64::from(plan.config.nodes);
     for (at, act) in core::mem::take(&mut plan.acts) {
         plan.acts.extend(before(&act, nodes).map(|more| (at, more)));
