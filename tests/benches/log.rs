@@ -210,6 +210,7 @@ fn redis_load(port: u16, test: &str, requests: u64, keys: u64, connections: u32)
     // "test","rps","avg","min","p50","p95","p99","max"
     let fields: Vec<f64> = said
         .lines()
+        // The first column is a name.
         .filter_map(|line| line.split(',').skip(1).map(|field| field.trim_matches('"').parse().ok()).collect())
         .next_back()
         .unwrap_or_else(|| panic!("{said}"));

@@ -24,6 +24,7 @@ fn course(path: &Path) -> Course {
     let mut text = String::new();
     GzDecoder::new(fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
     let mut keys = Keys::new();
+    // The first line names the columns.
     text.lines().skip(1).for_each(|line| assert!(keys.push(line.split(',').nth(1).unwrap().as_bytes())));
     keys.finish()
 }

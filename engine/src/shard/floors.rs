@@ -39,6 +39,7 @@ impl Floors {
     /// The slots from that number on whose floors are above a version, in order, with their floors.
     pub(super) fn above(&self, from: u16, version: Version) -> impl Iterator<Item = (Slot, Version)> {
         let first = usize::from(from) / CHUNK;
+        // Chunks before the first slot have nothing that is asked for.
         let chunks = self.chunks.iter().enumerate().skip(first).filter_map(|(at, chunk)| Some((at, chunk.as_ref()?)));
         let floors = chunks.flat_map(|(at, chunk)| (at * CHUNK..).zip(chunk.iter().copied()));
         let above = floors.filter(move |(number, floor)| *number >= usize::from(from) && *floor > version);

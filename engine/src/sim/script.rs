@@ -147,6 +147,7 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 impl World {
     /// Is it as a line of a script expects? Where it is not, the error says how it is.
     pub fn expect(&self, line: &str) -> Result<(), CommandError> {
+        // The first word is `expect`.
         let words: Vec<&str> = line.split_whitespace().skip(1).collect();
         expect::check(self, &words)
     }

@@ -99,6 +99,7 @@ proptest! {
 /// No run is empty or too long, and keys rise throughout.
 fn whole(map: &SortedMap<u16, u8>) {
     assert!(map.runs.iter().all(|run| (1..=RUN).contains(&run.len())), "{map:?}");
+    // Each entry beside the one after it.
     assert!(map.iter().zip(map.iter().skip(1)).all(|((key, _), (next, _))| key < next), "{map:?}");
     assert_eq!(map.runs.iter().map(Vec::len).sum::<usize>(), map.len);
 }

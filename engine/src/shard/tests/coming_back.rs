@@ -174,6 +174,7 @@ fn a_page_is_bounded_and_the_next_one_goes_on() {
         trio.carry(|from, to, message| {
             if let Message::Listed { floors, keys, .. } = message {
                 pages += u32::from((from, to) == (N1, N3) && !(floors.is_empty() && keys.is_empty()));
+                // All but the last key: with that one the page may be over its bound.
                 let before: usize = keys.iter().rev().skip(1).map(|(key, _)| key.as_bytes().len()).sum();
                 assert!(floors.len() <= MAX_PAGE_FLOORS && keys.len() <= MAX_PAGE_KEYS && before < MAX_PAGE_BYTES);
             }

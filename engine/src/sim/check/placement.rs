@@ -47,7 +47,7 @@ pub(super) fn crowded(view: &View) -> Option<String> {
     let crowded = slots.find(|slot| {
         let replicas = view.replicas(*slot).iter().filter_map(|node| view.member(*node));
         let present = replicas.clone().filter(|member| !member.away);
-        // Whoever stands in for one that stood in itself comes as it may.
+        // Replicas beyond the configured number: whoever stands in for one that stood in itself comes as it may.
         if replicas.skip(usize::from(view.map.replicas)).any(|member| member.away) {
             return false;
         }

@@ -25,6 +25,7 @@ impl World {
 
     /// Adds keys to the trace that client 0 plays: read, and on a miss write, one after the other.
     pub fn replay(&mut self, keys: impl IntoIterator<Item = Key>) {
+        // Those before have been asked for.
         let left = self.replay.keys.iter().skip(self.replay.asked as usize).cloned();
         (self.replay.keys, self.replay.asked) = (left.chain(keys).collect(), 0);
         self.replay_next();
